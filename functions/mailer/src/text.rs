@@ -1,0 +1,60 @@
+//! What mails say (`contracts/openwisp.md` section 13).
+
+use maud::html;
+use shared::model::{EmailAddress, Mail, MailKind};
+
+/// A mail in words: plain text and HTML with the same links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The receiver.
+    pub to: EmailAddress,
+    /// The subject, one line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+}
+
+impl Message {
+    /// The words for a mail.
+    pub fn new(mail: &Mail, site_name: &str) -> Self {
+        let Mail { to, username, kind, id: _ } = mail;
+        match kind {
+            MailKind::Confirmation { link } => Self {
+                to: to.clone(),
+                subject: format!("[{site_name}] Please Confirm Your Email Address"),
+                text: format!(
+                    "Hello from {site_name}!\n\nThe user {username} has given this e-mail address. \
+                     To confirm that this is correct, go to\n\n{link}\n\nThe link works for three days.\n"
+                ),
+                html: html! {
+                    p { "Hello from " (site_name) "!" }
+                    p { "The user " strong { (username) } " has given this e-mail address." }
+                    p { "To confirm that this is correct, go to " a href=(link) { (link) } }
+                    p { "The link works for three days." }
+                }
+                .into_string(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirmation_names_the_user_and_has_the_link_twice() {
+        let mail = Mail {
+            id: "1".to_owned(),
+            to: EmailAddress::parse("a@b.example").expect("an address"),
+            username: "a&b".to_owned(),
+            kind: MailKind::Confirmation { link: "http://h/accounts/confirm-email/k/".to_owned() },
+        };
+        let message = Message::new(&mail, "Site");
+        assert_eq!(message.subject, "[Site] Please Confirm Your Email Address");
+        assert!(message.text.contains("a&b") && message.text.contains("http://h/accounts/confirm-email/k/"));
+        assert!(message.html.contains("a&amp;b") && message.html.contains("http://h/accounts/confirm-email/k/"));
+    }
+}

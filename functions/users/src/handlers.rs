@@ -1,0 +1,99 @@
+//! One function per operation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::{StatusCode, Uri};
+use shared::dialect::openwisp::OpenWisp;
+use shared::dialect::openwisp::endpoint::Admitted;
+use shared::model::UserId;
+use shared::web::body::Unread;
+use shared::web::pagination::{Page, PageRequest};
+use shared::web::{Base, Failure};
+use shared::Directory;
+
+use crate::wire::{self, UserDetailOut, UserRowOut};
+
+type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
+
+/// `GET /api/v1/users/user/` (section 7.3).
+pub async fn list(
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    base: Base,
+    uri: Uri,
+) -> Result<Json<Page<UserRowOut>>> {
+    let request = PageRequest::new(&uri);
+    let page = directory.users(&caller, |total| request.rows(total)).await?;
+    let rows = page.rows.into_iter().map(|row| UserRowOut::new(row, &caller)).collect();
+    Ok(Json(request.envelope(&base, page.total, rows)?))
+}
+
+/// `POST /api/v1/users/user/` (section 7.2).
+pub async fn create(
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    base: Base,
+    Unread { body, .. }: Unread<OpenWisp>,
+) -> Result<(StatusCode, Json<UserRowOut>)> {
+    let draft = wire::new_user(&body.read().await?, &caller);
+    let detail = directory.create_user(&caller, draft, &base.0).await?;
+    let row = detail.user.row(&detail.memberships);
+    Ok((StatusCode::CREATED, Json(UserRowOut::new(row, &caller))))
+}
+
+/// `GET /api/v1/users/user/{id}/` (section 7.3).
+pub async fn read(
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    Path(id): Path<UserId>,
+) -> Result<Json<UserDetailOut>> {
+    let detail = directory.user(&caller, id).await?;
+    Ok(Json(UserDetailOut::new(detail, &caller)))
+}
+
+/// `PUT /api/v1/users/user/{id}/` (section 7.4).
+pub async fn replace(
+    directory: State<Arc<Directory>>,
+    caller: Admitted,
+    id: Path<UserId>,
+    body: Unread<OpenWisp>,
+) -> Result<Json<UserDetailOut>> {
+    change(directory, caller, id, body, false).await
+}
+
+/// `PATCH /api/v1/users/user/{id}/` (section 7.4).
+pub async fn update(
+    directory: State<Arc<Directory>>,
+    caller: Admitted,
+    id: Path<UserId>,
+    body: Unread<OpenWisp>,
+) -> Result<Json<UserDetailOut>> {
+    change(directory, caller, id, body, true).await
+}
+
+/// `DELETE /api/v1/users/user/{id}/` (section 7.6).
+pub async fn delete(
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    Path(id): Path<UserId>,
+) -> Result<StatusCode> {
+    let detail = directory.user(&caller, id).await?;
+    directory.delete_user(&caller, detail).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn change(
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    Path(id): Path<UserId>,
+    Unread { body, .. }: Unread<OpenWisp>,
+    partial: bool,
+) -> Result<Json<UserDetailOut>> {
+    // The object before the body: what is out of sight is 404 whatever was sent.
+    let detail = directory.user(&caller, id).await?;
+    let draft = wire::changes(&body.read().await?, partial, &caller);
+    let detail = directory.change_user(&caller, detail, draft).await?;
+    Ok(Json(UserDetailOut::new(detail, &caller)))
+}

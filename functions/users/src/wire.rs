@@ -1,0 +1,327 @@
+//! Users on the OpenWISP wire: the fields in, the objects out.
+
+use serde::Serialize;
+use shared::directory::{Caller, Draft, UserDetail};
+use shared::error::Rule;
+use shared::model::{
+    Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, UserChanges, UserRow, Username,
+    date_text, is_url,
+};
+use shared::web::Input;
+use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
+
+const ID: Field = Field::new("id", "Id", FieldKind::Text(Blank::Refused)).read_only();
+const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank::Refused))
+    .required()
+    .at_most(Username::MAX)
+    .help("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.");
+/// In a new user an empty address is told apart from a missing one, so both are let through here.
+const NEW_EMAIL: Field =
+    Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).required().nullable().at_most(EmailAddress::MAX);
+const EMAIL: Field =
+    Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).nullable().at_most(EmailAddress::MAX);
+const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required().at_most(128);
+const EMAIL_VERIFIED: Field = Field::new("email_verified", "Email verified", FieldKind::Boolean);
+const IS_VERIFIED: Field = Field::new("is_verified", "Is verified", FieldKind::Boolean);
+const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(150);
+const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(150);
+const BIO: Field = Field::text("bio", "Bio");
+const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(200);
+const COMPANY: Field = Field::text("company", "Company").at_most(30);
+const LOCATION: Field = Field::text("location", "Location").at_most(256);
+const NOTES: Field = Field::text("notes", "Notes");
+const PHONE_NUMBER: Field =
+    Field::new("phone_number", "Phone number", FieldKind::Text(Blank::Allowed)).nullable().at_most(128);
+const BIRTH_DATE: Field = Field::new("birth_date", "Birth date", FieldKind::Date).nullable();
+const EXPIRATION_DATE: Field = Field::new("expiration_date", "Expiration date", FieldKind::Date).nullable();
+const IS_ACTIVE: Field = Field::new("is_active", "Active", FieldKind::Boolean);
+const IS_STAFF: Field = Field::new("is_staff", "Staff status", FieldKind::Boolean);
+const IS_SUPERUSER: Field = Field::new("is_superuser", "Superuser status", FieldKind::Boolean);
+const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::DateTime).read_only();
+const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime).read_only();
+const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References);
+const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
+const ORGANIZATION_USERS: Field = Field::new(
+    "organization_users",
+    "Organization users",
+    FieldKind::Nested(&[
+        Field::new("organization_users.organization", "Organization", FieldKind::Reference).required(),
+        Field::new("organization_users.is_admin", "Organization manager", FieldKind::Boolean),
+    ]),
+);
+
+/// The fields of a list row and of a new user, in the order of the wire.
+pub fn row_fields(is_superuser: bool) -> Vec<&'static Field> {
+    const FIELDS: [&Field; 15] = [
+        &ID,
+        &USERNAME,
+        &NEW_EMAIL,
+        &PASSWORD,
+        &FIRST_NAME,
+        &LAST_NAME,
+        &PHONE_NUMBER,
+        &BIRTH_DATE,
+        &IS_ACTIVE,
+        &IS_STAFF,
+        &IS_SUPERUSER,
+        &EXPIRATION_DATE,
+        &GROUPS,
+        &ORGANIZATION_USERS,
+        &EMAIL_VERIFIED,
+    ];
+    for_caller(&FIELDS, is_superuser)
+}
+
+/// The fields of a user in detail, in the order of the wire.
+pub fn detail_fields(is_superuser: bool) -> Vec<&'static Field> {
+    const FIELDS: [&Field; 21] = [
+        &ID,
+        &USERNAME,
+        &FIRST_NAME,
+        &LAST_NAME,
+        &EMAIL,
+        &BIO,
+        &URL,
+        &COMPANY,
+        &LOCATION,
+        &PHONE_NUMBER,
+        &BIRTH_DATE,
+        &NOTES,
+        &IS_ACTIVE,
+        &IS_STAFF,
+        &IS_SUPERUSER,
+        &LAST_LOGIN,
+        &EXPIRATION_DATE,
+        &DATE_JOINED,
+        &GROUPS,
+        &USER_PERMISSIONS,
+        &ORGANIZATION_USERS,
+    ];
+    for_caller(&FIELDS, is_superuser)
+}
+
+/// Only superusers see and set these two.
+fn for_caller(fields: &[&'static Field], is_superuser: bool) -> Vec<&'static Field> {
+    let hidden = [IS_SUPERUSER.name, USER_PERMISSIONS.name];
+    fields.iter().copied().filter(|field| is_superuser || !hidden.contains(&field.name)).collect()
+}
+
+/// What a body says of a new user (section 7.2).
+pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
+    let mut reader = Reader::new(input, false);
+    let username = reader.text_that(&USERNAME, username).value();
+    let email = new_email(&mut reader);
+    let password = reader.text(&PASSWORD).value();
+    let email_verified = reader.boolean(&EMAIL_VERIFIED).value();
+    let is_verified = reader.boolean(&IS_VERIFIED).value();
+    let content = NewUser {
+        username,
+        email,
+        password,
+        email_verified: email_verified.or(is_verified).unwrap_or_default(),
+        first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
+        last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
+        phone_number: phone_number(&mut reader).value(),
+        birth_date: reader.date(&BIRTH_DATE).value(),
+        expiration_date: reader.date(&EXPIRATION_DATE).value(),
+        is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
+        is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
+        is_superuser: caller.user.is_superuser && reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
+        groups: reader.references(&GROUPS).value().unwrap_or_default().into_iter().map(GroupId).collect(),
+    };
+    Draft { content, violations: reader.finish() }
+}
+
+/// What a body says of changes (section 7.4).
+pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChanges> {
+    let mut reader = Reader::new(input, partial);
+    let mut content = UserChanges {
+        username: reader.text_that(&USERNAME, username).value(),
+        email: match reader.text_that(&EMAIL, email) {
+            Sent::Absent => Change::Keep,
+            sent => Change::to(sent.value().flatten()),
+        },
+        first_name: reader.text(&FIRST_NAME).value(),
+        last_name: reader.text(&LAST_NAME).value(),
+        bio: reader.text(&BIO).value(),
+        url: reader.text_that(&URL, url).value(),
+        company: reader.text(&COMPANY).value(),
+        location: reader.text(&LOCATION).value(),
+        notes: reader.text(&NOTES).value(),
+        phone_number: phone_number(&mut reader).into(),
+        birth_date: reader.date(&BIRTH_DATE).into(),
+        expiration_date: reader.date(&EXPIRATION_DATE).into(),
+        is_active: reader.boolean(&IS_ACTIVE).value(),
+        is_staff: reader.boolean(&IS_STAFF).value(),
+        is_superuser: None,
+        groups: reader.references(&GROUPS).value().map(|ids| ids.into_iter().map(GroupId).collect()),
+        permissions: None,
+    };
+    if caller.user.is_superuser {
+        content.is_superuser = reader.boolean(&IS_SUPERUSER).value();
+        let permissions = reader.references(&USER_PERMISSIONS).value();
+        content.permissions = permissions.map(|ids| ids.into_iter().map(PermissionId).collect());
+    }
+    Draft { content, violations: reader.finish() }
+}
+
+fn username(text: &str) -> Result<Username, Rule> {
+    if !Username::has_valid_characters(text) {
+        return Err(Rule::NotUsername);
+    }
+    // Too long a name is refused for its length already.
+    Username::parse(text).ok_or(Rule::TooLong(Username::MAX))
+}
+
+/// An address, or none for an empty text.
+fn email(text: &str) -> Result<Option<EmailAddress>, Rule> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if !EmailAddress::is_well_formed(text) {
+        return Err(Rule::NotEmail);
+    }
+    Ok(EmailAddress::parse(text))
+}
+
+fn new_email(reader: &mut Reader<'_>) -> Option<EmailAddress> {
+    match reader.text_that(&NEW_EMAIL, email) {
+        Sent::Value(Some(email)) => Some(email),
+        Sent::Value(None) | Sent::Null => {
+            reader.refuse(&NEW_EMAIL, Rule::Empty);
+            None
+        }
+        Sent::Absent => None,
+    }
+}
+
+fn url(text: &str) -> Result<String, Rule> {
+    if text.is_empty() || is_url(text) { Ok(text.to_owned()) } else { Err(Rule::NotUrl) }
+}
+
+/// A number, or null for an empty text.
+fn phone_number(reader: &mut Reader<'_>) -> Sent<PhoneNumber> {
+    let parsed = reader.text_that(&PHONE_NUMBER, |text| {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        PhoneNumber::parse(text).map(Some).ok_or(Rule::NotPhone)
+    });
+    match parsed {
+        Sent::Value(Some(number)) => Sent::Value(number),
+        Sent::Value(None) | Sent::Null => Sent::Null,
+        Sent::Absent => Sent::Absent,
+    }
+}
+
+/// A user in a list, and the answer to a creation (section 7.1).
+#[derive(Debug, Serialize)]
+pub struct UserRowOut {
+    id: UserIdOut,
+    username: Username,
+    email: Option<EmailAddress>,
+    first_name: String,
+    last_name: String,
+    phone_number: Option<PhoneNumber>,
+    birth_date: Option<String>,
+    is_active: bool,
+    is_staff: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_superuser: Option<bool>,
+    expiration_date: Option<String>,
+    groups: Vec<GroupId>,
+    organization_users: Vec<MembershipOut>,
+}
+
+/// A user in detail (section 7.1).
+#[derive(Debug, Serialize)]
+pub struct UserDetailOut {
+    id: UserIdOut,
+    username: Username,
+    first_name: String,
+    last_name: String,
+    email: Option<EmailAddress>,
+    bio: String,
+    url: String,
+    company: String,
+    location: String,
+    phone_number: Option<PhoneNumber>,
+    birth_date: Option<String>,
+    notes: String,
+    is_active: bool,
+    is_staff: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_superuser: Option<bool>,
+    last_login: Option<String>,
+    expiration_date: Option<String>,
+    date_joined: String,
+    groups: Vec<GroupId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_permissions: Option<Vec<PermissionId>>,
+    organization_users: Vec<MembershipOut>,
+}
+
+type UserIdOut = shared::model::UserId;
+
+#[derive(Debug, Serialize)]
+struct MembershipOut {
+    is_admin: bool,
+    organization: shared::model::OrganizationId,
+}
+
+impl UserRowOut {
+    /// The row as the caller may see it.
+    pub fn new(row: UserRow, caller: &Caller) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            email: row.email,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            phone_number: row.phone_number,
+            birth_date: row.birth_date.map(date_text),
+            is_active: row.is_active,
+            is_staff: row.is_staff,
+            is_superuser: caller.user.is_superuser.then_some(row.is_superuser),
+            expiration_date: row.expiration_date.map(date_text),
+            groups: row.groups.into_iter().collect(),
+            organization_users: row.memberships.iter().map(MembershipOut::from).collect(),
+        }
+    }
+}
+
+impl UserDetailOut {
+    /// The user as the caller may see it.
+    pub fn new(UserDetail { user, memberships }: UserDetail, caller: &Caller) -> Self {
+        let to_superuser = caller.user.is_superuser;
+        Self {
+            id: user.id,
+            username: user.username,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            email: user.email,
+            bio: user.bio,
+            url: user.url,
+            company: user.company,
+            location: user.location,
+            phone_number: user.phone_number,
+            birth_date: user.birth_date.map(date_text),
+            notes: user.notes,
+            is_active: user.is_active,
+            is_staff: user.is_staff,
+            is_superuser: to_superuser.then_some(user.is_superuser),
+            last_login: user.last_login.map(shared::model::Timestamp::rfc3339),
+            expiration_date: user.expiration_date.map(date_text),
+            date_joined: user.date_joined.rfc3339(),
+            groups: user.groups.into_iter().collect(),
+            user_permissions: to_superuser.then(|| user.permissions.into_iter().collect()),
+            organization_users: memberships.iter().map(MembershipOut::from).collect(),
+        }
+    }
+}
+
+impl From<&Membership> for MembershipOut {
+    fn from(membership: &Membership) -> Self {
+        Self { is_admin: membership.is_admin, organization: membership.organization }
+    }
+}

@@ -1,0 +1,106 @@
+//! The sentences for refused values, which the APIs have in common (`contracts/openwisp.md` section 5).
+
+use serde_json::{Map, Value};
+
+use crate::error::{Kind, Rule, Violation};
+
+/// The sentence for what a value breaks.
+pub fn sentence(violation: &Violation) -> String {
+    match &violation.rule {
+        Rule::Required => "This field is required.".to_owned(),
+        Rule::Null => "This field may not be null.".to_owned(),
+        Rule::Blank => "This field may not be blank.".to_owned(),
+        Rule::Empty => "This field cannot be blank.".to_owned(),
+        Rule::TooLong(most) => format!("Ensure this field has no more than {most} characters."),
+        Rule::NotText => "Not a valid string.".to_owned(),
+        Rule::NullCharacter => "Null characters are not allowed.".to_owned(),
+        Rule::NotBoolean => "Must be a valid boolean.".to_owned(),
+        Rule::NotDate => "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.".to_owned(),
+        Rule::NotEmail => "Enter a valid email address.".to_owned(),
+        Rule::NotUrl => "Enter a valid URL.".to_owned(),
+        Rule::NotUsername => "Enter a valid username. This value may contain only letters, numbers, and \
+                              @/./+/-/_ characters."
+            .to_owned(),
+        Rule::NotPhone => "The phone number entered is not valid.".to_owned(),
+        Rule::NotList(kind) => format!("Expected a list of items but got type \"{}\".", python_name(*kind)),
+        Rule::NotObject(kind) => format!("Invalid data. Expected a dictionary, but got {}.", python_name(*kind)),
+        Rule::UnknownReference(key) => format!("Invalid pk \"{key}\" - object does not exist."),
+        Rule::WrongReference(kind) => format!("Incorrect type. Expected pk value, received {}.", python_name(*kind)),
+        Rule::NotUuid(text) => format!("“{text}” is not a valid UUID."),
+        Rule::Taken => taken(violation.field).to_owned(),
+        Rule::TakenInAnotherCase => "User with this Email address already exists.".to_owned(),
+        Rule::AddressTaken => "email address with this email address already exists.".to_owned(),
+        Rule::Past => "Expiration date cannot be in the past.".to_owned(),
+        Rule::Expired => "Cannot activate an expired account. Clear or extend the expiration date first.".to_owned(),
+        Rule::BeyondOwnRights => "You cannot assign a group that holds permissions you do not have.".to_owned(),
+    }
+}
+
+/// What Python calls a kind of value, as clients of the real systems read it.
+pub fn python_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "NoneType",
+        Kind::Boolean => "bool",
+        Kind::Integer => "int",
+        Kind::Float => "float",
+        Kind::Text => "str",
+        Kind::List => "list",
+        Kind::Object => "dict",
+    }
+}
+
+/// `{"field": ["sentence", …], "nested": {"field": […]}}`
+pub fn by_field(violations: &[Violation]) -> Value {
+    let mut root = Map::new();
+    for violation in violations {
+        insert(&mut root, violation.field, sentence(violation));
+    }
+    Value::Object(root)
+}
+
+fn insert(object: &mut Map<String, Value>, path: &str, sentence: String) {
+    if let Some((first, rest)) = path.split_once('.') {
+        let nested = object.entry(first).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(nested) = nested {
+            insert(nested, rest, sentence);
+        }
+        return;
+    }
+    let list = object.entry(path).or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(list) = list {
+        list.push(Value::String(sentence));
+    }
+}
+
+fn taken(field: &str) -> &'static str {
+    match field {
+        "username" => "A user with that username already exists.",
+        "email" => "user with this email address already exists.",
+        "phone_number" => "user with this phone number already exists.",
+        _ => "This field must be unique.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn violations_are_grouped_by_field_and_nested_by_dots() {
+        let violation = |field, rule| Violation { field, rule };
+        let told = by_field(&[
+            violation("url", Rule::TooLong(200)),
+            violation("url", Rule::NotUrl),
+            violation("organization_users.organization", Rule::Required),
+        ]);
+        assert_eq!(
+            told,
+            json!({
+                "url": ["Ensure this field has no more than 200 characters.", "Enter a valid URL."],
+                "organization_users": {"organization": ["This field is required."]},
+            })
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! What may happen to the directory: the rules, written once for all dialects.
+//!
+//! Handlers call these methods and nothing below them.
+//! They know callers, rules, time and ids; they know no HTTP, no wire text and no key.
+
+pub mod access;
+mod confirmation;
+mod installation;
+mod outbox;
+mod users;
+
+use std::sync::Arc;
+
+pub use self::access::{Rights, Sight};
+pub use self::users::{Draft, UserDetail, UserPage};
+use crate::ambient::Ambient;
+use crate::config::TokenLife;
+use crate::sign_in::keys::KeyRing;
+use crate::sign_in::password::Hasher;
+use crate::store::Store;
+
+/// The one door to users and all that belongs to them.
+#[derive(Clone)]
+pub struct Directory {
+    pub(crate) store: Store,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) hasher: Hasher,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Settings that requests depend on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long tokens are good.
+    pub token_life: TokenLife,
+    /// Whether failed attempts are limited.
+    pub throttle: bool,
+    /// Base of absolute links, in place of the request's own.
+    pub public_url: Option<String>,
+    /// Whether answers tell what they cost.
+    pub cost_header: bool,
+}
+
+/// Who is asking, and what that lets them do.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user, as it is now.
+    pub user: crate::model::User,
+    /// What the user may do.
+    pub rights: Rights,
+}
+
+impl Directory {
+    /// A directory on these parts.
+    pub fn new(store: Store, ambient: Arc<dyn Ambient>, keys: KeyRing, hasher: Hasher, settings: Settings) -> Self {
+        Self { store, ambient, keys: Arc::new(keys), hasher, settings: Arc::new(settings) }
+    }
+
+    /// The settings that requests depend on.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Clock and randomness.
+    pub fn ambient(&self) -> &dyn Ambient {
+        &*self.ambient
+    }
+
+    /// The store, for the outbox and for setting up.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

@@ -1,0 +1,407 @@
+//! Users: made, read, changed, removed.
+
+use std::collections::BTreeSet;
+
+use super::{Caller, Directory, Sight};
+use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
+use crate::model::{
+    AddressId, Date, EdgeId, Group, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission,
+    PermissionId, User, UserChanges, UserId, UserNumber, UserRow,
+};
+use crate::sign_in::link::confirmation_key;
+use crate::store::keys::Sequence;
+use crate::store::{Claim, Taken, UserWrite, Written};
+
+/// How often a change is tried again on the user's newer state before the caller is asked to come back.
+const TRIES: u32 = 20;
+
+/// What a client sent: the part that could be used, and what was wrong with the rest.
+///
+/// The directory adds what only it can see, so that a client learns everything at once.
+#[derive(Debug, Clone)]
+pub struct Draft<T> {
+    /// The usable part.
+    pub content: T,
+    /// What was refused so far.
+    pub violations: Vec<Violation>,
+}
+
+/// A user and where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserDetail {
+    /// The user.
+    pub user: User,
+    /// Its memberships, by the organizations' names.
+    pub memberships: Vec<Membership>,
+}
+
+/// A stretch of the list of users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPage {
+    /// How many there are in all.
+    pub total: u64,
+    /// The rows asked for, newest first.
+    pub rows: Vec<UserRow>,
+}
+
+impl Directory {
+    /// The users whom the caller can see, newest first: `rows` tells, of the total, how many to leave out and to give.
+    ///
+    /// # Errors
+    /// What `rows` answers, or when the store does not.
+    pub async fn users(&self, caller: &Caller, rows: impl Fn(u64) -> Result<(u64, usize)>) -> Result<UserPage> {
+        match caller.sight() {
+            Sight::Everyone => {
+                let counts = self.store.user_counts().await?;
+                let total = counts.total();
+                let (offset, limit) = rows(total)?;
+                Ok(UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? })
+            }
+            Sight::Managed => {
+                rows(0)?;
+                Ok(UserPage { total: 0, rows: Vec::new() })
+            }
+        }
+    }
+
+    /// A user whom the caller can see.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or out of sight.
+    pub async fn user(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
+        match caller.sight() {
+            Sight::Everyone => {
+                let found = self.store.user_with_memberships(id).await?;
+                let (user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+                Ok(UserDetail { user, memberships })
+            }
+            Sight::Managed => Err(Error::NotFound(Entity::User)),
+        }
+    }
+
+    /// Makes a user. Without `email_verified` a mail with a link below `base` asks to confirm the address.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong; nothing is made then.
+    pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: &str) -> Result<UserDetail> {
+        let mut draft = draft;
+        if !caller.user.is_superuser {
+            draft.content.is_superuser = false;
+            draft.violations.extend(self.groups_beyond(caller, &BTreeSet::new(), &draft.content.groups).await?);
+        }
+        let user = self.insert_user(draft, Some(base)).await?;
+        Ok(UserDetail { user, memberships: Vec::new() })
+    }
+
+    /// Changes a user whom the caller can see. Changes of other fields that happen meanwhile survive.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong, [`Error::Refused`] by a rule; nothing is changed then.
+    pub async fn change_user(
+        &self,
+        caller: &Caller,
+        detail: UserDetail,
+        draft: Draft<UserChanges>,
+    ) -> Result<UserDetail> {
+        let Draft { mut content, violations } = draft;
+        if !caller.user.is_superuser {
+            content.is_superuser = None;
+            content.permissions = None;
+            if caller.user.id == detail.user.id {
+                content.is_staff = None;
+            }
+        }
+        let mut current = detail;
+        for _ in 0..TRIES {
+            let mut violations = violations.clone();
+            let before = &current.user;
+            if !caller.user.is_superuser
+                && let Some(groups) = &content.groups
+            {
+                violations.extend(self.groups_beyond(caller, &before.groups, groups).await?);
+            }
+            violations.extend(self.unknown_references(before, &content).await?);
+            let mut after = before.clone();
+            after.apply(&content);
+            if !violations.is_empty() {
+                violations.extend(self.taken_by_others(Some(before), &after).await?);
+                return Err(Error::Invalid(violations));
+            }
+            self.check_expiration(Some(before), &after)?;
+            if after == *before {
+                return Ok(current);
+            }
+            let guardian = self.superuser_left_by(before, Some(&after)).await?;
+            let written = self
+                .store
+                .user_write(&UserWrite {
+                    before: Some(before),
+                    after: Some(&after),
+                    memberships: &current.memberships,
+                    mails: Vec::new(),
+                    other_superuser: guardian.as_ref(),
+                })
+                .await?;
+            match written {
+                Written::Done => {
+                    after.version = before.version + 1;
+                    return Ok(UserDetail { user: after, memberships: current.memberships });
+                }
+                Written::Taken(taken) => return Err(Error::Invalid(violations_of(&after, &taken))),
+                Written::Stale => current = self.user(caller, current.user.id).await?,
+                Written::OtherSuperuserLost => {}
+            }
+        }
+        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+    }
+
+    /// Removes a user whom the caller can see, with everything that belongs to it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is gone meanwhile, [`Error::Refused`] for the last active superuser.
+    pub async fn delete_user(&self, caller: &Caller, detail: UserDetail) -> Result<()> {
+        let mut current = detail;
+        for _ in 0..TRIES {
+            let guardian = self.superuser_left_by(&current.user, None).await?;
+            let written = self
+                .store
+                .user_write(&UserWrite {
+                    before: Some(&current.user),
+                    other_superuser: guardian.as_ref(),
+                    ..UserWrite::default()
+                })
+                .await?;
+            match written {
+                Written::Done => return Ok(()),
+                Written::Taken(_) => return Err(Error::internal("a removal met a claim")),
+                Written::Stale => current = self.user(caller, current.user.id).await?,
+                Written::OtherSuperuserLost => {}
+            }
+        }
+        Err(Error::Unavailable("the user changes faster than it can be removed".into()))
+    }
+
+    /// Makes a user whatever the caller may do. Without `base` no mail is sent.
+    pub(super) async fn insert_user(&self, draft: Draft<NewUser>, base: Option<&str>) -> Result<User> {
+        let Draft { content, mut violations } = draft;
+        violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
+        let NewUser {
+            username,
+            email,
+            password,
+            email_verified,
+            first_name,
+            last_name,
+            phone_number,
+            birth_date,
+            expiration_date,
+            is_active,
+            is_staff,
+            is_superuser,
+            groups,
+        } = content;
+        let (Some(username), Some(password), true) = (&username, password, violations.is_empty()) else {
+            violations.extend(self.taken(username.as_ref(), email.as_ref(), phone_number.as_ref(), None).await?);
+            return Err(Error::Invalid(violations));
+        };
+        let mut user = User {
+            id: UserId::generate(&*self.ambient),
+            number: UserNumber(0),
+            edge_id: EdgeId::generate(&*self.ambient),
+            version: 1,
+            token_version: 0,
+            username: username.clone(),
+            email,
+            password: String::new(),
+            first_name,
+            last_name,
+            bio: String::new(),
+            url: String::new(),
+            company: String::new(),
+            location: String::new(),
+            notes: String::new(),
+            phone_number,
+            birth_date,
+            expiration_date,
+            is_active,
+            is_staff,
+            is_superuser,
+            last_login: None,
+            date_joined: self.ambient.now(),
+            groups,
+            permissions: BTreeSet::new(),
+            addresses: Vec::new(),
+        };
+        self.check_expiration(None, &user)?;
+        user.password = self.hasher.hash(password).await?;
+        user.number = UserNumber(self.store.sequence_next(Sequence::Users).await?);
+        user.date_joined = self.ambient.now();
+        let mails = self.first_address(&mut user, email_verified, base).await?;
+        let write = UserWrite { after: Some(&user), mails, ..UserWrite::default() };
+        match self.store.user_write(&write).await? {
+            Written::Done => Ok(user),
+            Written::Taken(taken) => Err(Error::Invalid(violations_of(&user, &taken))),
+            Written::Stale | Written::OtherSuperuserLost => Err(Error::internal("a new user met an old one")),
+        }
+    }
+
+    /// Gives a new user its one address, and asks by mail to confirm it unless it counts as verified.
+    async fn first_address(&self, user: &mut User, verified: bool, base: Option<&str>) -> Result<Vec<Mail>> {
+        let Some(email) = &user.email else { return Ok(Vec::new()) };
+        let id = AddressId(self.store.sequence_next(Sequence::Addresses).await?);
+        let email = email.lower_case();
+        user.addresses.push(MailboxEntry { id, email: email.clone(), verified, primary: verified });
+        let (Some(base), false) = (base, verified) else { return Ok(Vec::new()) };
+        let key = confirmation_key(&self.keys, self.ambient.now(), user.id, id, &email).await?;
+        let name = uuid::Builder::from_random_bytes(crate::ambient::random(&*self.ambient)).into_uuid();
+        Ok(vec![Mail {
+            id: name.simple().to_string(),
+            to: email,
+            username: user.username.to_string(),
+            kind: MailKind::Confirmation { link: format!("{base}/accounts/confirm-email/{key}/") },
+        }])
+    }
+
+    /// A new last day must not have passed, and an expired account is not switched on.
+    fn check_expiration(&self, before: Option<&User>, after: &User) -> Result<()> {
+        let today: Date = self.ambient.now().date();
+        if !after.is_expired_on(today) {
+            return Ok(());
+        }
+        if before.is_none_or(|before| before.expiration_date != after.expiration_date) {
+            return Err(Error::invalid("expiration_date", Rule::Past));
+        }
+        if after.is_active && before.is_some_and(|before| !before.is_active) {
+            return Err(Error::invalid("is_active", Rule::Expired));
+        }
+        Ok(())
+    }
+
+    /// When a change would take an active superuser away: another one, who must stay for it to be made.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no other.
+    async fn superuser_left_by(&self, before: &User, after: Option<&User>) -> Result<Option<User>> {
+        let today = self.ambient.now().date();
+        let rules = |user: &User| user.is_superuser && user.is_active_on(today);
+        if !rules(before) || after.is_some_and(rules) {
+            return Ok(None);
+        }
+        let mut start = None;
+        loop {
+            let piece = self.store.superusers(start.as_deref()).await?;
+            for id in piece.ids.into_iter().filter(|&id| id != before.id) {
+                if let Some(other) = self.store.user(id).await?.filter(rules) {
+                    return Ok(Some(other));
+                }
+            }
+            match piece.after {
+                Some(after) => start = Some(after),
+                None => return Err(Error::Refused(Refusal::LastSuperuser)),
+            }
+        }
+    }
+
+    /// Groups that would be gained and hold more than the caller does.
+    async fn groups_beyond(
+        &self,
+        caller: &Caller,
+        before: &BTreeSet<GroupId>,
+        after: &BTreeSet<GroupId>,
+    ) -> Result<Option<Violation>> {
+        let gained: BTreeSet<GroupId> = after.difference(before).copied().collect();
+        let beyond = |group: &Group| {
+            let held = |id: &PermissionId| {
+                Permission::by_id(*id).is_none_or(|permission| caller.rights.allow(permission.action, permission.model))
+            };
+            !group.permissions.iter().all(held)
+        };
+        let exceeds = self.store.groups(&gained).await?.iter().any(beyond);
+        Ok(exceeds.then_some(Violation { field: "groups", rule: Rule::BeyondOwnRights }))
+    }
+
+    async fn unknown_references(&self, before: &User, changes: &UserChanges) -> Result<Vec<Violation>> {
+        let mut violations = Vec::new();
+        if let Some(groups) = &changes.groups {
+            violations.extend(self.unknown_groups(&before.groups, groups).await?);
+        }
+        let unknown = changes.permissions.iter().flatten().find(|id| Permission::by_id(**id).is_none());
+        if let Some(id) = unknown {
+            violations.push(Violation {
+                field: "user_permissions",
+                rule: Rule::UnknownReference(id.to_string()),
+            });
+        }
+        Ok(violations)
+    }
+
+    /// The first group that does not exist.
+    async fn unknown_groups(&self, before: &BTreeSet<GroupId>, after: &BTreeSet<GroupId>) -> Result<Option<Violation>> {
+        if after.is_subset(before) {
+            return Ok(None);
+        }
+        let known: BTreeSet<GroupId> = self.store.groups(after).await?.into_iter().map(|group| group.id).collect();
+        let unknown = after.difference(&known).next();
+        Ok(unknown.map(|id| Violation { field: "groups", rule: Rule::UnknownReference(id.to_string()) }))
+    }
+
+    /// What others have of what `after` would get; asked only when the change is refused anyway.
+    async fn taken_by_others(&self, before: Option<&User>, after: &User) -> Result<Vec<Violation>> {
+        let own = before.map(|before| before.id);
+        self.taken(Some(&after.username), after.email.as_ref(), after.phone_number.as_ref(), own).await
+    }
+
+    async fn taken(
+        &self,
+        username: Option<&crate::model::Username>,
+        email: Option<&crate::model::EmailAddress>,
+        phone: Option<&crate::model::PhoneNumber>,
+        own: Option<UserId>,
+    ) -> Result<Vec<Violation>> {
+        let mut violations = Vec::new();
+        let others = |taken: Option<Taken>| taken.filter(|taken| Some(taken.user) != own);
+        if let Some(username) = username
+            && others(self.store.user_claiming_username(username).await?).is_some()
+        {
+            violations.push(Violation { field: "username", rule: Rule::Taken });
+        }
+        if let Some(email) = email
+            && others(self.store.user_claiming_email(email).await?).is_some_and(|taken| taken.text == email.as_str())
+        {
+            violations.push(Violation { field: "email", rule: Rule::Taken });
+        }
+        if let Some(phone) = phone
+            && others(self.store.user_claiming_phone(phone).await?).is_some()
+        {
+            violations.push(Violation { field: "phone_number", rule: Rule::Taken });
+        }
+        Ok(violations)
+    }
+}
+
+
+/// What claims of others mean for the sender's fields.
+///
+/// An address that differs only in letter case is a matter of the whole object, told when all else is well.
+fn violations_of(wanted: &User, taken: &[Taken]) -> Vec<Violation> {
+    let same_email = |text: &str| wanted.email.as_ref().is_some_and(|email| email.as_str() == text);
+    let mut violations = Vec::new();
+    let mut whole = Vec::new();
+    for Taken { claim, text, .. } in taken {
+        match claim {
+            Claim::Username => violations.push(Violation { field: "username", rule: Rule::Taken }),
+            Claim::Email if same_email(text) => violations.push(Violation { field: "email", rule: Rule::Taken }),
+            Claim::Email => whole.push(Violation { field: "email", rule: Rule::TakenInAnotherCase }),
+            Claim::Phone => violations.push(Violation { field: "phone_number", rule: Rule::Taken }),
+            Claim::VerifiedAddress => whole.push(Violation { field: "email", rule: Rule::AddressTaken }),
+            Claim::Number | Claim::EdgeId => violations.push(Violation { field: "id", rule: Rule::Taken }),
+        }
+    }
+    if violations.is_empty() {
+        // One address can be in the way twice, as a user's e-mail and as a verified address.
+        whole.truncate(1);
+        whole
+    } else {
+        violations
+    }
+}

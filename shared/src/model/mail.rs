@@ -1,0 +1,27 @@
+//! Mails that wait to be sent.
+
+use super::EmailAddress;
+
+/// A mail in the outbox: the facts, from which the mailer writes the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Unpredictable name, which also makes sending idempotent for the sender.
+    pub id: String,
+    /// Whom it goes to.
+    pub to: EmailAddress,
+    /// The user name that the text speaks to.
+    pub username: String,
+    /// What it is about.
+    pub kind: MailKind,
+}
+
+/// What a mail is about (`contracts/openwisp.md` section 13).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum MailKind {
+    /// Asks to confirm an e-mail address (13.1).
+    Confirmation {
+        /// The page that confirms.
+        link: String,
+    },
+}

@@ -1,0 +1,26 @@
+//! What a user, an address, a group and an organization are.
+//!
+//! Knows nobody: no HTTP, no store, no dialect.
+//! A value of one of these types has been checked; it is parsed once at the edge and trusted after.
+
+mod address;
+mod group;
+mod id;
+mod mail;
+mod organization;
+mod phone;
+pub(crate) mod time;
+mod url;
+mod user;
+mod username;
+
+pub use address::{EmailAddress, MailboxEntry};
+pub use group::{Action, Group, Model, Permission, default_groups};
+pub use id::{AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, UserId, UserNumber};
+pub use mail::{Mail, MailKind};
+pub use organization::{Membership, Organization, is_slug};
+pub use phone::PhoneNumber;
+pub use time::{Date, Timestamp, date_text};
+pub use url::is_url;
+pub use user::{Change, NewUser, User, UserChanges, UserRow};
+pub use username::Username;

@@ -1,0 +1,256 @@
+//! Users (`contracts/openwisp.md` section 2).
+
+use std::collections::BTreeSet;
+
+use super::{
+    Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, PermissionId, PhoneNumber, Timestamp, UserId,
+    UserNumber, Username,
+};
+
+/// A user with everything that belongs to it alone: one record, changed as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The id inside and on the OpenWISP wire.
+    pub id: UserId,
+    /// The id on the OpenL2M wire.
+    pub number: UserNumber,
+    /// The id on the Edge wire.
+    pub edge_id: EdgeId,
+    /// Counts its changes; a write names the version that it saw.
+    pub version: u64,
+    /// Tokens that carry another number are void.
+    pub token_version: u64,
+    /// The name to sign in with.
+    pub username: Username,
+    /// The address for signing in and password resets; unique without regard to case.
+    pub email: Option<EmailAddress>,
+    /// Hash of the password, in PHC form or in one of Django's.
+    pub password: String,
+    /// At most 150 characters.
+    pub first_name: String,
+    /// At most 150 characters.
+    pub last_name: String,
+    /// Any text.
+    pub bio: String,
+    /// A web address of at most 200 characters, or empty.
+    pub url: String,
+    /// At most 30 characters.
+    pub company: String,
+    /// At most 256 characters.
+    pub location: String,
+    /// Any text, for administrators.
+    pub notes: String,
+    /// Unique.
+    pub phone_number: Option<PhoneNumber>,
+    /// The day of birth.
+    pub birth_date: Option<Date>,
+    /// The last day on which the account works.
+    pub expiration_date: Option<Date>,
+    /// Whether the account works at all; see [`User::is_active_on`].
+    pub is_active: bool,
+    /// Whether it is staff.
+    pub is_staff: bool,
+    /// Whether it has every permission.
+    pub is_superuser: bool,
+    /// When it last signed in with a browser.
+    pub last_login: Option<Timestamp>,
+    /// When it joined, which orders the lists.
+    pub date_joined: Timestamp,
+    /// The groups it belongs to.
+    pub groups: BTreeSet<GroupId>,
+    /// The permissions it has by itself.
+    pub permissions: BTreeSet<PermissionId>,
+    /// Its e-mail addresses, in order of their ids.
+    pub addresses: Vec<MailboxEntry>,
+}
+
+/// What lists show of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of `User`")]
+pub struct UserRow {
+    pub id: UserId,
+    pub number: UserNumber,
+    pub edge_id: EdgeId,
+    pub username: Username,
+    pub email: Option<EmailAddress>,
+    pub first_name: String,
+    pub last_name: String,
+    pub phone_number: Option<PhoneNumber>,
+    pub birth_date: Option<Date>,
+    pub expiration_date: Option<Date>,
+    pub is_active: bool,
+    pub is_staff: bool,
+    pub is_superuser: bool,
+    pub last_login: Option<Timestamp>,
+    pub date_joined: Timestamp,
+    pub groups: BTreeSet<GroupId>,
+    pub permissions: BTreeSet<PermissionId>,
+    /// The organizations it belongs to, by name.
+    pub memberships: Vec<Membership>,
+}
+
+/// A user to be made. `None` where the sender's value could not be used; a violation then says why.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The name.
+    pub username: Option<Username>,
+    /// The address; `None` also when the user shall have none.
+    pub email: Option<EmailAddress>,
+    /// The password in clear.
+    pub password: Option<String>,
+    /// Whether the address counts as verified; else a confirmation mail is queued.
+    pub email_verified: bool,
+    /// See [`User::first_name`].
+    pub first_name: String,
+    /// See [`User::last_name`].
+    pub last_name: String,
+    /// See [`User::phone_number`].
+    pub phone_number: Option<PhoneNumber>,
+    /// See [`User::birth_date`].
+    pub birth_date: Option<Date>,
+    /// See [`User::expiration_date`].
+    pub expiration_date: Option<Date>,
+    /// See [`User::is_active`].
+    pub is_active: bool,
+    /// See [`User::is_staff`].
+    pub is_staff: bool,
+    /// See [`User::is_superuser`].
+    pub is_superuser: bool,
+    /// See [`User::groups`].
+    pub groups: BTreeSet<GroupId>,
+}
+
+/// What to do with a field that may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// Leave it.
+    #[default]
+    Keep,
+    /// Empty it.
+    Clear,
+    /// Give it this value.
+    Set(T),
+}
+
+/// Changes of a user. What is `None` or [`Change::Keep`] stays.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the fields are those of `User`")]
+pub struct UserChanges {
+    pub username: Option<Username>,
+    pub email: Change<EmailAddress>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub bio: Option<String>,
+    pub url: Option<String>,
+    pub company: Option<String>,
+    pub location: Option<String>,
+    pub notes: Option<String>,
+    pub phone_number: Change<PhoneNumber>,
+    pub birth_date: Change<Date>,
+    pub expiration_date: Change<Date>,
+    pub is_active: Option<bool>,
+    pub is_staff: Option<bool>,
+    pub is_superuser: Option<bool>,
+    pub groups: Option<BTreeSet<GroupId>>,
+    pub permissions: Option<BTreeSet<PermissionId>>,
+}
+
+impl User {
+    /// The most e-mail addresses one user may have, so that the record stays small.
+    pub const MAX_ADDRESSES: usize = 50;
+
+    /// Whether the account works on that day: switched on, and not past its expiration date.
+    pub fn is_active_on(&self, today: Date) -> bool {
+        self.is_active && !self.is_expired_on(today)
+    }
+
+    /// Whether the last day of the account lies before `today`.
+    pub fn is_expired_on(&self, today: Date) -> bool {
+        self.expiration_date.is_some_and(|last| last < today)
+    }
+
+    /// What lists show of it.
+    pub fn row(&self, memberships: &[Membership]) -> UserRow {
+        UserRow {
+            id: self.id,
+            number: self.number,
+            edge_id: self.edge_id,
+            username: self.username.clone(),
+            email: self.email.clone(),
+            first_name: self.first_name.clone(),
+            last_name: self.last_name.clone(),
+            phone_number: self.phone_number.clone(),
+            birth_date: self.birth_date,
+            expiration_date: self.expiration_date,
+            is_active: self.is_active,
+            is_staff: self.is_staff,
+            is_superuser: self.is_superuser,
+            last_login: self.last_login,
+            date_joined: self.date_joined,
+            groups: self.groups.clone(),
+            permissions: self.permissions.clone(),
+            memberships: memberships.to_vec(),
+        }
+    }
+
+    /// Alters what `changes` names and nothing else.
+    pub fn apply(&mut self, changes: &UserChanges) {
+        let UserChanges {
+            username,
+            email,
+            first_name,
+            last_name,
+            bio,
+            url,
+            company,
+            location,
+            notes,
+            phone_number,
+            birth_date,
+            expiration_date,
+            is_active,
+            is_staff,
+            is_superuser,
+            groups,
+            permissions,
+        } = changes;
+        replace(&mut self.username, username.as_ref());
+        email.apply(&mut self.email);
+        replace(&mut self.first_name, first_name.as_ref());
+        replace(&mut self.last_name, last_name.as_ref());
+        replace(&mut self.bio, bio.as_ref());
+        replace(&mut self.url, url.as_ref());
+        replace(&mut self.company, company.as_ref());
+        replace(&mut self.location, location.as_ref());
+        replace(&mut self.notes, notes.as_ref());
+        phone_number.apply(&mut self.phone_number);
+        birth_date.apply(&mut self.birth_date);
+        expiration_date.apply(&mut self.expiration_date);
+        replace(&mut self.is_active, is_active.as_ref());
+        replace(&mut self.is_staff, is_staff.as_ref());
+        replace(&mut self.is_superuser, is_superuser.as_ref());
+        replace(&mut self.groups, groups.as_ref());
+        replace(&mut self.permissions, permissions.as_ref());
+    }
+}
+
+impl<T: Clone> Change<T> {
+    /// Sets `Some`, clears on `None`.
+    pub fn to(value: Option<T>) -> Self {
+        value.map_or(Self::Clear, Self::Set)
+    }
+
+    fn apply(&self, field: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *field = None,
+            Self::Set(value) => *field = Some(value.clone()),
+        }
+    }
+}
+
+fn replace<T: Clone>(field: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
+    }
+}

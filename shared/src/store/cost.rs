@@ -1,0 +1,58 @@
+//! What store calls cost, summed over a piece of work.
+
+use std::cell::Cell;
+use std::ops::AddAssign;
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+
+tokio::task_local! {
+    static COST: Cell<Cost>;
+}
+
+/// DynamoDB capacity units.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cost {
+    /// Read units.
+    pub read: f64,
+    /// Write units.
+    pub write: f64,
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.write += other.write;
+    }
+}
+
+/// Runs `work` and tells what its store calls cost. Calls of tasks that it spawns are not counted.
+pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Cost) {
+    COST.scope(Cell::default(), async {
+        let output = work.await;
+        (output, COST.with(Cell::get))
+    })
+    .await
+}
+
+/// Counts a read.
+pub(super) fn read(capacity: Option<&ConsumedCapacity>) {
+    add(Cost { read: units(capacity), write: 0.0 });
+}
+
+/// Counts a write.
+pub(super) fn wrote(capacity: Option<&ConsumedCapacity>) {
+    add(Cost { read: 0.0, write: units(capacity) });
+}
+
+fn units(capacity: Option<&ConsumedCapacity>) -> f64 {
+    capacity.and_then(ConsumedCapacity::capacity_units).unwrap_or_default()
+}
+
+fn add(cost: Cost) {
+    // Outside a measured piece of work nobody asks.
+    let _ = COST.try_with(|sum| {
+        let mut total = sum.get();
+        total += cost;
+        sum.set(total);
+    });
+}

@@ -1,0 +1,270 @@
+//! Persistence: the only code that knows DynamoDB.
+//!
+//! One table, always through the AWS SDK; which engine answers is a matter of the endpoint.
+//! Methods say domain things and are named noun first.
+//! The store keeps what must hold between items (uniqueness, counts, places in lists) and knows no rule about callers.
+
+mod cost;
+mod groups;
+pub mod keys;
+mod lists;
+mod outbox;
+mod sequences;
+mod table;
+mod throttle;
+mod transaction;
+mod users;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::cost::{Cost, measured};
+pub use self::lists::Counts;
+pub use self::outbox::mail_of_stream;
+pub use self::users::{Claim, Superusers, Taken, UserWrite, Written};
+use self::keys::Key;
+use crate::ambient::Ambient;
+use crate::error::{Cause, Error, Result};
+
+/// An item as the SDK gives it.
+type Item = HashMap<String, AttributeValue>;
+
+/// The table and how to talk to it. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: Arc<str>,
+    ambient: Arc<dyn Ambient>,
+    patience: Patience,
+    blocks: sequences::Blocks,
+    waypoints: lists::Waypoints,
+}
+
+/// How long and how often to try again.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Pause before the second try; each further one may be twice as long, and is cut by a random part.
+    pub pause: Duration,
+    /// No try is begun later than this after the first.
+    pub deadline: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { pause: Duration::from_millis(20), deadline: Duration::from_secs(8) }
+    }
+}
+
+/// Where the engine is and who calls it.
+#[derive(Clone)]
+pub struct Connection {
+    /// Address of the engine; `None` for DynamoDB in [`Connection::region`].
+    pub endpoint: Option<String>,
+    /// AWS region.
+    pub region: String,
+    /// Access keys.
+    pub credentials: aws_sdk_dynamodb::config::SharedCredentialsProvider,
+    /// What carries the requests.
+    pub http: SharedHttpClient,
+}
+
+impl Connection {
+    /// A local engine at that address, which accepts any credentials.
+    pub fn local(endpoint: String) -> Self {
+        Self {
+            endpoint: Some(endpoint),
+            region: "local".to_owned(),
+            credentials: aws_sdk_dynamodb::config::SharedCredentialsProvider::new(Credentials::new(
+                "local", "local", None, None, "local",
+            )),
+            http: crate::runtime::http_client(true),
+        }
+    }
+}
+
+impl Store {
+    /// Connects nothing yet: the first call does.
+    pub fn new(connection: Connection, table: &str, ambient: Arc<dyn Ambient>, patience: Patience) -> Self {
+        let retry = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(patience.pause);
+        let timeout = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_timeout(patience.deadline)
+            .build();
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(connection.region))
+            .credentials_provider(connection.credentials)
+            .http_client(connection.http)
+            .retry_config(retry)
+            .timeout_config(timeout);
+        if let Some(endpoint) = connection.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Self {
+            client: Client::from_conf(config.build()),
+            table: table.into(),
+            ambient,
+            patience,
+            blocks: sequences::Blocks::default(),
+            waypoints: lists::Waypoints::default(),
+        }
+    }
+
+    /// The item of that key, as the last acknowledged write left it.
+    async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        cost::read(output.consumed_capacity());
+        output.item.map(|item| from_item(&key, item)).transpose()
+    }
+
+    /// Items of one partition, strongly consistent; follows DynamoDB's pages until `limit` items are there.
+    async fn query(&self, range: Range<'_>, limit: usize) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        let mut start = None;
+        while items.len() < limit {
+            let wanted = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
+            let output = range
+                .apply(self.client.query())
+                .table_name(&*self.table)
+                .scan_index_forward(range.ascending)
+                .set_exclusive_start_key(start)
+                .limit(wanted)
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(unavailable)?;
+            cost::read(output.consumed_capacity());
+            items.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// A stretch of one partition.
+#[derive(Debug, Clone, Copy)]
+struct Range<'a> {
+    pk: &'a str,
+    bound: Bound<'a>,
+    ascending: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Bound<'a> {
+    Whole,
+    Prefix(&'a str),
+    Before(&'a str),
+    After(&'a str),
+}
+
+impl Range<'_> {
+    fn apply(
+        &self,
+        query: aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder,
+    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+        let query = query
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_values(":pk", AttributeValue::S(self.pk.to_owned()));
+        let (condition, sk) = match self.bound {
+            Bound::Whole => return query.key_condition_expression("#pk = :pk"),
+            Bound::Prefix(sk) => ("#pk = :pk AND begins_with(#sk, :sk)", sk),
+            Bound::Before(sk) => ("#pk = :pk AND #sk < :sk", sk),
+            Bound::After(sk) => ("#pk = :pk AND #sk > :sk", sk),
+        };
+        query
+            .key_condition_expression(condition)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":sk", AttributeValue::S(sk.to_owned()))
+    }
+}
+
+/// Turns a record into an item with its key.
+fn to_item<T: Serialize>(key: &Key, record: &T) -> Result<Item> {
+    let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(record).map_err(|e| Error::Internal(e.into()))?;
+    item.extend(key.attributes());
+    Ok(item)
+}
+
+/// Turns an item into the record it holds.
+fn from_item<T: DeserializeOwned>(key: &Key, item: Item) -> Result<T> {
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item)
+        .map_err(|error| Error::internal(format!("the item {key} does not parse: {error}")))
+}
+
+/// The key that an item carries.
+fn key_of(item: &Item) -> Key {
+    let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    Key { pk: text(keys::PK), sk: text(keys::SK) }
+}
+
+/// Codes by which DynamoDB says that a call may succeed later.
+const PASSING: [&str; 7] = [
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "TransactionInProgressException",
+    "LimitExceededException",
+];
+
+/// An SDK error as the domain sees it: passing trouble, or a defect of ours.
+fn unavailable<E>(error: E) -> Error
+where
+    E: Into<StoreFailure>,
+{
+    let StoreFailure { passing, cause } = error.into();
+    if passing { Error::Unavailable(cause) } else { Error::Internal(cause) }
+}
+
+/// What an SDK error says.
+struct StoreFailure {
+    passing: bool,
+    cause: Cause,
+}
+
+impl<E, R> From<SdkError<E, R>> for StoreFailure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, R>) -> Self {
+        let passing = match &error {
+            SdkError::ConstructionFailure(_) => false,
+            SdkError::ServiceError(context) => {
+                context.err().code().is_none_or(|code| PASSING.contains(&code))
+            }
+            _ => true,
+        };
+        Self { passing, cause: error.into() }
+    }
+}
+
+impl From<aws_sdk_dynamodb::error::BuildError> for StoreFailure {
+    fn from(error: aws_sdk_dynamodb::error::BuildError) -> Self {
+        Self { passing: false, cause: error.into() }
+    }
+}

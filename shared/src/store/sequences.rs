@@ -1,0 +1,57 @@
+//! Numbers that are given out once, in blocks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
+use tokio::sync::Mutex;
+
+use super::keys::{self, Sequence};
+use super::{Store, cost, unavailable};
+use crate::error::{Error, Result};
+
+/// How many numbers a process takes at once. What it does not use by its end is lost.
+const BLOCK: u64 = 20;
+
+/// The numbers that this process may still give out.
+pub(super) type Blocks = Arc<Mutex<HashMap<Sequence, std::ops::Range<u64>>>>;
+
+impl Store {
+    /// A number that nobody else gets, at least 1.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn sequence_next(&self, sequence: Sequence) -> Result<u64> {
+        let mut blocks = self.blocks.lock().await;
+        let block = blocks.entry(sequence).or_insert(0..0);
+        if block.is_empty() {
+            let end = self.sequence_reserve(sequence, BLOCK).await?;
+            *block = end.saturating_sub(BLOCK)..end;
+        }
+        block.next().map(|index| index + 1).ok_or_else(|| Error::internal("a block of numbers is empty"))
+    }
+
+    /// Moves a sequence on and tells its new end.
+    async fn sequence_reserve(&self, sequence: Sequence, count: u64) -> Result<u64> {
+        let output = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::sequence(sequence).attributes()))
+            .update_expression("ADD #n :count")
+            .expression_attribute_names("#n", "given")
+            .expression_attribute_values(":count", AttributeValue::N(count.to_string()))
+            .return_values(ReturnValue::UpdatedNew)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        cost::wrote(output.consumed_capacity());
+        output
+            .attributes()
+            .and_then(|item| item.get("given"))
+            .and_then(|value| value.as_n().ok())
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Error::internal("a sequence without a number"))
+    }
+}

@@ -1,0 +1,167 @@
+//! Pages by number (`contracts/openwisp.md` section 4, Pagination).
+
+use std::collections::BTreeMap;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use super::negotiation::query_value;
+use super::surroundings::Base;
+use crate::error::{Error, Result};
+
+const DEFAULT_SIZE: u64 = 10;
+const MOST_SIZE: u64 = 100;
+/// What stands unencoded in a query.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
+
+/// A page that a client asks for.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    number: PageNumber,
+    size: u64,
+    path: String,
+    parameters: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum PageNumber {
+    Number(u64),
+    Last,
+    Invalid,
+}
+
+/// The envelope of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    count: u64,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<T>,
+}
+
+impl PageRequest {
+    /// What the query asks for; the URL's path and other parameters come back in the links.
+    pub fn new(uri: &Uri) -> Self {
+        let mut parameters = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            parameters.entry(name.into_owned()).or_default().push(value.into_owned());
+        }
+        let number = match query_value(uri, "page").as_deref() {
+            None => PageNumber::Number(1),
+            Some("last") => PageNumber::Last,
+            Some(text) => text.trim().parse().ok().filter(|&number| number > 0).map_or(PageNumber::Invalid, PageNumber::Number),
+        };
+        let size = query_value(uri, "page_size").and_then(|text| text.trim().parse().ok()).filter(|&size| size > 0);
+        Self { number, size: size.unwrap_or(DEFAULT_SIZE).min(MOST_SIZE), path: uri.path().to_owned(), parameters }
+    }
+
+    /// Of `total` rows: how many come before the page, and how many it may hold.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPage`] when there is no such page. The first page of an empty list exists.
+    pub fn rows(&self, total: u64) -> Result<(u64, usize)> {
+        let number = self.number(total)?;
+        Ok(((number - 1) * self.size, usize::try_from(self.size).unwrap_or(usize::MAX)))
+    }
+
+    /// The envelope for this page of `total` rows.
+    ///
+    /// # Errors
+    /// As [`PageRequest::rows`].
+    pub fn envelope<T>(&self, base: &Base, total: u64, results: Vec<T>) -> Result<Page<T>> {
+        let number = self.number(total)?;
+        let next = (number < self.last(total)).then(|| self.link(base, number + 1));
+        let previous = (number > 1).then(|| self.link(base, number - 1));
+        Ok(Page { count: total, next, previous, results })
+    }
+
+    fn last(&self, total: u64) -> u64 {
+        total.div_ceil(self.size).max(1)
+    }
+
+    fn number(&self, total: u64) -> Result<u64> {
+        let last = self.last(total);
+        match self.number {
+            PageNumber::Number(number) if number <= last => Ok(number),
+            PageNumber::Last => Ok(last),
+            _ => Err(Error::InvalidPage),
+        }
+    }
+
+    fn link(&self, base: &Base, number: u64) -> String {
+        let mut parameters = self.parameters.clone();
+        parameters.remove("page");
+        if number > 1 {
+            parameters.insert("page".to_owned(), vec![number.to_string()]);
+        }
+        let encoded = |text: &str| utf8_percent_encode(text, PLAIN).to_string().replace(' ', "+");
+        let pairs: Vec<String> = parameters
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
+            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect();
+        let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
+        format!("{}{}{query}", base.0, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request(query: &str) -> PageRequest {
+        PageRequest::new(&format!("/list/{query}").parse().expect("a URI"))
+    }
+
+    fn links(query: &str, total: u64) -> (Option<String>, Option<String>) {
+        let page = request(query).envelope::<()>(&Base("http://h".to_owned()), total, vec![]).expect("a page");
+        (page.next, page.previous)
+    }
+
+    #[test]
+    fn links_keep_the_other_parameters_in_order_of_name() {
+        let (next, previous) = links("?page_size=1&color=dark+red&page=2", 3);
+        assert_eq!(next.as_deref(), Some("http://h/list/?color=dark+red&page=3&page_size=1"));
+        assert_eq!(previous.as_deref(), Some("http://h/list/?color=dark+red&page_size=1"));
+        assert_eq!(links("", 11), (Some("http://h/list/?page=2".to_owned()), None));
+        assert_eq!(links("?page=2", 11), (None, Some("http://h/list/".to_owned())));
+    }
+
+    #[test]
+    fn unusable_sizes_mean_the_default_and_large_ones_the_most() {
+        for query in ["", "?page_size=", "?page_size=0", "?page_size=-1", "?page_size=x"] {
+            assert_eq!(request(query).rows(0).expect("rows"), (0, 10), "{query}");
+        }
+        assert_eq!(request("?page_size=1000").rows(0).expect("rows"), (0, 100));
+        assert_eq!(request("?page=last&page_size=3").rows(10).expect("rows"), (9, 3));
+    }
+
+    #[test]
+    fn pages_that_do_not_exist_are_refused() {
+        for query in ["?page=0", "?page=-1", "?page=abc", "?page=", "?page=3", "?page=99999999999999999999999"] {
+            assert!(matches!(request(query).rows(11), Err(Error::InvalidPage)), "{query}");
+        }
+        assert!(request("").rows(0).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn following_next_meets_every_row_once(total in 0u64..500, size in 1u64..20) {
+            let mut page = 1;
+            let mut seen = 0;
+            loop {
+                let request = request(&format!("?page={page}&page_size={size}"));
+                let (offset, limit) = request.rows(total).expect("rows");
+                prop_assert_eq!(offset, seen);
+                seen += (limit as u64).min(total - offset);
+                let envelope = request.envelope::<()>(&Base(String::new()), total, vec![]).expect("a page");
+                if envelope.next.is_none() { break }
+                page += 1;
+            }
+            prop_assert_eq!(seen, total);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line.
+
+mod commands;
+mod connection;
+mod create_superuser;
+mod dynamodb;
+mod embedded;
+mod mail;
+mod serve;
+mod signing_keys;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use shared::config::Config;
+use shared::error::Cause;
+
+use self::commands::{Arguments, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_for_people();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rollcall: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Cause> {
+    let config = Config::from_environment()?;
+    match arguments.command.unwrap_or_default() {
+        Command::Serve { aws } => serve::run(&config, aws).await,
+        Command::Dynamodb { listen } => dynamodb::run(&config, listen).await,
+        Command::CreateSuperuser(options) => create_superuser::run(&config, options).await,
+        Command::SigningKeys { rotate } => signing_keys::run(rotate.as_deref()),
+    }
+}
+
+/// Readable lines on standard error; `RUST_LOG` chooses what.
+fn log_for_people() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Standard output belongs to what commands answer.
+    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+}
