@@ -65,8 +65,7 @@ fn write_secret(path: &PathBuf, text: &str) -> Result<(), Cause> {
         std::fs::create_dir_all(folder)?;
     }
     let unfinished = path.with_extension("new");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&unfinished, path)?;
@@ -104,16 +103,10 @@ struct Loaded {
 
 /// Region and credentials as every AWS tool finds them: environment, profiles, single sign-on.
 async fn aws_config(config: &Config) -> Result<Loaded, Cause> {
-    let loaded = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(system_http_client())
-        .load()
-        .await;
+    let loaded =
+        aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(system_http_client()).load().await;
     let region = loaded.region().map(ToString::to_string).or_else(|| config.region.clone());
     let credentials = loaded.credentials_provider().ok_or("no AWS credentials were found")?;
-    credentials
-        .provide_credentials()
-        .await
-        .map_err(|error| format!("no AWS credentials were found: {error}"))?;
+    credentials.provide_credentials().await.map_err(|error| format!("no AWS credentials were found: {error}"))?;
     Ok(Loaded { region: region.ok_or("no AWS region was found; set AWS_REGION")?, credentials })
 }
-

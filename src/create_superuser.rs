@@ -20,11 +20,8 @@ use crate::connection::open;
 /// When the name or address is taken or none, or the store does not answer.
 pub async fn run(config: &Config, options: CreateSuperuser) -> Result<(), Cause> {
     let CreateSuperuser { username, email, aws } = options;
-    let username = Username::parse(&username)
-        .ok_or("the user name should be 1 to 150 letters, digits or @ . + - _")?;
-    let email = email
-        .map(|text| EmailAddress::parse(&text).ok_or("the e-mail address is none"))
-        .transpose()?;
+    let username = Username::parse(&username).ok_or("the user name should be 1 to 150 letters, digits or @ . + - _")?;
+    let email = email.map(|text| EmailAddress::parse(&text).ok_or("the e-mail address is none")).transpose()?;
     let password = match &config.admin_password {
         Some(password) => password.clone(),
         None => read_password()?,

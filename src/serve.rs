@@ -30,8 +30,7 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let post = Post::new(config)?;
     let opened = open(config, aws).await?;
     let keys = key_source(config).await?;
-    let directory =
-        Arc::new(directory(config, opened.connection, keys, HashCost::DEFAULT, System::shared()));
+    let directory = Arc::new(directory(config, opened.connection, keys, HashCost::DEFAULT, System::shared()));
     let made = prepare(config, &directory).await?;
     welcome(config, address, &opened.place, made);
 

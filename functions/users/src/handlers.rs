@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use http::{StatusCode, Uri};
+use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::Admitted;
 use shared::model::UserId;
 use shared::web::body::Unread;
 use shared::web::pagination::{Page, PageRequest};
 use shared::web::{Base, Failure};
-use shared::Directory;
 
 use crate::wire::{self, UserDetailOut, UserRowOut};
 

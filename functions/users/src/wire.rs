@@ -16,8 +16,10 @@ const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank
     .at_most(Username::MAX)
     .help("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.");
 /// In a new user an empty address is told apart from a missing one, so both are let through here.
-const NEW_EMAIL: Field =
-    Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).required().nullable().at_most(EmailAddress::MAX);
+const NEW_EMAIL: Field = Field::new("email", "Email address", FieldKind::Email(Blank::Allowed))
+    .required()
+    .nullable()
+    .at_most(EmailAddress::MAX);
 const EMAIL: Field =
     Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).nullable().at_most(EmailAddress::MAX);
 const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required().at_most(128);

@@ -327,10 +327,7 @@ impl Directory {
         }
         let unknown = changes.permissions.iter().flatten().find(|id| Permission::by_id(**id).is_none());
         if let Some(id) = unknown {
-            violations.push(Violation {
-                field: "user_permissions",
-                rule: Rule::UnknownReference(id.to_string()),
-            });
+            violations.push(Violation { field: "user_permissions", rule: Rule::UnknownReference(id.to_string()) });
         }
         Ok(violations)
     }
@@ -379,7 +376,6 @@ impl Directory {
     }
 }
 
-
 /// What claims of others mean for the sender's fields.
 ///
 /// An address that differs only in letter case is a matter of the whole object, told when all else is well.
@@ -398,7 +394,8 @@ fn violations_of(wanted: &User, taken: &[Taken]) -> Vec<Violation> {
         }
     }
     if violations.is_empty() {
-        // One address can be in the way twice, as a user's e-mail and as a verified address.
+        // One address can be in the way twice: as a user's e-mail, which is told, and as a verified address.
+        whole.sort_by_key(|violation| violation.rule == Rule::AddressTaken);
         whole.truncate(1);
         whole
     } else {

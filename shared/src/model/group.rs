@@ -100,9 +100,7 @@ impl Model {
 impl Permission {
     /// Every permission there is, in the order of their numbers.
     pub fn all() -> impl Iterator<Item = Self> {
-        Model::ALL
-            .into_iter()
-            .flat_map(|model| Action::ALL.into_iter().map(move |action| Self { model, action }))
+        Model::ALL.into_iter().flat_map(|model| Action::ALL.into_iter().map(move |action| Self { model, action }))
     }
 
     /// Its number: 1 for the first of the catalogue. Numbers are kept by clients and never change.
@@ -171,9 +169,6 @@ mod tests {
     #[test]
     fn permissions_read_as_the_contract_shows_them() {
         let permission = Permission { model: Model::EmailAddress, action: Action::Change };
-        assert_eq!(
-            format!("{}: {permission}", permission.id()),
-            "2: emailaddress | Can change email address"
-        );
+        assert_eq!(format!("{}: {permission}", permission.id()), "2: emailaddress | Can change email address");
     }
 }

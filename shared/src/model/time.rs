@@ -57,15 +57,12 @@ impl Timestamp {
 
     /// `2026-11-22T03:50:19.352702Z`, always with six digits of fraction.
     pub fn rfc3339(self) -> String {
-        let shape = format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
-        );
+        let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
         self.civil().format(&shape).unwrap_or_default()
     }
 
     fn civil(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 
@@ -137,10 +134,7 @@ mod tests {
     #[test]
     fn a_moment_reads_with_six_digits() {
         assert_eq!(Timestamp::from_micros(0).rfc3339(), "1970-01-01T00:00:00.000000Z");
-        assert_eq!(
-            Timestamp::from_micros(1_763_783_419_352_702).rfc3339(),
-            "2025-11-22T03:50:19.352702Z"
-        );
+        assert_eq!(Timestamp::from_micros(1_763_783_419_352_702).rfc3339(), "2025-11-22T03:50:19.352702Z");
     }
 
     #[test]
@@ -155,7 +149,17 @@ mod tests {
         for text in ["2000-02-29", "2000-2-29", "20000229"] {
             assert_eq!(parse_date(text).map(date_text).as_deref(), Some("2000-02-29"));
         }
-        for text in ["", "yesterday", "2001-02-30", "2001-02-03T00:00:00Z", "01-02-03", "0000-01-01", "2001-1-", "+200-1-1", "２０００-1-1"] {
+        for text in [
+            "",
+            "yesterday",
+            "2001-02-30",
+            "2001-02-03T00:00:00Z",
+            "01-02-03",
+            "0000-01-01",
+            "2001-1-",
+            "+200-1-1",
+            "２０００-1-1",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

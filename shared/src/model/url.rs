@@ -84,15 +84,33 @@ mod tests {
     #[test]
     fn web_addresses_are_told_from_other_text() {
         for good in [
-            "https://site.example/me", "HTTP://SITE.example", "ftp://a:b@site.example:21/x?y#z", "http://localhost:8000",
-            "http://127.0.0.1/", "http://[::1]:80/", "https://домен.рф/ü", "https://user@site.example/@x",
+            "https://site.example/me",
+            "HTTP://SITE.example",
+            "ftp://a:b@site.example:21/x?y#z",
+            "http://localhost:8000",
+            "http://127.0.0.1/",
+            "http://[::1]:80/",
+            "https://домен.рф/ü",
+            "https://user@site.example/@x",
         ] {
             assert!(is_url(good), "{good}");
         }
         for bad in [
-            "", "not a url", "site.example", "//site.example", "javascript://site.example", "http://", "http://nodots",
-            "http://-a.example", "http://a b.example", "http://site.example/a b", "http://site.example:port",
-            "http://a@b@site.example", "http://site.example\n", "http://[zz]/", "mailto:a@site.example",
+            "",
+            "not a url",
+            "site.example",
+            "//site.example",
+            "javascript://site.example",
+            "http://",
+            "http://nodots",
+            "http://-a.example",
+            "http://a b.example",
+            "http://site.example/a b",
+            "http://site.example:port",
+            "http://a@b@site.example",
+            "http://site.example\n",
+            "http://[zz]/",
+            "mailto:a@site.example",
         ] {
             assert!(!is_url(bad), "{bad}");
         }

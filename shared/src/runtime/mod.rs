@@ -87,8 +87,7 @@ pub fn function_directory(config: &Config) -> Result<Directory, Cause> {
         Some(KeyLocation::File(path)) => KeySource::File(path.clone()),
         Some(KeyLocation::Parameter(name)) => {
             // The endpoint may be a local engine; parameters are AWS's own.
-            let parameters =
-                Parameters::new(&connection.region, connection.credentials.clone(), http_client(false));
+            let parameters = Parameters::new(&connection.region, connection.credentials.clone(), http_client(false));
             KeySource::Parameter(name.clone(), parameters)
         }
         None => return Err("ROLLCALL_SIGNING_KEYS should be ssm:NAME or a file".into()),
@@ -148,9 +147,7 @@ pub fn http_client(plain: bool) -> SharedHttpClient {
     }
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     match TlsContext::builder().with_trust_store(roots).build() {
-        Ok(context) => {
-            builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
-        }
+        Ok(context) => builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https(),
         Err(_) => system_http_client(),
     }
 }

@@ -200,9 +200,8 @@ mod tests {
         let first = rotated(None, &System).expect("a set");
         let second = rotated(Some(&first), &System).expect("a set");
         let third = rotated(Some(&second), &System).expect("a set");
-        let ids = |text: &str| -> Vec<String> {
-            Keys::parse(text).expect("keys").0.into_iter().map(|key| key.id).collect()
-        };
+        let ids =
+            |text: &str| -> Vec<String> { Keys::parse(text).expect("keys").0.into_iter().map(|key| key.id).collect() };
         assert_eq!(ids(&first).len(), 1);
         assert_eq!(ids(&second)[1..], ids(&first)[..]);
         assert_eq!(ids(&third)[1..], ids(&second)[..1]);

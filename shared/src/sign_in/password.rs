@@ -107,12 +107,7 @@ fn argon2id(cost: HashCost, password: &[u8], salt: &[u8]) -> Result<String> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(password, salt, &mut hash)
         .map_err(failed)?;
-    Ok(format!(
-        "{}{}${}",
-        argon2id_prefix(cost),
-        STANDARD_NO_PAD.encode(salt),
-        STANDARD_NO_PAD.encode(hash)
-    ))
+    Ok(format!("{}{}${}", argon2id_prefix(cost), STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash)))
 }
 
 fn argon2id_prefix(cost: HashCost) -> String {
@@ -238,13 +233,24 @@ mod tests {
     #[test]
     fn damaged_and_hostile_hashes_match_nothing() {
         for stored in [
-            "", "!", "!unusable", "secret", "$", "$$$$$", "md5$salt$hash", "pbkdf2_sha256$x$salt$aGFzaA==",
+            "",
+            "!",
+            "!unusable",
+            "secret",
+            "$",
+            "$$$$$",
+            "md5$salt$hash",
+            "pbkdf2_sha256$x$salt$aGFzaA==",
             "pbkdf2_sha256$4000000000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
             "pbkdf2_sha256$0$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-            "pbkdf2_sha256$1$salt$", "bcrypt$$2b$31$0123456789012345678901234567890123456789012345678901a",
-            "bcrypt$$2b$99$short", "bcrypt_sha256$$2b$", "argon2$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+            "pbkdf2_sha256$1$salt$",
+            "bcrypt$$2b$31$0123456789012345678901234567890123456789012345678901a",
+            "bcrypt$$2b$99$short",
+            "bcrypt_sha256$$2b$",
+            "argon2$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
             "$argon2id$v=19$m=8,t=4000000000,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
-            "$argon2id$v=19$m=8,t=1,p=0$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA", "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$",
+            "$argon2id$v=19$m=8,t=1,p=0$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
+            "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$",
         ] {
             assert_eq!(verdict(CHEAP, b"", stored), Verdict::Wrong, "{stored}");
             assert_eq!(verdict(CHEAP, b"secret", stored), Verdict::Wrong, "{stored}");

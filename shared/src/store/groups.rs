@@ -88,4 +88,3 @@ impl Store {
         Ok(self.transact(&transaction).await?.is_ok())
     }
 }
-

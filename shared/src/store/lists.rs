@@ -192,7 +192,6 @@ pub(super) fn unsettles(joined: Timestamp, now: Timestamp) -> bool {
     joined < now.plus_seconds(-SETTLED / 2)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,10 +29,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::cost::{Cost, measured};
+use self::keys::Key;
 pub use self::lists::Counts;
 pub use self::outbox::mail_of_stream;
 pub use self::users::{Claim, Superusers, Taken, UserWrite, Written};
-use self::keys::Key;
 use crate::ambient::Ambient;
 use crate::error::{Cause, Error, Result};
 
@@ -254,9 +254,7 @@ where
     fn from(error: SdkError<E, R>) -> Self {
         let passing = match &error {
             SdkError::ConstructionFailure(_) => false,
-            SdkError::ServiceError(context) => {
-                context.err().code().is_none_or(|code| PASSING.contains(&code))
-            }
+            SdkError::ServiceError(context) => context.err().code().is_none_or(|code| PASSING.contains(&code)),
             _ => true,
         };
         Self { passing, cause: error.into() }

@@ -21,9 +21,8 @@ impl Store {
                 .build()
                 .map_err(unavailable)
         };
-        let key = |name, kind| {
-            KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unavailable)
-        };
+        let key =
+            |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unavailable);
         let stream = StreamSpecification::builder()
             .stream_enabled(true)
             .stream_view_type(StreamViewType::NewImage)

@@ -2,11 +2,11 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
-use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::time::Instant;
 
 use super::keys::{self, Key};
@@ -188,9 +188,7 @@ impl<G: Clone> Transaction<G> {
             .iter()
             .zip(reasons)
             .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"))
-            .filter_map(|(guard, reason)| {
-                guard.clone().map(|guard| Broken { guard, item: reason.item().cloned() })
-            })
+            .filter_map(|(guard, reason)| guard.clone().map(|guard| Broken { guard, item: reason.item().cloned() }))
             .collect()
     }
 }

@@ -125,7 +125,10 @@ mod tests {
     #[test]
     fn a_form_keeps_repeated_names_in_order() {
         let expected = vec![("a".to_owned(), json!("1")), ("a".to_owned(), json!("2 3"))];
-        assert_eq!(read("Application/X-WWW-Form-Urlencoded", "a=1&a=2+3").expect("values"), Input::Form(expected.clone()));
+        assert_eq!(
+            read("Application/X-WWW-Form-Urlencoded", "a=1&a=2+3").expect("values"),
+            Input::Form(expected.clone())
+        );
         let body = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n2 3\r\n--x--\r\n";
         assert_eq!(read("multipart/form-data; boundary=x", body).expect("values"), Input::Form(expected));
     }

@@ -93,16 +93,7 @@ impl Field {
 
     /// A field of that kind that may be left out.
     pub const fn new(name: &'static str, label: &'static str, kind: FieldKind) -> Self {
-        Self {
-            name,
-            kind,
-            required: false,
-            nullable: false,
-            read_only: false,
-            label,
-            help_text: "",
-            max_length: None,
-        }
+        Self { name, kind, required: false, nullable: false, read_only: false, label, help_text: "", max_length: None }
     }
 
     /// The same, but it must be there.

@@ -24,11 +24,8 @@ pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
         Some("") | None => {}
         Some(_) => return Err(Error::NoRoute),
     }
-    let accepted: Vec<String> = headers
-        .get_all(ACCEPT)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect();
+    let accepted: Vec<String> =
+        headers.get_all(ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
     let accepted = if accepted.is_empty() { "*/*".to_owned() } else { accepted.join(",") };
     let mut types: Vec<MediaType<'_>> = accepted.split(',').map(MediaType::parse).collect();
     // Quality values are not looked at; the more specific type wins, JSON before HTML.

@@ -50,7 +50,9 @@ impl PageRequest {
         let number = match query_value(uri, "page").as_deref() {
             None => PageNumber::Number(1),
             Some("last") => PageNumber::Last,
-            Some(text) => text.trim().parse().ok().filter(|&number| number > 0).map_or(PageNumber::Invalid, PageNumber::Number),
+            Some(text) => {
+                text.trim().parse().ok().filter(|&number| number > 0).map_or(PageNumber::Invalid, PageNumber::Number)
+            }
         };
         let size = query_value(uri, "page_size").and_then(|text| text.trim().parse().ok()).filter(|&size| size > 0);
         Self { number, size: size.unwrap_or(DEFAULT_SIZE).min(MOST_SIZE), path: uri.path().to_owned(), parameters }

@@ -20,9 +20,8 @@ pub struct RequestId(pub String);
 impl Base {
     /// The base of a request to that host. A host that is none is left out of links.
     pub fn new(scheme: &str, host: Option<&str>, stage: &str) -> Self {
-        let is_host = |host: &&str| {
-            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
-        };
+        let is_host =
+            |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b));
         let host = host.filter(is_host).unwrap_or("localhost");
         Self(format!("{scheme}://{host}{stage}"))
     }

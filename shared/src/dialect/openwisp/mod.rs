@@ -105,9 +105,7 @@ fn unreadable(why: &Unreadable) -> (StatusCode, Value) {
         ),
         Unreadable::Json(reason) => bad(json!({ "detail": format!("JSON parse error - {reason}") })),
         Unreadable::Multipart(reason) => bad(json!({ "detail": format!("Multipart form parse error - {reason}") })),
-        Unreadable::TooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, json!({ "detail": "The request body is too large." }))
-        }
+        Unreadable::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, json!({ "detail": "The request body is too large." })),
         Unreadable::NotAnObject(kind) => {
             let name = messages::python_name(*kind);
             bad(json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {name}.")] }))
@@ -121,9 +119,7 @@ fn unauthenticated(why: Unauthenticated) -> (StatusCode, Value) {
         Unauthenticated::NoCredentials => "Authentication credentials were not provided.",
         Unauthenticated::EmptyToken => "Invalid token header. No credentials provided.",
         Unauthenticated::TokenWithSpaces => "Invalid token header. Token string should not contain spaces.",
-        Unauthenticated::TokenCharacters => {
-            "Invalid token header. Token string should not contain invalid characters."
-        }
+        Unauthenticated::TokenCharacters => "Invalid token header. Token string should not contain invalid characters.",
         Unauthenticated::InvalidToken => "Invalid token.",
         Unauthenticated::Inactive => "User inactive or deleted.",
         Unauthenticated::WrongPassword => {

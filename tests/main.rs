@@ -1,0 +1,4 @@
+//! The whole API in process: real routers, the real SDK, an embedded engine in memory, scripted time.
+
+mod openwisp;
+mod support;

@@ -1,0 +1,3 @@
+//! The OpenWISP Users API.
+
+mod tokens;

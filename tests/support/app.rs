@@ -1,0 +1,121 @@
+//! The API on an engine in memory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use shared::Directory;
+use shared::ambient::Ambient as _;
+use shared::config::TokenLife;
+use shared::directory::Settings;
+use shared::model::Username;
+use shared::sign_in::keys::{KeyRing, KeySource, rotated};
+use shared::sign_in::password::{HashCost, Hasher};
+use shared::store::{Connection, Patience, Store};
+
+use super::{Client, Script};
+
+/// The password of every user that tests make.
+pub const PASSWORD: &str = "Orchid-lantern-42";
+
+/// What a test may want otherwise.
+pub struct Options {
+    /// Whether failed logins are limited.
+    pub throttle: bool,
+    /// How long tokens are good.
+    pub token_life: TokenLife,
+    /// How long the store tries again.
+    pub patience: Patience,
+    /// What the engine's connection is put through, for faults.
+    pub connection: fn(Connection) -> Connection,
+}
+
+/// A directory of its own with the superuser `admin`.
+#[derive(Clone)]
+pub struct TestApp {
+    /// The routes of all functions.
+    pub router: Router,
+    /// What they stand on.
+    pub directory: Arc<Directory>,
+    /// The clock, which tests move.
+    pub script: Arc<Script>,
+    /// Where the engine listens.
+    pub engine: SocketAddr,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            throttle: false,
+            token_life: TokenLife::Seconds(30 * 24 * 60 * 60),
+            patience: Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
+            connection: |connection| connection,
+        }
+    }
+}
+
+impl TestApp {
+    /// An empty directory but for `admin`.
+    pub async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// The same, but for what `options` says.
+    pub async fn with(options: Options) -> Self {
+        let Options { throttle, token_life, patience, connection } = options;
+        let engine = engine().await;
+        let script = Arc::new(Script::new());
+        let connection = connection(Connection::local(format!("http://{engine}")));
+        let keys = rotated(None, &*script).expect("signing keys");
+        let directory = Directory::new(
+            Store::new(connection, "rollcall", script.clone(), patience),
+            script.clone(),
+            KeyRing::new(KeySource::Inline(keys), script.clone()),
+            Hasher::new(HashCost { memory: 8, passes: 1 }, script.clone(), 4),
+            Settings { token_life, throttle, public_url: None, cost_header: true },
+        );
+        let directory = Arc::new(directory);
+        directory.store().table_create().await.expect("the table");
+        directory.install().await.expect("an installation");
+        let admin = Username::parse("admin").expect("a name");
+        directory.create_superuser(admin, None, PASSWORD.to_owned()).await.expect("a superuser");
+        Self { router: rollcall::app(directory.clone()), directory, script, engine }
+    }
+
+    /// A client without credentials.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.router.clone(), None)
+    }
+
+    /// A client with that token.
+    pub fn bearer(&self, token: &str) -> Client {
+        Client::new(self.router.clone(), Some(format!("Bearer {token}")))
+    }
+
+    /// The superuser `admin`, signed in.
+    pub async fn admin(&self) -> Client {
+        self.signed_in("admin").await
+    }
+
+    /// A user with the tests' password, signed in.
+    pub async fn signed_in(&self, username: &str) -> Client {
+        let body = serde_json::json!({"username": username, "password": PASSWORD});
+        let answer = self.anonymous().post("/api/v1/users/token/", &body).await;
+        self.bearer(answer.json()["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")))
+    }
+
+    /// Today, as dates are written, moved by so many days.
+    pub fn day(&self, offset: i64) -> String {
+        shared::model::date_text(self.script.now().plus_seconds(offset * 24 * 60 * 60).date())
+    }
+}
+
+/// An engine of its own in memory, which ends with the test.
+async fn engine() -> SocketAddr {
+    let database = dynoxide::Database::memory().expect("an engine");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    address
+}

@@ -1,0 +1,9 @@
+//! A directory of its own for every test, and clients that ask it.
+
+mod app;
+mod client;
+mod script;
+
+pub use app::{Options, PASSWORD, TestApp};
+pub use client::{Answer, Client};
+pub use script::Script;
