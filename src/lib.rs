@@ -9,6 +9,9 @@ use shared::runtime::complete;
 
 /// The routes of every function.
 pub fn app(directory: Arc<Directory>) -> Router {
-    let router = auth::router(directory.clone()).merge(users::router(directory.clone()));
+    let router = auth::router(directory.clone())
+        .merge(emails::router(directory.clone()))
+        .merge(groups::router(directory.clone()))
+        .merge(users::router(directory.clone()));
     complete::<OpenWisp>(router, directory)
 }

@@ -50,6 +50,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Entity {
     /// A user.
     User,
+    /// A group.
+    Group,
+    /// An e-mail address of a user.
+    EmailAddress,
 }
 
 /// Why a body could not be read.
@@ -151,6 +155,12 @@ pub enum Rule {
     TakenInAnotherCase,
     /// A verified e-mail address of this text exists.
     AddressTaken,
+    /// The user has the e-mail address already.
+    AddressTwice,
+    /// Another of the user's addresses is the primary one.
+    SecondPrimary,
+    /// There would be more than this many.
+    TooMany(usize),
     /// The day has passed.
     Past,
     /// An expired account cannot be switched on.

@@ -15,6 +15,7 @@ const TOKEN: Endpoint = Endpoint {
     name: "Obtain Auth Token",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
+    below_user: false,
     fields: handlers::token_fields,
 };
 

@@ -49,7 +49,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let sender = Sender { from: config.mail_from, site_name: config.site_name };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let (directory, ses, sender) = (directory.clone(), ses.clone(), sender.clone());
-        async move { Ok::<_, lambda_runtime::Error>(handle(&directory, &*ses, &sender, event.payload).await) }
+        async move { Ok::<_, lambda_runtime::Error>(handle(&directory, &ses, &sender, event.payload).await) }
     }))
     .await
 }

@@ -16,6 +16,7 @@ const LIST: Endpoint = Endpoint {
     name: "Users List Create",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::User),
+    below_user: false,
     fields: wire::row_fields,
 };
 
@@ -24,6 +25,7 @@ const DETAIL: Endpoint = Endpoint {
     name: "User Detail",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::User),
+    below_user: false,
     fields: wire::detail_fields,
 };
 

@@ -30,6 +30,9 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::Taken => taken(violation.field).to_owned(),
         Rule::TakenInAnotherCase => "User with this Email address already exists.".to_owned(),
         Rule::AddressTaken => "email address with this email address already exists.".to_owned(),
+        Rule::AddressTwice => "Email address with this User and Email address already exists.".to_owned(),
+        Rule::SecondPrimary => "Constraint “unique_primary_email” is violated.".to_owned(),
+        Rule::TooMany(most) => format!("Ensure this field has no more than {most} elements."),
         Rule::Past => "Expiration date cannot be in the past.".to_owned(),
         Rule::Expired => "Cannot activate an expired account. Clear or extend the expiration date first.".to_owned(),
         Rule::BeyondOwnRights => "You cannot assign a group that holds permissions you do not have.".to_owned(),
@@ -74,6 +77,7 @@ fn insert(object: &mut Map<String, Value>, path: &str, sentence: String) {
 
 fn taken(field: &str) -> &'static str {
     match field {
+        "name" => "group with this name already exists.",
         "username" => "A user with that username already exists.",
         "email" => "user with this email address already exists.",
         "phone_number" => "user with this phone number already exists.",

@@ -4,7 +4,9 @@
 //! They know callers, rules, time and ids; they know no HTTP, no wire text and no key.
 
 pub mod access;
+mod addresses;
 mod confirmation;
+mod groups;
 mod installation;
 mod outbox;
 mod users;
@@ -12,6 +14,7 @@ mod users;
 use std::sync::Arc;
 
 pub use self::access::{Rights, Sight};
+pub use self::addresses::AddressChanges;
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::Ambient;
 use crate::config::TokenLife;

@@ -55,7 +55,9 @@ impl Directory {
                 let counts = self.store.user_counts().await?;
                 let total = counts.total();
                 let (offset, limit) = rows(total)?;
-                Ok(UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? })
+                let mut rows = self.store.user_rows(&counts, offset, limit).await?;
+                self.hide_removed_groups(rows.iter_mut().map(|row| &mut row.groups)).await?;
+                Ok(UserPage { total, rows })
             }
             Sight::Managed => {
                 rows(0)?;
@@ -72,7 +74,8 @@ impl Directory {
         match caller.sight() {
             Sight::Everyone => {
                 let found = self.store.user_with_memberships(id).await?;
-                let (user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+                let (mut user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+                self.hide_removed_groups(std::iter::once(&mut user.groups)).await?;
                 Ok(UserDetail { user, memberships })
             }
             Sight::Managed => Err(Error::NotFound(Entity::User)),
@@ -148,6 +151,7 @@ impl Directory {
                     return Ok(UserDetail { user: after, memberships: current.memberships });
                 }
                 Written::Taken(taken) => return Err(Error::Invalid(violations_of(&after, &taken))),
+                Written::UnknownGroup(id) => return Err(unknown_group(id)),
                 Written::Stale => current = self.user(caller, current.user.id).await?,
                 Written::OtherSuperuserLost => {}
             }
@@ -173,12 +177,50 @@ impl Directory {
                 .await?;
             match written {
                 Written::Done => return Ok(()),
-                Written::Taken(_) => return Err(Error::internal("a removal met a claim")),
+                Written::Taken(_) | Written::UnknownGroup(_) => {
+                    return Err(Error::internal("a removal met a claim"));
+                }
                 Written::Stale => current = self.user(caller, current.user.id).await?,
                 Written::OtherSuperuserLost => {}
             }
         }
         Err(Error::Unavailable("the user changes faster than it can be removed".into()))
+    }
+
+    /// Takes a user out of a removed group.
+    pub(super) async fn leave_group(&self, id: UserId, group: GroupId) -> Result<()> {
+        for _ in 0..TRIES {
+            let Some((before, memberships)) = self.store.user_with_memberships(id).await? else {
+                return self.store.group_user_remove(group, id).await;
+            };
+            let mut after = before.clone();
+            if !after.groups.remove(&group) {
+                return self.store.group_user_remove(group, id).await;
+            }
+            let write = UserWrite {
+                before: Some(&before),
+                after: Some(&after),
+                memberships: &memberships,
+                ..UserWrite::default()
+            };
+            if self.store.user_write(&write).await? == Written::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+    }
+
+    /// Leaves out groups that were removed and are still noted in the records of their users.
+    async fn hide_removed_groups<'a>(&self, groups: impl Iterator<Item = &'a mut BTreeSet<GroupId>>) -> Result<()> {
+        let groups: Vec<_> = groups.filter(|groups| !groups.is_empty()).collect();
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let removed = self.store.group_removals().await?;
+        for groups in groups {
+            groups.retain(|id| !removed.contains(id));
+        }
+        Ok(())
     }
 
     /// Makes a user whatever the caller may do. Without `base` no mail is sent.
@@ -241,6 +283,7 @@ impl Directory {
         match self.store.user_write(&write).await? {
             Written::Done => Ok(user),
             Written::Taken(taken) => Err(Error::Invalid(violations_of(&user, &taken))),
+            Written::UnknownGroup(id) => Err(unknown_group(id)),
             Written::Stale | Written::OtherSuperuserLost => Err(Error::internal("a new user met an old one")),
         }
     }
@@ -332,8 +375,11 @@ impl Directory {
         Ok(violations)
     }
 
-    /// The first group that does not exist.
+    /// The first group that does not exist, or too many of them.
     async fn unknown_groups(&self, before: &BTreeSet<GroupId>, after: &BTreeSet<GroupId>) -> Result<Option<Violation>> {
+        if after.len() > User::MAX_GROUPS {
+            return Ok(Some(Violation { field: "groups", rule: Rule::TooMany(User::MAX_GROUPS) }));
+        }
         if after.is_subset(before) {
             return Ok(None);
         }
@@ -374,6 +420,10 @@ impl Directory {
         }
         Ok(violations)
     }
+}
+
+fn unknown_group(id: GroupId) -> Error {
+    Error::invalid("groups", Rule::UnknownReference(id.to_string()))
 }
 
 /// What claims of others mean for the sender's fields.

@@ -15,7 +15,7 @@ mod user;
 mod username;
 
 pub use address::{EmailAddress, MailboxEntry};
-pub use group::{Action, Group, Model, Permission, default_groups};
+pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
 pub use id::{AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, UserId, UserNumber};
 pub use mail::{Mail, MailKind};
 pub use organization::{Membership, Organization, is_slug};

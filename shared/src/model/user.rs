@@ -91,6 +91,7 @@ pub struct UserRow {
 
 /// A user to be made. `None` where the sender's value could not be used; a violation then says why.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 pub struct NewUser {
     /// The name.
     pub username: Option<Username>,
@@ -157,7 +158,11 @@ pub struct UserChanges {
 
 impl User {
     /// The most e-mail addresses one user may have, so that the record stays small.
-    pub const MAX_ADDRESSES: usize = 50;
+    pub const MAX_ADDRESSES: usize = 200;
+    /// The most of them that may be verified, so that they can all be given up in one transaction.
+    pub const MAX_VERIFIED: usize = 40;
+    /// The most groups one user may be in, so that they can all be changed in one transaction.
+    pub const MAX_GROUPS: usize = 25;
 
     /// Whether the account works on that day: switched on, and not past its expiration date.
     pub fn is_active_on(&self, today: Date) -> bool {

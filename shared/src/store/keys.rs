@@ -15,6 +15,9 @@
 //! | register of superusers | `SUPERUSERS` | `<id>` |
 //! | shard of the count of users | `COUNT` | `USERS#<year>#<shard>` |
 //! | group | `GROUPS` | `<id, 20 digits>` |
+//! | claim on a group name | `GROUPNAME#<name>` | `CLAIM` |
+//! | user of a group | `GROUP#<id>#USERS` | `<user>` |
+//! | work that a removal left | `WORK` | `GROUP#<id>` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
 //! | mail to be sent | `OUTBOX` | `<random>` |
 //! | failures against a limit | `THROTTLE#<whose>` | `<end of the window>` |
@@ -42,6 +45,8 @@ pub const OUTBOX: &str = "OUTBOX";
 pub(crate) const COUNT: &str = "COUNT";
 /// Partition of the groups.
 pub(crate) const GROUPS: &str = "GROUPS";
+/// Partition of the follow-up work of removals.
+pub const WORK: &str = "WORK";
 /// Partition of the register of superusers.
 pub(crate) const SUPERUSERS: &str = "SUPERUSERS";
 /// How many claims on OpenL2M ids share a partition.
@@ -72,6 +77,8 @@ pub enum Sequence {
     Users,
     /// Ids of e-mail addresses.
     Addresses,
+    /// Ids of groups.
+    Groups,
 }
 
 impl Key {
@@ -179,11 +186,37 @@ pub(crate) fn group(id: GroupId) -> Key {
     Key::new(GROUPS, format!("{:020}", id.0))
 }
 
+/// Taken while a group has this name.
+pub(crate) fn group_name(name: &str) -> Key {
+    Key::claim(format!("GROUPNAME#{name}"))
+}
+
+/// Partition of the users of a group.
+pub(crate) fn group_users(id: GroupId) -> String {
+    format!("GROUP#{id}#USERS")
+}
+
+/// Exists while the user is in the group.
+pub(crate) fn group_user(id: GroupId, user: UserId) -> Key {
+    Key::new(group_users(id), user.to_string())
+}
+
+/// Exists from the removal of a group until its users are rid of it.
+pub(crate) fn group_removal(id: GroupId) -> Key {
+    Key::new(WORK, format!("GROUP#{:020}", id.0))
+}
+
+/// The group whose removal a key of [`WORK`] is about.
+pub(crate) fn removed_group(sk: &str) -> Option<GroupId> {
+    sk.strip_prefix("GROUP#")?.parse().ok().map(GroupId)
+}
+
 /// A sequence of numbers.
 pub(crate) fn sequence(sequence: Sequence) -> Key {
     let name = match sequence {
         Sequence::Users => "USERS",
         Sequence::Addresses => "ADDRESSES",
+        Sequence::Groups => "GROUPS",
     };
     Key::new("SEQUENCE", name)
 }

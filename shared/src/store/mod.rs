@@ -29,6 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::cost::{Cost, measured};
+pub use self::groups::GroupWritten;
 use self::keys::Key;
 pub use self::lists::Counts;
 pub use self::outbox::mail_of_stream;
@@ -134,6 +135,21 @@ impl Store {
             .map_err(unavailable)?;
         cost::read(output.consumed_capacity());
         output.item.map(|item| from_item(&key, item)).transpose()
+    }
+
+    /// Removes an item, whether it is there or not.
+    async fn remove(&self, key: &Key) -> Result<()> {
+        let output = self
+            .client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        cost::wrote(output.consumed_capacity());
+        Ok(())
     }
 
     /// Items of one partition, strongly consistent; follows DynamoDB's pages until `limit` items are there.

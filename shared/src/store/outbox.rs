@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, Item, Range, Store, from_item, key_of, keys, to_item, unavailable};
+use super::{Bound, Item, Range, Store, from_item, key_of, keys, to_item};
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, Mail, MailKind};
 
@@ -30,14 +30,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn outbox_remove(&self, id: &str) -> Result<()> {
-        self.client
-            .delete_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::mail(id).attributes()))
-            .send()
-            .await
-            .map_err(unavailable)?;
-        Ok(())
+        self.remove(&keys::mail(id)).await
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,8 @@ pub enum Written {
     Taken(Vec<Taken>),
     /// The other superuser is no longer one; nothing was written.
     OtherSuperuserLost,
+    /// A group that the user should join does not exist; nothing was written.
+    UnknownGroup(GroupId),
 }
 
 /// One change of one user.
@@ -91,6 +94,7 @@ enum Guard {
     Record,
     Claim(Claim),
     OtherSuperuser,
+    Group(GroupId),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -268,6 +272,7 @@ impl Store {
         self.write_lists(&mut transaction, write)?;
         self.write_claims(&mut transaction, write)?;
         self.write_superuser(&mut transaction, write)?;
+        self.write_groups(&mut transaction, write)?;
         for mail in &write.mails {
             transaction.put(&self.table, mail_item(mail)?)?;
         }
@@ -300,7 +305,8 @@ impl Store {
             .await;
         match replaced {
             Ok(output) => cost::wrote(output.consumed_capacity()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {}
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {}
             Err(error) => return Err(unavailable(error)),
         }
         Ok(())
@@ -383,6 +389,21 @@ impl Store {
         Ok(())
     }
 
+    fn write_groups(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        let none = BTreeSet::new();
+        let old = write.before.map_or(&none, |before| &before.groups);
+        let new = write.after.map_or(&none, |after| &after.groups);
+        let Some(user) = write.after.or(write.before).map(|user| user.id) else { return Ok(()) };
+        for &id in new.difference(old) {
+            transaction.check(&self.table, &keys::group(id), Condition::Present, Guard::Group(id))?;
+            transaction.put(&self.table, keys::group_user(id, user).attributes())?;
+        }
+        for &id in old.difference(new) {
+            transaction.delete(&self.table, &keys::group_user(id, user))?;
+        }
+        Ok(())
+    }
+
     fn write_superuser(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
         match (registered(write.before), registered(write.after)) {
@@ -411,6 +432,7 @@ fn meaning(broken: Vec<Broken<Guard>>) -> Result<Written> {
         match guard {
             Guard::Record => return Ok(Written::Stale),
             Guard::OtherSuperuser => return Ok(Written::OtherSuperuserLost),
+            Guard::Group(id) => return Ok(Written::UnknownGroup(id)),
             Guard::Claim(claim) => {
                 let item = item.ok_or_else(|| Error::internal("a claim failed without telling whose it is"))?;
                 let ClaimItem { user, text } = from_item(&key_of(&item), item)?;

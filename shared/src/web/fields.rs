@@ -174,9 +174,12 @@ impl<'a> Reader<'a> {
         self.violations
     }
 
-    /// Adds a violation that the caller found.
+    /// Adds a violation, once.
     pub fn refuse(&mut self, field: &Field, rule: Rule) {
-        self.violations.push(Violation { field: field.name, rule });
+        let violation = Violation { field: field.name, rule };
+        if !self.violations.contains(&violation) {
+            self.violations.push(violation);
+        }
     }
 
     /// A text.
@@ -254,13 +257,18 @@ impl<'a> Reader<'a> {
 
     /// Numbers of other objects; the first that is none is told.
     pub fn references(&mut self, field: &Field) -> Sent<Vec<u64>> {
+        self.references_that(field, Value::clone)
+    }
+
+    /// Numbers of other objects, each first read by `prepare`.
+    pub fn references_that(&mut self, field: &Field, prepare: impl Fn(&Value) -> Value) -> Sent<Vec<u64>> {
         let values = match self.sent(field) {
             Sent::Value(Value::Array(values)) => values,
             Sent::Value(other) => return self.absent(field, Rule::NotList(Kind::of(&other))),
             Sent::Null => return Sent::Null,
             Sent::Absent => return Sent::Absent,
         };
-        match values.iter().map(reference).collect() {
+        match values.iter().map(|value| reference(&prepare(value), value)).collect() {
             Ok(numbers) => Sent::Value(numbers),
             Err(rule) => self.absent(field, rule),
         }
@@ -316,15 +324,15 @@ pub fn boolean_word(word: &str) -> Option<bool> {
     }
 }
 
-/// A number, or digits in a text.
-fn reference(value: &Value) -> Result<u64, Rule> {
+/// A number, or digits in a text; `sent` is what it was made from.
+fn reference(value: &Value, sent: &Value) -> Result<u64, Rule> {
     let number = match value {
         Value::Number(number) if number.is_f64() => return Err(Rule::WrongReference(Kind::Float)),
         Value::Number(number) => number.as_u64().ok_or_else(|| number.to_string()),
         Value::String(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
             text.parse().map_err(|_| text.clone())
         }
-        other => return Err(Rule::WrongReference(Kind::of(other))),
+        _ => return Err(Rule::WrongReference(Kind::of(sent))),
     };
     number.map_err(Rule::UnknownReference)
 }
@@ -376,7 +384,10 @@ mod tests {
     #[test]
     fn length_is_told_before_form() {
         let input = input(json!({"name": "abcd"}));
-        let told = rules(&input, false, |r| drop(r.text_that::<()>(&NAME, |_| Err(Rule::NotUrl))));
+        let told = rules(&input, false, |r| {
+            let refused = r.text_that::<()>(&NAME, |_| Err(Rule::NotUrl));
+            assert_eq!(refused, Sent::Absent);
+        });
         assert_eq!(told, [Rule::TooLong(3), Rule::NotUrl]);
     }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
-use crate::directory::{Caller, Directory};
+use crate::directory::{Caller, Directory, UserDetail};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{Model, UserId};
 use crate::web::Failure;
@@ -36,6 +36,8 @@ pub struct Endpoint {
     pub allow: &'static str,
     /// Who may ask.
     pub access: Access,
+    /// Whether the address lies below a user, `{id}`, whom the caller must be able to see.
+    pub below_user: bool,
     /// The fields that the caller could send, for the method that takes them all.
     pub fields: fn(is_superuser: bool) -> Vec<&'static Field>,
 }
@@ -59,6 +61,19 @@ impl<S: Sync> FromRequestParts<S> for Admitted {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
         let caller = parts.extensions.remove::<Caller>();
         caller.map(Self).ok_or_else(|| Error::Unauthenticated(Unauthenticated::NoCredentials).into())
+    }
+}
+
+/// The user below whom the endpoint lies.
+#[derive(Debug)]
+pub struct Parent(pub UserDetail);
+
+impl<S: Sync> FromRequestParts<S> for Parent {
+    type Rejection = Failure<OpenWisp>;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
+        let parent = parts.extensions.remove::<UserDetail>();
+        parent.map(Self).ok_or_else(|| Error::NoRoute.into())
     }
 }
 
@@ -88,7 +103,7 @@ async fn around(
     let chosen = negotiate(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
     let answer = match chosen {
-        Ok(_) => admitted(endpoint, &directory, request, next).await,
+        Ok(_) => admitted(endpoint, &directory, &parameters, request, next).await,
         Err(error) => Err(error),
     };
     let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
@@ -101,6 +116,7 @@ async fn around(
 async fn admitted(
     endpoint: &'static Endpoint,
     directory: &Directory,
+    parameters: &RawPathParams,
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
@@ -118,6 +134,16 @@ async fn admitted(
             Some((caller, model))
         }
     };
+    if endpoint.below_user
+        && let Some((caller, _)) = &caller
+    {
+        let id = parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| UserId::parse(value));
+        let parent = directory.user(caller, id.ok_or(Error::NoRoute)?).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::NoRoute,
+            other => other,
+        })?;
+        request.extensions_mut().insert(parent);
+    }
     if request.method() == Method::OPTIONS {
         return describe(endpoint, caller, request, next).await;
     }

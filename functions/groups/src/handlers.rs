@@ -1,0 +1,81 @@
+//! One function per operation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::{StatusCode, Uri};
+use shared::dialect::openwisp::OpenWisp;
+use shared::error::Entity;
+use shared::model::GroupId;
+use shared::web::body::Unread;
+use shared::web::pagination::{Page, PageRequest};
+use shared::web::{Base, Failure};
+use shared::{Directory, Error};
+
+use crate::wire::{self, GroupOut};
+
+type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
+
+/// `GET /api/v1/users/group/`.
+pub async fn list(State(directory): State<Arc<Directory>>, base: Base, uri: Uri) -> Result<Json<Page<GroupOut>>> {
+    let request = PageRequest::new(&uri);
+    let groups = directory.groups().await?;
+    Ok(Json(request.page_of(&base, groups, GroupOut::from)?))
+}
+
+/// `POST /api/v1/users/group/`.
+pub async fn create(
+    State(directory): State<Arc<Directory>>,
+    Unread { body, .. }: Unread<OpenWisp>,
+) -> Result<(StatusCode, Json<GroupOut>)> {
+    let draft = wire::changes(&body.read().await?, false);
+    let group = directory.create_group(draft).await?;
+    Ok((StatusCode::CREATED, Json(group.into())))
+}
+
+/// `GET /api/v1/users/group/{number}/`.
+pub async fn read(State(directory): State<Arc<Directory>>, Path(number): Path<String>) -> Result<Json<GroupOut>> {
+    Ok(Json(directory.group(id(&number)?).await?.into()))
+}
+
+/// `PUT /api/v1/users/group/{number}/`.
+pub async fn replace(
+    directory: State<Arc<Directory>>,
+    number: Path<String>,
+    body: Unread<OpenWisp>,
+) -> Result<Json<GroupOut>> {
+    change(directory, number, body, false).await
+}
+
+/// `PATCH /api/v1/users/group/{number}/`.
+pub async fn update(
+    directory: State<Arc<Directory>>,
+    number: Path<String>,
+    body: Unread<OpenWisp>,
+) -> Result<Json<GroupOut>> {
+    change(directory, number, body, true).await
+}
+
+/// `DELETE /api/v1/users/group/{number}/`.
+pub async fn delete(State(directory): State<Arc<Directory>>, Path(number): Path<String>) -> Result<StatusCode> {
+    let group = directory.group(id(&number)?).await?;
+    directory.delete_group(group).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn change(
+    State(directory): State<Arc<Directory>>,
+    Path(number): Path<String>,
+    Unread { body, .. }: Unread<OpenWisp>,
+    partial: bool,
+) -> Result<Json<GroupOut>> {
+    let group = directory.group(id(&number)?).await?;
+    let draft = wire::changes(&body.read().await?, partial);
+    Ok(Json(directory.change_group(group, draft).await?.into()))
+}
+
+/// A number too large to be an id is no group's.
+fn id(number: &str) -> std::result::Result<GroupId, Error> {
+    number.parse().map(GroupId).map_err(|_| Error::NotFound(Entity::Group))
+}
