@@ -161,12 +161,40 @@ pub enum Rule {
     SecondPrimary,
     /// There would be more than this many.
     TooMany(usize),
+    /// The two new passwords differ.
+    Mismatch,
+    /// It is not the present password.
+    WrongPassword,
+    /// The new password is the one that was given as the present one.
+    SameAsOld,
+    /// The new password is the present one.
+    Reused,
+    /// The password is like something known of its user.
+    Similar(Similar),
+    /// The password has fewer characters than this.
+    TooShort(usize),
+    /// The password is one of those that are used most.
+    Common,
+    /// The password has digits only.
+    Numeric,
+    /// It is not what was mailed, or not any more.
+    InvalidValue,
     /// The day has passed.
     Past,
     /// An expired account cannot be switched on.
     Expired,
     /// More than the caller may give.
     BeyondOwnRights,
+}
+
+/// What a password can be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Similar {
+    Username,
+    FirstName,
+    LastName,
+    Email,
 }
 
 /// The kinds of JSON values, as error messages name them.

@@ -1,7 +1,10 @@
 //! Signing in: tokens, and the pages that confirm an e-mail address (`contracts/openwisp.md` sections 6 and 13.1).
 
+mod csrf;
 mod handlers;
 mod pages;
+mod password;
+mod reset_pages;
 
 use std::sync::Arc;
 
@@ -19,10 +22,43 @@ const TOKEN: Endpoint = Endpoint {
     fields: handlers::token_fields,
 };
 
+const CHANGE: Endpoint = Endpoint {
+    path: "/api/v1/users/user/password/change/",
+    name: "Password Change",
+    allow: "POST, OPTIONS",
+    access: Access::User,
+    below_user: false,
+    fields: password::change_fields,
+};
+
+const RESET: Endpoint = Endpoint {
+    path: "/api/v1/users/password/reset/",
+    name: "Password Reset",
+    allow: "POST, OPTIONS",
+    access: Access::Anyone,
+    below_user: false,
+    fields: password::reset_fields,
+};
+
+const RESET_CONFIRM: Endpoint = Endpoint {
+    path: "/api/v1/users/password/reset/confirm/",
+    name: "Password Reset Confirm",
+    allow: "POST, OPTIONS",
+    access: Access::Anyone,
+    below_user: false,
+    fields: password::confirm_fields,
+};
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount(Router::new(), &directory, &TOKEN, post(handlers::obtain_token))
+    let router = mount(Router::new(), &directory, &TOKEN, post(handlers::obtain_token));
+    let router = mount(router, &directory, &CHANGE, post(password::change));
+    let router = mount(router, &directory, &RESET, post(password::request_reset));
+    let router = mount(router, &directory, &RESET_CONFIRM, post(password::confirm_reset));
+    router
         .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
         .route("/accounts/email-verification-success/", get(pages::confirmed))
+        .route("/accounts/password/reset/key/{pair}/", get(reset_pages::open).post(reset_pages::submit))
+        .route("/accounts/password/reset/key/done/", get(reset_pages::done))
         .with_state(directory)
 }

@@ -1,12 +1,13 @@
 //! OpenWISP users: `/api/v1/users/user/…` (`contracts/openwisp.md` section 7).
 
 mod handlers;
+mod password;
 mod wire;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, put};
 use shared::Directory;
 use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount};
 use shared::model::Model;
@@ -29,9 +30,19 @@ const DETAIL: Endpoint = Endpoint {
     fields: wire::detail_fields,
 };
 
+const PASSWORD: Endpoint = Endpoint {
+    path: "/api/v1/users/user/{id}/password/",
+    name: "Change Password",
+    allow: "PUT, OPTIONS",
+    access: Access::Oneself,
+    below_user: false,
+    fields: password::fields,
+};
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
     let router = mount(Router::new(), &directory, &LIST, get(handlers::list).post(handlers::create));
     let detail = get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete);
-    mount(router, &directory, &DETAIL, detail).with_state(directory)
+    let router = mount(router, &directory, &DETAIL, detail);
+    mount(router, &directory, &PASSWORD, put(password::set)).with_state(directory)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Kind, Rule, Violation};
+use crate::error::{Kind, Rule, Similar, Violation};
 
 /// The sentence for what a value breaks.
 pub fn sentence(violation: &Violation) -> String {
@@ -33,6 +33,25 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::AddressTwice => "Email address with this User and Email address already exists.".to_owned(),
         Rule::SecondPrimary => "Constraint “unique_primary_email” is violated.".to_owned(),
         Rule::TooMany(most) => format!("Ensure this field has no more than {most} elements."),
+        Rule::Mismatch => "The two password fields didn’t match.".to_owned(),
+        Rule::WrongPassword => "Your old password was entered incorrectly. Please enter it again.".to_owned(),
+        Rule::SameAsOld => "New password cannot be the same as your old password.".to_owned(),
+        Rule::Reused => "You cannot re-use your current password. Enter a new password.".to_owned(),
+        Rule::Similar(attribute) => {
+            let name = match attribute {
+                Similar::Username => "username",
+                Similar::FirstName => "first name",
+                Similar::LastName => "last name",
+                Similar::Email => "email address",
+            };
+            format!("The password is too similar to the {name}.")
+        }
+        Rule::TooShort(fewest) => {
+            format!("This password is too short. It must contain at least {fewest} characters.")
+        }
+        Rule::Common => "This password is too common.".to_owned(),
+        Rule::Numeric => "This password is entirely numeric.".to_owned(),
+        Rule::InvalidValue => "Invalid value".to_owned(),
         Rule::Past => "Expiration date cannot be in the past.".to_owned(),
         Rule::Expired => "Cannot activate an expired account. Clear or extend the expiration date first.".to_owned(),
         Rule::BeyondOwnRights => "You cannot assign a group that holds permissions you do not have.".to_owned(),

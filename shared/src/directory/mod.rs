@@ -9,12 +9,14 @@ mod confirmation;
 mod groups;
 mod installation;
 mod outbox;
+mod passwords;
 mod users;
 
 use std::sync::Arc;
 
 pub use self::access::{Rights, Sight};
 pub use self::addresses::AddressChanges;
+pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::Ambient;
 use crate::config::TokenLife;

@@ -82,6 +82,19 @@ impl Directory {
         }
     }
 
+    /// The caller, or another user whom the caller can see.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or out of sight.
+    pub async fn user_or_oneself(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
+        if id != caller.user.id {
+            return self.user(caller, id).await;
+        }
+        let found = self.store.user_with_memberships(id).await?;
+        let (user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+        Ok(UserDetail { user, memberships })
+    }
+
     /// Makes a user. Without `email_verified` a mail with a link below `base` asks to confirm the address.
     ///
     /// # Errors

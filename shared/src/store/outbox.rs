@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::transaction::Transaction;
 use super::{Bound, Item, Range, Store, from_item, key_of, keys, to_item};
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, Mail, MailKind};
@@ -23,6 +24,16 @@ impl Store {
     pub async fn outbox(&self, limit: usize) -> Result<Vec<Mail>> {
         let range = Range { pk: keys::OUTBOX, bound: Bound::Whole, ascending: true };
         self.query(range, limit).await?.into_iter().map(|item| from_item(&key_of(&item), item).map(mail)).collect()
+    }
+
+    /// Puts a mail into the outbox that no other change causes.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn outbox_insert(&self, mail: &Mail) -> Result<()> {
+        let mut transaction = Transaction::<()>::new();
+        transaction.put(&self.table, mail_item(mail)?)?;
+        self.transact(&transaction).await?.map_err(|_| Error::internal("a mail met a condition"))
     }
 
     /// Forgets a mail that was sent. Nothing happens if it is gone already.

@@ -19,7 +19,7 @@ use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
 use crate::directory::{Caller, Directory, UserDetail};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Model, UserId};
+use crate::model::{Action, Model, UserId};
 use crate::web::Failure;
 use crate::web::failure::render;
 use crate::web::fields::Field;
@@ -47,8 +47,12 @@ pub struct Endpoint {
 pub enum Access {
     /// Anyone; credentials are not looked at.
     Anyone,
+    /// Any user.
+    User,
     /// Who has the model's permission for the method.
     Model(Model),
+    /// The user that `{id}` names, and who may change users.
+    Oneself,
 }
 
 /// The caller whom the endpoint has let in.
@@ -122,49 +126,64 @@ async fn admitted(
 ) -> Result<Response> {
     let caller = match endpoint.access {
         Access::Anyone => None,
-        Access::Model(model) => {
+        access => {
             let credential = OpenWisp::credential(request.headers())?;
             let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
             let user = directory.authenticate(&credential).await?;
             let rights = directory.rights(&user).await?;
             let caller = Caller { user, rights };
-            if !caller.may_request(request.method(), model) {
+            if !may_request(&caller, access, request.method(), parameters) {
                 return Err(Error::Forbidden);
             }
-            Some((caller, model))
+            Some(caller)
         }
     };
     if endpoint.below_user
-        && let Some((caller, _)) = &caller
+        && let Some(caller) = &caller
     {
-        let id = parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| UserId::parse(value));
-        let parent = directory.user(caller, id.ok_or(Error::NoRoute)?).await.map_err(|error| match error {
-            Error::NotFound(_) => Error::NoRoute,
-            other => other,
-        })?;
+        let parent =
+            directory.user(caller, user_id(parameters).ok_or(Error::NoRoute)?).await.map_err(|error| match error {
+                Error::NotFound(_) => Error::NoRoute,
+                other => other,
+            })?;
         request.extensions_mut().insert(parent);
     }
     if request.method() == Method::OPTIONS {
         return describe(endpoint, caller, request, next).await;
     }
-    if let Some((caller, _)) = caller {
+    if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
     Ok(next.run(request).await)
 }
 
+/// Whether a caller may make a request of that method at all.
+fn may_request(caller: &Caller, access: Access, method: &Method, parameters: &RawPathParams) -> bool {
+    match access {
+        Access::Anyone | Access::User => true,
+        Access::Model(model) => caller.may_request(method, model),
+        Access::Oneself => {
+            user_id(parameters) == Some(caller.user.id) || caller.rights.allow(Action::Change, Model::User)
+        }
+    }
+}
+
+fn user_id(parameters: &RawPathParams) -> Option<UserId> {
+    parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| UserId::parse(value))
+}
+
 /// Answers OPTIONS: with the fields of POST on a list and of PUT on an object, if the caller could perform that.
 async fn describe(
     endpoint: &'static Endpoint,
-    caller: Option<(Caller, Model)>,
+    caller: Option<Caller>,
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
     let taking = [Method::POST, Method::PUT].into_iter().find(|method| endpoint.allow.contains(method.as_str()));
-    let is_superuser = caller.as_ref().is_none_or(|(caller, _)| caller.user.is_superuser);
+    let is_superuser = caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
     let fields = (endpoint.fields)(is_superuser);
     let mut could = true;
-    if let Some((caller, model)) = caller {
+    if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
         could = taking.as_ref().is_some_and(|method| caller.may_request(method, model));
         if could && taking == Some(Method::PUT) {
             // An object that the caller cannot read is not described.
