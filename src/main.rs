@@ -5,6 +5,7 @@ mod connection;
 mod create_superuser;
 mod dynamodb;
 mod embedded;
+mod housekeeping;
 mod mail;
 mod serve;
 mod signing_keys;
