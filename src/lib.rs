@@ -12,6 +12,7 @@ pub fn app(directory: Arc<Directory>) -> Router {
     let router = auth::router(directory.clone())
         .merge(emails::router(directory.clone()))
         .merge(groups::router(directory.clone()))
+        .merge(organizations::router(directory.clone()))
         .merge(users::router(directory.clone()));
     complete::<OpenWisp>(router, directory)
 }

@@ -52,6 +52,8 @@ pub enum Entity {
     User,
     /// A group.
     Group,
+    /// An organization.
+    Organization,
     /// An e-mail address of a user.
     EmailAddress,
 }
@@ -161,6 +163,14 @@ pub enum Rule {
     SecondPrimary,
     /// There would be more than this many.
     TooMany(usize),
+    /// It is no slug.
+    NotSlug,
+    /// The organization that has the slug.
+    SlugOwner(String),
+    /// The membership is another organization's.
+    NotMember,
+    /// The membership owns its organization.
+    OwnersMembership,
     /// The two new passwords differ.
     Mismatch,
     /// It is not the present password.

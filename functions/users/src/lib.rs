@@ -1,6 +1,7 @@
 //! OpenWISP users: `/api/v1/users/user/…` (`contracts/openwisp.md` section 7).
 
 mod handlers;
+mod membership;
 mod password;
 mod wire;
 

@@ -6,14 +6,12 @@ use super::{Directory, Draft};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Group, GroupChanges, GroupId, Permission, PermissionId};
 use crate::store::GroupWritten;
-use crate::store::keys::Sequence;
+use crate::store::keys::{Sequence, Work};
 
 /// How often a change is tried again on the group's newer state.
 const TRIES: u32 = 20;
 /// Groups with smaller ids exist from installation.
 const FIRST_ID: u64 = 3;
-/// How many users a request takes out of a removed group itself; the rest is follow-up work.
-const USERS_AT_ONCE: usize = 50;
 
 impl Directory {
     /// All groups, by name.
@@ -95,10 +93,7 @@ impl Directory {
             match self.store.group_write(Some(&before), None).await? {
                 GroupWritten::Stale => before = self.group(before.id).await?,
                 GroupWritten::Done | GroupWritten::NameTaken => {
-                    // The removal is made; what is left now is left to the follow-up work.
-                    if let Err(error) = self.finish_group_removal(before.id, USERS_AT_ONCE).await {
-                        tracing::warn!(group.id = before.id.0, error = %error, "users of a removed group wait");
-                    }
+                    self.follow_up_some(Work::Group(before.id)).await;
                     return Ok(());
                 }
             }
@@ -106,28 +101,13 @@ impl Directory {
         Err(Error::Unavailable("the group changes faster than it can be removed".into()))
     }
 
-    /// Does the work that removals have left. Idempotent; what a crash interrupts, the next call goes on with.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn follow_up(&self) -> Result<()> {
-        for id in self.store.group_removals().await? {
-            while !self.finish_group_removal(id, USERS_AT_ONCE).await? {}
-        }
-        Ok(())
-    }
-
     /// Takes at most `limit` users out of a removed group; `true` when none is left.
-    async fn finish_group_removal(&self, id: GroupId, limit: usize) -> Result<bool> {
+    pub(super) async fn finish_group_removal(&self, id: GroupId, limit: usize) -> Result<bool> {
         let users = self.store.group_users(id, limit).await?;
         for &user in &users {
             self.leave_group(user, id).await?;
         }
-        if users.len() < limit {
-            self.store.group_removal_finish(id).await?;
-            return Ok(true);
-        }
-        Ok(false)
+        Ok(users.len() < limit)
     }
 
     /// What is wrong, and whether the name is taken besides.

@@ -6,16 +6,21 @@
 pub mod access;
 mod addresses;
 mod confirmation;
+mod follow_up;
 mod groups;
 mod installation;
+mod memberships;
+mod organizations;
 mod outbox;
 mod passwords;
+mod sight;
 mod users;
 
 use std::sync::Arc;
 
 pub use self::access::{Rights, Sight};
 pub use self::addresses::AddressChanges;
+pub use self::organizations::OrganizationPage;
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::Ambient;

@@ -39,6 +39,11 @@ impl Timestamp {
         (self.0 - FIRST).unsigned_abs()
     }
 
+    /// The moment of that [ordinal](Self::ordinal).
+    pub fn from_ordinal(ordinal: u64) -> Self {
+        Self::from_micros(FIRST.saturating_add_unsigned(ordinal))
+    }
+
     /// This moment, so many seconds later (earlier if negative).
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {

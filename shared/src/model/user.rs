@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, PermissionId, PhoneNumber, Timestamp, UserId,
-    UserNumber, Username,
+    Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipRequest, OrganizationId, PermissionId,
+    PhoneNumber, Timestamp, UserId, UserNumber, Username,
 };
 
 /// A user with everything that belongs to it alone: one record, changed as a whole.
@@ -60,6 +60,8 @@ pub struct User {
     pub groups: BTreeSet<GroupId>,
     /// The permissions it has by itself.
     pub permissions: BTreeSet<PermissionId>,
+    /// The active organizations that it manages.
+    pub manages: BTreeSet<OrganizationId>,
     /// Its e-mail addresses, in order of their ids.
     pub addresses: Vec<MailboxEntry>,
 }
@@ -119,6 +121,8 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// See [`User::groups`].
     pub groups: BTreeSet<GroupId>,
+    /// An organization to join.
+    pub membership: Option<MembershipRequest>,
 }
 
 /// What to do with a field that may be empty.
@@ -154,6 +158,7 @@ pub struct UserChanges {
     pub is_superuser: Option<bool>,
     pub groups: Option<BTreeSet<GroupId>>,
     pub permissions: Option<BTreeSet<PermissionId>>,
+    pub membership: Option<MembershipRequest>,
 }
 
 impl User {
@@ -218,6 +223,8 @@ impl User {
             is_superuser,
             groups,
             permissions,
+            // It is about another record.
+            membership: _,
         } = changes;
         replace(&mut self.username, username.as_ref());
         email.apply(&mut self.email);

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::keys::{self, Work};
 use super::transaction::{Condition, Transaction};
-use super::{Bound, Item, Range, Store, cost, from_item, key_of, keys, to_item, unavailable};
-use crate::error::{Error, Result};
+use super::{Bound, Item, Range, Store, from_item, key_of, to_item};
+use crate::error::Result;
 use crate::model::{Group, GroupId, PermissionId, UserId};
-
-/// How many items one `BatchGetItem` may ask for.
-const BATCH: usize = 100;
-/// How often what a batch left unprocessed is asked for again.
-const TRIES: u32 = 5;
 
 /// What became of the write of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,41 +43,8 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn groups(&self, ids: &BTreeSet<GroupId>) -> Result<Vec<Group>> {
-        let mut groups = Vec::new();
-        let all: Vec<_> = ids.iter().map(|&id| keys::group(id).attributes()).collect();
-        for batch in all.chunks(BATCH) {
-            let mut asked = batch.to_vec();
-            for _ in 0..TRIES {
-                let (items, rest) = self.groups_batch(asked).await?;
-                groups.extend(items.into_iter().map(group_from_item).collect::<Result<Vec<_>>>()?);
-                asked = rest;
-                if asked.is_empty() {
-                    break;
-                }
-            }
-            if !asked.is_empty() {
-                return Err(Error::Unavailable("DynamoDB leaves keys of a batch unprocessed".into()));
-            }
-        }
-        Ok(groups)
-    }
-
-    /// One batch: what was found, and the keys that were left unprocessed.
-    async fn groups_batch(&self, asked: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>)> {
-        let request =
-            KeysAndAttributes::builder().set_keys(Some(asked)).consistent_read(true).build().map_err(unavailable)?;
-        let output = self
-            .client
-            .batch_get_item()
-            .request_items(&*self.table, request)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        output.consumed_capacity().iter().for_each(|capacity| cost::read(Some(capacity)));
-        let found = output.responses.and_then(|mut tables| tables.remove(&*self.table));
-        let rest = output.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.table));
-        Ok((found.unwrap_or_default(), rest.map(|rest| rest.keys).unwrap_or_default()))
+        let keys: Vec<_> = ids.iter().map(|&id| keys::group(id)).collect();
+        self.batch(&keys).await?.into_iter().map(group_from_item).collect()
     }
 
     /// The group of that id.
@@ -127,7 +90,7 @@ impl Store {
             }
             (Some(before), None) => {
                 transaction.delete_if(&self.table, &keys::group(before.id), unchanged(before), Guard::Record)?;
-                transaction.put(&self.table, keys::group_removal(before.id).attributes())?;
+                transaction.put(&self.table, keys::work(Work::Group(before.id)).attributes())?;
             }
             (None, None) => {}
         }
@@ -162,24 +125,6 @@ impl Store {
     /// When the store does not answer.
     pub async fn group_user_remove(&self, id: GroupId, user: UserId) -> Result<()> {
         self.remove(&keys::group_user(id, user)).await
-    }
-
-    /// The removed groups that users may still carry.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn group_removals(&self) -> Result<BTreeSet<GroupId>> {
-        let range = Range { pk: keys::WORK, bound: Bound::Prefix("GROUP#"), ascending: true };
-        let items = self.query(range, usize::MAX).await?;
-        Ok(items.iter().filter_map(|item| keys::removed_group(&key_of(item).sk)).collect())
-    }
-
-    /// Notes that no user carries the removed group any more.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn group_removal_finish(&self, id: GroupId) -> Result<()> {
-        self.remove(&keys::group_removal(id)).await
     }
 
     /// Marks the directory as installed and makes its first groups. `false` when it was marked before.

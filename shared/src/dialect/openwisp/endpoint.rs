@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize as _;
 use serde_json::Value;
+use tower::Layer as _;
 
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
@@ -89,9 +90,10 @@ pub fn mount(
     methods: MethodRouter<Arc<Directory>>,
 ) -> Router<Arc<Directory>> {
     let habits = from_fn_with_state((endpoint, directory.clone()), around);
-    let methods = methods.fallback(method_not_allowed).layer(habits);
+    // Around the choice of the method, not around each method: OPTIONS asks whether GET would succeed.
+    let methods = habits.layer(methods.fallback(method_not_allowed).with_state(directory.clone()));
     let bare = endpoint.path.trim_end_matches('/');
-    router.route(endpoint.path, methods).route(bare, any(add_final_slash))
+    router.route_service(endpoint.path, methods).route(bare, any(add_final_slash))
 }
 
 async fn around(

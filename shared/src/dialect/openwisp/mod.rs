@@ -69,6 +69,7 @@ fn told(error: &Error) -> (StatusCode, Value) {
             let model = match entity {
                 Entity::User => "User",
                 Entity::Group => "Group",
+                Entity::Organization => "Organization",
                 Entity::EmailAddress => "EmailAddress",
             };
             (StatusCode::NOT_FOUND, detail(&format!("No {model} matches the given query.")))
