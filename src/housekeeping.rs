@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::Directory;
 
 /// How long the task rests between two looks.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 /// Looks for work at the start and then every minute, for ever.
 pub async fn keep_house(directory: Arc<Directory>) {

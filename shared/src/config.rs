@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 use crate::model::{EmailAddress, Username, is_url};
 
 /// A setting that cannot be used.
@@ -54,6 +56,7 @@ pub struct Config {
     pub endpoint: Option<String>,
     pub region: Option<String>,
     pub access_keys: Option<AccessKeys>,
+    pub log: Targets,
 }
 
 /// AWS access keys from the environment.
@@ -120,6 +123,8 @@ impl Config {
             endpoint: parsed(&get, "AWS_ENDPOINT_URL_DYNAMODB", "a URL, such as http://127.0.0.1:8000", public_url)?,
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             access_keys,
+            log: parsed(&get, "RUST_LOG", "levels such as info or shared=debug,info", |text| text.parse().ok())?
+                .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO)),
         })
     }
 }
@@ -222,6 +227,7 @@ mod tests {
             ("ROLLCALL_TOKEN_TTL", "é"),
             ("ROLLCALL_THROTTLE", "no"),
             ("ROLLCALL_COST_HEADER", "1"),
+            ("RUST_LOG", "shared=loud"),
         ] {
             let error = read(name, value).err().expect(name);
             assert_eq!((error.name, error.value.as_deref()), (name, Some(value)));

@@ -33,10 +33,8 @@ pub async fn open(
     let Some((uid, token)) = pair.split_once('-') else { return Ok(expired()) };
     if token == HIDDEN {
         let token = cookie(&headers, COOKIE_NAME).unwrap_or_default();
-        return match directory.is_reset_pair(uid, token).await? {
-            true => Ok(form(&directory, &base, &[])),
-            false => Ok(expired()),
-        };
+        let good = directory.is_reset_pair(uid, token).await?;
+        return Ok(if good { form(&directory, &base, &[]) } else { expired() });
     }
     if !directory.is_reset_pair(uid, token).await? {
         return Ok(expired());

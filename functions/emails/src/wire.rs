@@ -40,10 +40,12 @@ impl From<MailboxEntry> for AddressOut {
 /// Only superusers can say whether it is verified. A form that leaves this box out says nothing about it.
 pub fn changes(input: &Input, partial: bool, may_verify: bool) -> Draft<AddressChanges> {
     let mut reader = Reader::new(input, partial);
-    let email = reader.text_that(&EMAIL, |text| match EmailAddress::is_well_formed(text) {
+    let email = reader.text_that(&EMAIL, |text| {
+        if !EmailAddress::is_well_formed(text) {
+            return Err(Rule::NotEmail);
+        }
         // Too long an address is refused for its length already.
-        true => EmailAddress::parse(text).ok_or(Rule::TooLong(EmailAddress::MAX)),
-        false => Err(Rule::NotEmail),
+        EmailAddress::parse(text).ok_or(Rule::TooLong(EmailAddress::MAX))
     });
     let primary = reader.boolean(&PRIMARY).value();
     let mut violations = reader.finish();

@@ -12,8 +12,8 @@ use shared::runtime;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::log_as_json();
     let config = Config::from_environment()?;
+    runtime::log_as_json(&config);
     let directory = Arc::new(runtime::function_directory(&config)?);
     lambda_runtime::run(service_fn(move |_: LambdaEvent<IgnoredAny>| {
         let directory = directory.clone();

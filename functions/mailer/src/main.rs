@@ -35,8 +35,8 @@ impl Transport for Ses {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::log_as_json();
     let config = Config::from_environment()?;
+    runtime::log_as_json(&config);
     let directory = Arc::new(runtime::function_directory(&config)?);
     let connection = runtime::function_connection(&config)?;
     let ses = aws_sdk_sesv2::Config::builder()

@@ -11,7 +11,8 @@ use axum::body::Body;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 use tower::ServiceExt as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::surround::complete;
 use crate::ambient::{Ambient, System};
@@ -59,8 +60,8 @@ impl Parameters {
 /// # Errors
 /// When a setting cannot be used, or the Lambda runtime is not there.
 pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) -> Result<(), lambda_http::Error> {
-    log_as_json();
     let config = Config::from_environment()?;
+    log_as_json(&config);
     let directory = Arc::new(function_directory(&config)?);
     let app = complete::<D>(router(directory.clone()), directory);
     lambda_http::run(lambda_http::service_fn(move |request| {
@@ -71,10 +72,10 @@ pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) ->
 }
 
 /// Logs as JSON lines on standard output, as CloudWatch wants them; `RUST_LOG` chooses what.
-pub fn log_as_json() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn log_as_json(config: &Config) {
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
     // A second call in one process changes nothing.
-    let _ = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(config.log.clone()).try_init();
 }
 
 /// The directory of a function: everything from the environment that Lambda gives it.

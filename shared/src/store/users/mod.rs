@@ -342,17 +342,14 @@ impl Store {
         let id = organization.id();
         let place = Place::of_user(user).sk;
         let (beside_user, member) = (keys::membership(user.id, id), keys::member(id, &place));
-        match after {
-            Some(after) => {
-                let mut item = to_item(&beside_user, &MembershipItem::from(*after))?;
-                item.insert(PLACE.to_owned(), AttributeValue::S(place));
-                transaction.put(&self.table, item)?;
-                transaction.put(&self.table, to_item(&member, &MembershipItem::from(*after))?)?;
-            }
-            None => {
-                transaction.delete(&self.table, &beside_user)?;
-                transaction.delete(&self.table, &member)?;
-            }
+        if let Some(after) = after {
+            let mut item = to_item(&beside_user, &MembershipItem::from(*after))?;
+            item.insert(PLACE.to_owned(), AttributeValue::S(place));
+            transaction.put(&self.table, item)?;
+            transaction.put(&self.table, to_item(&member, &MembershipItem::from(*after))?)?;
+        } else {
+            transaction.delete(&self.table, &beside_user)?;
+            transaction.delete(&self.table, &member)?;
         }
         let [byte] = random(&*self.ambient);
         let count = keys::member_count(id, byte % SHARDS);
