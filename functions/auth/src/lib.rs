@@ -6,9 +6,9 @@ mod pages;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, add_final_slash, mount};
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
@@ -22,6 +22,8 @@ const TOKEN: Endpoint = Endpoint {
 pub fn router(directory: Arc<Directory>) -> Router {
     mount(Router::new(), &directory, &TOKEN, post(handlers::obtain_token))
         .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
+        .route("/accounts/confirm-email/{key}", any(add_final_slash))
         .route("/accounts/email-verification-success/", get(pages::confirmed))
+        .route("/accounts/email-verification-success", any(add_final_slash))
         .with_state(directory)
 }

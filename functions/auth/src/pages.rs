@@ -40,7 +40,8 @@ pub async fn ask(State(directory): State<Arc<Directory>>, Path(key): Path<String
     };
     let mut response = page(StatusCode::OK, &content);
     let secure = if base.0.starts_with("https:") { "; Secure" } else { "" };
-    let cookie = format!("{CSRF_COOKIE}={token}; Path=/accounts/; HttpOnly; SameSite=Lax{secure}");
+    let path = format!("{}/accounts/", base.prefix());
+    let cookie = format!("{CSRF_COOKIE}={token}; Path={path}; HttpOnly; SameSite=Lax{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
@@ -62,8 +63,7 @@ pub async fn confirm(
     if !directory.confirm_address(&key).await? {
         return Ok(page(StatusCode::OK, &expired()));
     }
-    let stage = base.0.splitn(4, '/').nth(3).map(|stage| format!("/{stage}")).unwrap_or_default();
-    let target = format!("{stage}/accounts/email-verification-success/");
+    let target = format!("{}/accounts/email-verification-success/", base.prefix());
     let mut response = StatusCode::FOUND.into_response();
     if let Ok(target) = HeaderValue::from_str(&target) {
         response.headers_mut().insert(LOCATION, target);
