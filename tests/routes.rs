@@ -101,16 +101,16 @@ fn the_template_has_every_function_of_the_workspace() {
 fn watch_sends_documented_addresses_to_the_same_functions() {
     let manifest: toml::Value = toml::from_str(&read("Cargo.toml")).expect("TOML");
     let lines = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"].as_table().expect("routes");
-    let mut router = matchit::Router::new();
+    let mut watch = matchit::Router::new();
     for (path, function) in lines {
-        router.insert(path, function.as_str().expect("a function")).expect("a route");
+        watch.insert(path, function.as_str().expect("a function")).expect("a route");
     }
     let template = template();
     let routes = routes(&template);
     let documented = DOCUMENTED.iter().flat_map(|(path, ..)| [*path, path.trim_end_matches('/')]);
-    for path in documented.chain(["/api/v1/users/", "/api/v1/users/nothing/", "/x"]) {
+    for path in documented.chain(["/", "/api/v1/users/", "/api/v1/users/nothing/", "/x"]) {
         let route = choose(&routes, "GET", path).expect("a route");
-        let watched = router.at(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let watched = watch.at(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(*watched.value, route.function, "{path}");
     }
 }
