@@ -2,8 +2,11 @@
 
 mod app;
 mod client;
+mod functions;
+pub mod gateway;
 mod script;
 
 pub use app::{Options, PASSWORD, TestApp};
 pub use client::{Answer, Client};
+pub use functions::{FUNCTIONS, router_of};
 pub use script::Script;

@@ -34,7 +34,7 @@ impl Token {
 /// Sets a cookie for our pages alone, until the browser is closed.
 pub fn set_cookie(headers: &mut HeaderMap, base: &Base, name: &str, value: &str) {
     let secure = if base.0.starts_with("https:") { "; Secure" } else { "" };
-    let cookie = format!("{name}={value}; Path={}/accounts/; HttpOnly; SameSite=Lax{secure}", stage(base));
+    let cookie = format!("{name}={value}; Path={}/accounts/; HttpOnly; SameSite=Lax{secure}", base.prefix());
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         headers.append(SET_COOKIE, cookie);
     }
@@ -48,11 +48,6 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
-}
-
-/// The stage before our paths: `/prod`, or nothing.
-pub fn stage(base: &Base) -> String {
-    base.0.splitn(4, '/').nth(3).map(|stage| format!("/{stage}")).unwrap_or_default()
 }
 
 /// Whether a form was sent by the page that we gave the cookie to: the cookie's value is in the form,

@@ -9,9 +9,9 @@ mod reset_pages;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, add_final_slash, mount};
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
@@ -57,8 +57,11 @@ pub fn router(directory: Arc<Directory>) -> Router {
     let router = mount(router, &directory, &RESET_CONFIRM, post(password::confirm_reset));
     router
         .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
+        .route("/accounts/confirm-email/{key}", any(add_final_slash))
         .route("/accounts/email-verification-success/", get(pages::confirmed))
         .route("/accounts/password/reset/key/{pair}/", get(reset_pages::open).post(reset_pages::submit))
         .route("/accounts/password/reset/key/done/", get(reset_pages::done))
+        .route("/accounts/email-verification-success", any(add_final_slash))
+        .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
         .with_state(directory)
 }

@@ -13,7 +13,7 @@ use shared::web::body::Unread;
 use shared::web::{Base, Failure};
 use shared::{Directory, Error};
 
-use crate::csrf::{Token, is_from_our_page, stage};
+use crate::csrf::{Token, is_from_our_page};
 
 const TITLE: &str = "Confirm E-mail Address";
 
@@ -54,7 +54,7 @@ pub async fn confirm(
     if !directory.confirm_address(&key).await? {
         return Ok(expired());
     }
-    Ok(found(&format!("{}/accounts/email-verification-success/", stage(&base))))
+    Ok(found(&format!("{}/accounts/email-verification-success/", base.prefix())))
 }
 
 /// `GET /accounts/email-verification-success/`: says that it is done.

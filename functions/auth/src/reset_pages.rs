@@ -15,7 +15,7 @@ use shared::web::body::Unread;
 use shared::web::{Base, ClientAddress, Input};
 use shared::{Directory, Error};
 
-use crate::csrf::{Token, cookie, is_from_our_page, set_cookie, stage};
+use crate::csrf::{Token, cookie, is_from_our_page, set_cookie};
 use crate::pages::{Result, found, page};
 
 const TITLE: &str = "Choose a new password";
@@ -39,7 +39,7 @@ pub async fn open(
     if !directory.is_reset_pair(uid, token).await? {
         return Ok(expired());
     }
-    let mut response = found(&format!("{}/accounts/password/reset/key/{uid}-{HIDDEN}/", stage(&base)));
+    let mut response = found(&format!("{}/accounts/password/reset/key/{uid}-{HIDDEN}/", base.prefix()));
     set_cookie(response.headers_mut(), &base, COOKIE_NAME, token);
     Ok(response)
 }
@@ -65,7 +65,7 @@ pub async fn submit(
         again: value(&input, "new_password2"),
     };
     match directory.reset_password(reset, address.as_deref()).await {
-        Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", stage(&base)))),
+        Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", base.prefix()))),
         Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == "new_password2") => {
             let told: Vec<String> = violations.iter().map(sentence).collect();
             let mut response = form(&directory, &base, &told);

@@ -8,8 +8,10 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHtt
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use axum::Router;
 use axum::body::Body;
+use http::uri::PathAndQuery;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tower::ServiceExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -158,26 +160,21 @@ pub fn system_http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-/// A request as API Gateway hands it on: with its surroundings, and without the stage before the path.
+/// A request as API Gateway hands it on: with its surroundings, and with the path that the local server would see.
 pub fn from_gateway(request: lambda_http::Request) -> http::Request<Body> {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone());
     let (stage, address) = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => (context.stage.clone(), context.http.source_ip.clone()),
         _ => (None, None),
     };
+    let raw_path = request.raw_http_path().to_owned();
     let (mut parts, body) = request.into_parts();
-    let prefix = stage.map(|stage| format!("/{stage}")).filter(|prefix| {
-        let path = parts.uri.path();
-        path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    let prefix = prefix.unwrap_or_default();
-    let scheme = parts.uri.scheme_str().unwrap_or("https").to_owned();
+    // The path as it came: lambda_http puts the stage before it even where a custom domain hides the stage.
+    let (stage, path) = split_stage(stage.as_deref(), &raw_path);
+    let scheme = parts.uri.scheme_str().unwrap_or("https");
     let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    let base = Base::new(&scheme, host, &prefix);
-    if !prefix.is_empty()
-        && let Some(rest) = parts.uri.path_and_query().and_then(|whole| whole.as_str().strip_prefix(&prefix))
-        && let Ok(uri) = format!("/{}", rest.trim_start_matches('/')).parse()
-    {
+    let base = Base::new(scheme, host, stage);
+    if let Some(uri) = relative(path, parts.uri.query()) {
         parts.uri = uri;
     }
     parts.extensions.insert(base);
@@ -191,4 +188,27 @@ pub fn from_gateway(request: lambda_http::Request) -> http::Request<Body> {
         _ => Vec::new(),
     };
     http::Request::from_parts(parts, Body::from(bytes))
+}
+
+/// `/prod/api` as `/prod` and `/api`; a path outside the stage has no stage before it.
+fn split_stage<'a>(stage: Option<&str>, path: &'a str) -> (&'a str, &'a str) {
+    let stage = stage.filter(|stage| *stage != "$default");
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    match rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Some(rest) => path.split_at(path.len() - rest.len()),
+        None => ("", path),
+    }
+}
+
+/// What cannot stand in the path of an address. A `%` can: it begins what was left encoded.
+const NOT_IN_PATHS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'\\').add(b'^').add(b'`');
+
+/// The address of a path that the gateway has decoded.
+fn relative(path: &str, query: Option<&str>) -> Option<http::Uri> {
+    // A decoded `?` or `#` belongs to the path, and what lambda_http took for the query begins there.
+    let query = query.filter(|_| !path.contains(['?', '#'])).map(|query| format!("?{query}"));
+    let path = if path.starts_with('/') { path } else { "/" };
+    let path = utf8_percent_encode(path, NOT_IN_PATHS);
+    format!("{path}{}", query.unwrap_or_default()).parse::<PathAndQuery>().ok().map(http::Uri::from)
 }

@@ -25,6 +25,12 @@ impl Base {
         let host = host.filter(is_host).unwrap_or("localhost");
         Self(format!("{scheme}://{host}{stage}"))
     }
+
+    /// What stands before every path of the API, such as a stage: `/prod`, or nothing.
+    pub fn prefix(&self) -> &str {
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        rest.find('/').map_or("", |start| &rest[start..])
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Base {
@@ -50,6 +56,15 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_prefix_is_what_follows_the_host() {
+        for (base, prefix) in
+            [("https://h", ""), ("http://h:9000", ""), ("https://h/prod", "/prod"), ("https://h/a/b", "/a/b")]
+        {
+            assert_eq!(Base(base.to_owned()).prefix(), prefix);
+        }
+    }
 
     #[test]
     fn a_host_that_is_none_does_not_reach_links() {

@@ -21,10 +21,10 @@ use crate::dialect::Dialect;
 use crate::directory::{Caller, Directory, UserDetail};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{Action, Model, UserId};
-use crate::web::Failure;
 use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{Representation, negotiate};
+use crate::web::{Base, Failure};
 
 /// One address of the API and what is the same for all its methods.
 #[derive(Debug)]
@@ -203,12 +203,12 @@ async fn method_not_allowed(method: Method) -> Failure<OpenWisp> {
 }
 
 /// 301 to the same address with its final slash, whatever the method.
-async fn add_final_slash(parameters: RawPathParams, uri: Uri) -> Response {
+pub async fn add_final_slash(parameters: RawPathParams, base: Base, uri: Uri) -> Response {
     if !is_address(&parameters) {
         return render::<OpenWisp>(&Error::NoRoute);
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = format!("{}/{query}", uri.path());
+    let target = format!("{}{}/{query}", base.prefix(), uri.path());
     let mut response = Redirect::permanent(&target).into_response();
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     if let Ok(location) = HeaderValue::from_str(&target) {
