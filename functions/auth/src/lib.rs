@@ -6,9 +6,9 @@ mod pages;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount_all};
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
@@ -18,9 +18,14 @@ const TOKEN: Endpoint = Endpoint {
     fields: handlers::token_fields,
 };
 
+/// The addresses of the API that this function serves, and their methods.
+pub fn endpoints() -> Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)> {
+    vec![(&TOKEN, post(handlers::obtain_token))]
+}
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount(Router::new(), &directory, &TOKEN, post(handlers::obtain_token))
+    mount_all(&directory, endpoints())
         .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
         .route("/accounts/email-verification-success/", get(pages::confirmed))
         .with_state(directory)

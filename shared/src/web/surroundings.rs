@@ -25,6 +25,12 @@ impl Base {
         let host = host.filter(is_host).unwrap_or("localhost");
         Self(format!("{scheme}://{host}{stage}"))
     }
+
+    /// What stands before every path: `/prod`, or nothing.
+    pub fn prefix(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.find('/').map_or("", |slash| &rest[slash..])
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Base {
@@ -50,6 +56,15 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_what_follows_the_host() {
+        for (base, prefix) in
+            [("https://a.example", ""), ("https://a.example:8443/prod", "/prod"), ("http://localhost/a/b", "/a/b")]
+        {
+            assert_eq!(Base(base.to_owned()).prefix(), prefix);
+        }
+    }
 
     #[test]
     fn a_host_that_is_none_does_not_reach_links() {

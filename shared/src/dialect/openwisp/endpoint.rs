@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,16 +15,17 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize as _;
 use serde_json::Value;
+use tower::ServiceExt as _;
 
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
 use crate::directory::{Caller, Directory};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{Model, UserId};
-use crate::web::Failure;
 use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{Representation, negotiate};
+use crate::web::{Base, Failure};
 
 /// One address of the API and what is the same for all its methods.
 #[derive(Debug)]
@@ -69,26 +71,40 @@ pub fn mount(
     endpoint: &'static Endpoint,
     methods: MethodRouter<Arc<Directory>>,
 ) -> Router<Arc<Directory>> {
-    let habits = from_fn_with_state((endpoint, directory.clone()), around);
+    let site = Site { endpoint, directory: directory.clone(), methods: methods.clone().with_state(directory.clone()) };
+    let habits = from_fn_with_state(site, around);
     let methods = methods.fallback(method_not_allowed).layer(habits);
     let bare = endpoint.path.trim_end_matches('/');
     router.route(endpoint.path, methods).route(bare, any(add_final_slash))
 }
 
-async fn around(
-    State((endpoint, directory)): State<(&'static Endpoint, Arc<Directory>)>,
-    parameters: RawPathParams,
-    request: Request,
-    next: Next,
-) -> Response {
+/// A router of these endpoints.
+pub fn mount_all(
+    directory: &Arc<Directory>,
+    endpoints: Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>,
+) -> Router<Arc<Directory>> {
+    endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| mount(router, directory, endpoint, methods))
+}
+
+/// An endpoint where it is mounted.
+#[derive(Clone)]
+struct Site {
+    endpoint: &'static Endpoint,
+    directory: Arc<Directory>,
+    /// Its methods, to find out whether the caller can read an object.
+    methods: MethodRouter,
+}
+
+async fn around(State(site): State<Site>, parameters: Parameters, request: Request, next: Next) -> Response {
     if !is_address(&parameters) {
         return render::<OpenWisp>(&Error::NoRoute);
     }
+    let endpoint = site.endpoint;
     let line = format!("{} {}", request.method(), request.uri());
     let chosen = negotiate(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
     let answer = match chosen {
-        Ok(_) => admitted(endpoint, &directory, request, next).await,
+        Ok(_) => admitted(&site, request, next).await,
         Err(error) => Err(error),
     };
     let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
@@ -98,12 +114,8 @@ async fn around(
 }
 
 /// Lets the request through to its handler if its sender may make it.
-async fn admitted(
-    endpoint: &'static Endpoint,
-    directory: &Directory,
-    mut request: Request,
-    next: Next,
-) -> Result<Response> {
+async fn admitted(site: &Site, mut request: Request, next: Next) -> Result<Response> {
+    let Site { endpoint, directory, .. } = site;
     let caller = match endpoint.access {
         Access::Anyone => None,
         Access::Model(model) => {
@@ -119,7 +131,7 @@ async fn admitted(
         }
     };
     if request.method() == Method::OPTIONS {
-        return describe(endpoint, caller, request, next).await;
+        return describe(site, caller, request).await;
     }
     if let Some((caller, _)) = caller {
         request.extensions_mut().insert(caller);
@@ -128,23 +140,19 @@ async fn admitted(
 }
 
 /// Answers OPTIONS: with the fields of POST on a list and of PUT on an object, if the caller could perform that.
-async fn describe(
-    endpoint: &'static Endpoint,
-    caller: Option<(Caller, Model)>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response> {
+async fn describe(site: &Site, caller: Option<(Caller, Model)>, mut request: Request) -> Result<Response> {
+    let Site { endpoint, methods, .. } = site;
     let taking = [Method::POST, Method::PUT].into_iter().find(|method| endpoint.allow.contains(method.as_str()));
     let is_superuser = caller.as_ref().is_none_or(|(caller, _)| caller.user.is_superuser);
     let fields = (endpoint.fields)(is_superuser);
     let mut could = true;
     if let Some((caller, model)) = caller {
         could = taking.as_ref().is_some_and(|method| caller.may_request(method, model));
-        if could && taking == Some(Method::PUT) {
+        if could && taking == Some(Method::PUT) && endpoint.allow.contains(Method::GET.as_str()) {
             // An object that the caller cannot read is not described.
             request.extensions_mut().insert(caller);
             *request.method_mut() = Method::GET;
-            could = next.run(request).await.status().is_success();
+            could = methods.clone().oneshot(request).await.is_ok_and(|answer| answer.status().is_success());
         }
     }
     let action = taking.as_ref().filter(|_| could).map(|method| (method, fields));
@@ -156,12 +164,12 @@ async fn method_not_allowed(method: Method) -> Failure<OpenWisp> {
 }
 
 /// 301 to the same address with its final slash, whatever the method.
-async fn add_final_slash(parameters: RawPathParams, uri: Uri) -> Response {
+async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Response {
     if !is_address(&parameters) {
         return render::<OpenWisp>(&Error::NoRoute);
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = format!("{}/{query}", uri.path());
+    let target = format!("{}{}/{query}", base.prefix(), uri.path());
     let mut response = Redirect::permanent(&target).into_response();
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     if let Ok(location) = HeaderValue::from_str(&target) {
@@ -170,12 +178,17 @@ async fn add_final_slash(parameters: RawPathParams, uri: Uri) -> Response {
     response
 }
 
+/// The path's variable parts, unless they are no text.
+type Parameters = std::result::Result<RawPathParams, RawPathParamsRejection>;
+
 /// Whether the path's variable parts are spelled as the endpoint's addresses are.
-fn is_address(parameters: &RawPathParams) -> bool {
-    parameters.iter().all(|(name, value)| match name {
-        "id" => UserId::parse(value).is_some(),
-        "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
-        _ => true,
+fn is_address(parameters: &Parameters) -> bool {
+    parameters.as_ref().is_ok_and(|parameters| {
+        parameters.iter().all(|(name, value)| match name {
+            "id" => UserId::parse(value).is_some(),
+            "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
+            _ => true,
+        })
     })
 }
 
