@@ -1,10 +1,12 @@
 //! The pages that a mailed confirmation link leads to (section 13.1).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
 use shared::ambient::random;
@@ -20,8 +22,20 @@ const TITLE: &str = "Confirm E-mail Address";
 
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
+/// The key in a link's path; empty when it is no text.
+pub struct Key(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(path.map(|Path(key)| key).unwrap_or_default()))
+    }
+}
+
 /// `GET /accounts/confirm-email/<key>/`: asks; nothing is changed yet.
-pub async fn ask(State(directory): State<Arc<Directory>>, Path(key): Path<String>, base: Base) -> Result<Response> {
+pub async fn ask(State(directory): State<Arc<Directory>>, Key(key): Key, base: Base) -> Result<Response> {
     let Some(confirmable) = directory.confirmable(&key).await? else {
         return Ok(page(StatusCode::OK, &expired()));
     };
@@ -40,7 +54,7 @@ pub async fn ask(State(directory): State<Arc<Directory>>, Path(key): Path<String
     };
     let mut response = page(StatusCode::OK, &content);
     let secure = if base.0.starts_with("https:") { "; Secure" } else { "" };
-    let cookie = format!("{CSRF_COOKIE}={token}; Path=/accounts/; HttpOnly; SameSite=Lax{secure}");
+    let cookie = format!("{CSRF_COOKIE}={token}; Path={}/accounts/; HttpOnly; SameSite=Lax{secure}", base.prefix());
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
@@ -50,20 +64,19 @@ pub async fn ask(State(directory): State<Arc<Directory>>, Path(key): Path<String
 /// `POST /accounts/confirm-email/<key>/`: confirms.
 pub async fn confirm(
     State(directory): State<Arc<Directory>>,
-    Path(key): Path<String>,
+    Key(key): Key,
     base: Base,
     headers: HeaderMap,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
-    if !is_from_our_page(&headers, &input) {
+    if !is_from_our_page(&headers, &base, &input) {
         return Err(Error::Forbidden.into());
     }
     if !directory.confirm_address(&key).await? {
         return Ok(page(StatusCode::OK, &expired()));
     }
-    let stage = base.0.splitn(4, '/').nth(3).map(|stage| format!("/{stage}")).unwrap_or_default();
-    let target = format!("{stage}/accounts/email-verification-success/");
+    let target = format!("{}/accounts/email-verification-success/", base.prefix());
     let mut response = StatusCode::FOUND.into_response();
     if let Ok(target) = HeaderValue::from_str(&target) {
         response.headers_mut().insert(LOCATION, target);
@@ -87,8 +100,8 @@ fn page(status: StatusCode, content: &Markup) -> Response {
 }
 
 /// Whether a form was sent by the page that we gave the cookie to: the cookie's value is in the form,
-/// and a browser that tells where the form stood names this host.
-fn is_from_our_page(headers: &HeaderMap, input: &Input) -> bool {
+/// and a browser that tells where the form stood names this host, as it is called outside or inside.
+fn is_from_our_page(headers: &HeaderMap, base: &Base, input: &Input) -> bool {
     let Input::Form(values) = input else { return false };
     let sent = values.iter().find(|(name, _)| name == CSRF_FIELD).and_then(|(_, value)| value.as_str());
     let kept = headers
@@ -98,14 +111,15 @@ fn is_from_our_page(headers: &HeaderMap, input: &Input) -> bool {
         .flat_map(|value| value.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(CSRF_COOKIE)?.strip_prefix('='));
     let matches = sent.is_some_and(|sent| !sent.is_empty() && Some(sent) == kept);
-    matches && names_this_host(headers)
+    matches && names_this_host(headers, base)
 }
 
-fn names_this_host(headers: &HeaderMap) -> bool {
+fn names_this_host(headers: &HeaderMap, base: &Base) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let host = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).map(str::to_owned);
     let from = text(ORIGIN).or_else(|| text(REFERER));
     from.is_none_or(|from| {
-        let host = from.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-        host.is_some() && host == text(HOST)
+        let from = host(from);
+        from.is_some() && (from.as_deref() == text(HOST) || from == host(&base.0))
     })
 }
