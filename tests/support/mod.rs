@@ -3,7 +3,16 @@
 mod app;
 mod client;
 mod script;
+mod seed;
 
 pub use app::{Options, PASSWORD, TestApp};
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, request};
 pub use script::Script;
+pub use seed::{insert, plain_user};
+
+/// The list of users.
+pub const USERS: &str = "/api/v1/users/user/";
+/// Where tokens are obtained.
+pub const TOKEN: &str = "/api/v1/users/token/";
+/// An id that nobody has.
+pub const NOBODY: &str = "11111111-1111-4111-8111-111111111111";
