@@ -5,7 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
+use shared::dialect::openwisp::endpoint::Endpoint;
 use shared::runtime::complete;
+
+/// The addresses of the OpenWISP API that all functions together serve.
+pub fn openwisp_endpoints() -> Vec<&'static Endpoint> {
+    let all = [auth::endpoints(), users::endpoints()];
+    all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
+}
 
 /// The routes of every function.
 pub fn app(directory: Arc<Directory>) -> Router {

@@ -1,3 +1,12 @@
 //! The OpenWISP Users API.
 
+mod confirmation;
+mod forged_tokens;
+mod forms;
+mod http;
+mod paging;
+mod password_hashes;
+mod throttle;
 mod tokens;
+mod users;
+mod validation;

@@ -42,6 +42,8 @@ pub struct TestApp {
     pub script: Arc<Script>,
     /// Where the engine listens.
     pub engine: SocketAddr,
+    /// The key set that signs tokens.
+    pub keys: String,
 }
 
 impl Default for Options {
@@ -71,7 +73,7 @@ impl TestApp {
         let directory = Directory::new(
             Store::new(connection, "rollcall", script.clone(), patience),
             script.clone(),
-            KeyRing::new(KeySource::Inline(keys), script.clone()),
+            KeyRing::new(KeySource::Inline(keys.clone()), script.clone()),
             Hasher::new(HashCost { memory: 8, passes: 1 }, script.clone(), 4),
             Settings { token_life, throttle, public_url: None, cost_header: true },
         );
@@ -80,7 +82,7 @@ impl TestApp {
         directory.install().await.expect("an installation");
         let admin = Username::parse("admin").expect("a name");
         directory.create_superuser(admin, None, PASSWORD.to_owned()).await.expect("a superuser");
-        Self { router: rollcall::app(directory.clone()), directory, script, engine }
+        Self { router: rollcall::app(directory.clone()), directory, script, engine, keys }
     }
 
     /// A client without credentials.

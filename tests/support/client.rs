@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -26,6 +26,11 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// The beginning of a request, to the host that all tests ask.
+pub fn request(method: Method, path: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(path).header(HOST, "rollcall.example")
+}
+
 impl Client {
     pub fn new(router: Router, authorization: Option<String>) -> Self {
         Self { router, authorization }
@@ -33,12 +38,10 @@ impl Client {
 
     /// A request of that method, with a JSON body if there is one.
     pub async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        let request = Request::builder().method(method).uri(path).header(HOST, "rollcall.example");
-        let request = match body {
-            Some(body) => request.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),
-            None => request.body(Body::empty()),
-        };
-        self.send(request.expect("a request")).await
+        match body {
+            Some(body) => self.with_body(method, path, "application/json", body.to_string()).await,
+            None => self.ask(request(method, path), Body::empty()).await,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -63,13 +66,22 @@ impl Client {
 
     /// A urlencoded form.
     pub async fn form(&self, method: Method, path: &str, body: &str) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "rollcall.example")
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(body.to_owned()));
-        self.send(request.expect("a request")).await
+        self.with_body(method, path, "application/x-www-form-urlencoded", body.to_owned()).await
+    }
+
+    /// A body of that content type.
+    pub async fn with_body(&self, method: Method, path: &str, kind: &str, body: impl Into<Body>) -> Answer {
+        self.ask(request(method, path).header(CONTENT_TYPE, kind), body).await
+    }
+
+    /// GET with an `Accept` header.
+    pub async fn accepting(&self, accept: &str, path: &str) -> Answer {
+        self.ask(request(Method::GET, path).header(ACCEPT, accept), Body::empty()).await
+    }
+
+    /// A request that was begun elsewhere.
+    pub async fn ask(&self, request: http::request::Builder, body: impl Into<Body>) -> Answer {
+        self.send(request.body(body.into()).expect("a request")).await
     }
 
     /// Any request; the client's credentials are added unless it has its own.

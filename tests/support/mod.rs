@@ -5,8 +5,17 @@ mod client;
 mod functions;
 pub mod gateway;
 mod script;
+mod seed;
 
 pub use app::{Options, PASSWORD, TestApp};
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, request};
 pub use functions::{FUNCTIONS, router_of};
 pub use script::Script;
+pub use seed::{insert, plain_user};
+
+/// The list of users.
+pub const USERS: &str = "/api/v1/users/user/";
+/// Where tokens are obtained.
+pub const TOKEN: &str = "/api/v1/users/token/";
+/// An id that nobody has.
+pub const NOBODY: &str = "11111111-1111-4111-8111-111111111111";

@@ -51,19 +51,20 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Whether a form was sent by the page that we gave the cookie to: the cookie's value is in the form,
-/// and a browser that tells where the form stood names this host.
-pub fn is_from_our_page(headers: &HeaderMap, input: &Input) -> bool {
+/// and a browser that tells where the form stood names this host, as it is called outside or inside.
+pub fn is_from_our_page(headers: &HeaderMap, base: &Base, input: &Input) -> bool {
     let Input::Form(values) = input else { return false };
     let sent = values.iter().find(|(name, _)| name == FIELD).and_then(|(_, value)| value.as_str());
     let matches = sent.is_some_and(|sent| !sent.is_empty() && Some(sent) == cookie(headers, COOKIE_NAME));
-    matches && names_this_host(headers)
+    matches && names_this_host(headers, base)
 }
 
-fn names_this_host(headers: &HeaderMap) -> bool {
+fn names_this_host(headers: &HeaderMap, base: &Base) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let host = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).map(str::to_owned);
     let from = text(ORIGIN).or_else(|| text(REFERER));
     from.is_none_or(|from| {
-        let host = from.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-        host.is_some() && host == text(HOST)
+        let from = host(from);
+        from.is_some() && (from.as_deref() == text(HOST) || from == host(&base.0))
     })
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{any, get, post};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, add_final_slash, mount};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, add_final_slash, mount_all};
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
@@ -49,13 +49,19 @@ const RESET_CONFIRM: Endpoint = Endpoint {
     fields: password::confirm_fields,
 };
 
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
+    vec![
+        (&TOKEN, post(handlers::obtain_token)),
+        (&CHANGE, post(password::change)),
+        (&RESET, post(password::request_reset)),
+        (&RESET_CONFIRM, post(password::confirm_reset)),
+    ]
+}
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    let router = mount(Router::new(), &directory, &TOKEN, post(handlers::obtain_token));
-    let router = mount(router, &directory, &CHANGE, post(password::change));
-    let router = mount(router, &directory, &RESET, post(password::request_reset));
-    let router = mount(router, &directory, &RESET_CONFIRM, post(password::confirm_reset));
-    router
+    mount_all(&directory, endpoints())
         .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
         .route("/accounts/confirm-email/{key}", any(add_final_slash))
         .route("/accounts/email-verification-success/", get(pages::confirmed))

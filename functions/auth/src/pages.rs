@@ -1,10 +1,12 @@
 //! The pages that a mailed confirmation link leads to (`contracts/openwisp.md` section 13.1).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
 use shared::dialect::openwisp::OpenWisp;
@@ -19,8 +21,20 @@ const TITLE: &str = "Confirm E-mail Address";
 
 pub type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
+/// The secret in a link's path; empty when it is no text.
+pub struct Key(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> std::result::Result<Self, Infallible> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(path.map(|Path(key)| key).unwrap_or_default()))
+    }
+}
+
 /// `GET /accounts/confirm-email/<key>/`: asks; nothing is changed yet.
-pub async fn ask(State(directory): State<Arc<Directory>>, Path(key): Path<String>, base: Base) -> Result<Response> {
+pub async fn ask(State(directory): State<Arc<Directory>>, Key(key): Key, base: Base) -> Result<Response> {
     let Some(confirmable) = directory.confirmable(&key).await? else { return Ok(expired()) };
     let token = Token::new(&directory);
     let content = html! {
@@ -42,13 +56,13 @@ pub async fn ask(State(directory): State<Arc<Directory>>, Path(key): Path<String
 /// `POST /accounts/confirm-email/<key>/`: confirms.
 pub async fn confirm(
     State(directory): State<Arc<Directory>>,
-    Path(key): Path<String>,
+    Key(key): Key,
     base: Base,
     headers: HeaderMap,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
-    if !is_from_our_page(&headers, &input) {
+    if !is_from_our_page(&headers, &base, &input) {
         return Err(Error::Forbidden.into());
     }
     if !directory.confirm_address(&key).await? {

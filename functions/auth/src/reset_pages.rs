@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use maud::html;
@@ -16,7 +16,7 @@ use shared::web::{Base, ClientAddress, Input};
 use shared::{Directory, Error};
 
 use crate::csrf::{Token, cookie, is_from_our_page, set_cookie};
-use crate::pages::{Result, found, page};
+use crate::pages::{Key, Result, found, page};
 
 const TITLE: &str = "Choose a new password";
 const COOKIE_NAME: &str = "resettoken";
@@ -26,7 +26,7 @@ const HIDDEN: &str = "set-password";
 /// `GET /accounts/password/reset/key/<uid>-<token>/`: hides the token, then shows the form.
 pub async fn open(
     State(directory): State<Arc<Directory>>,
-    Path(pair): Path<String>,
+    Key(pair): Key,
     base: Base,
     headers: HeaderMap,
 ) -> Result<Response> {
@@ -47,14 +47,14 @@ pub async fn open(
 /// `POST /accounts/password/reset/key/<uid>-set-password/`: sets the password.
 pub async fn submit(
     State(directory): State<Arc<Directory>>,
-    Path(pair): Path<String>,
+    Key(pair): Key,
     ClientAddress(address): ClientAddress,
     base: Base,
     headers: HeaderMap,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
-    if !is_from_our_page(&headers, &input) {
+    if !is_from_our_page(&headers, &base, &input) {
         return Err(Error::Forbidden.into());
     }
     let uid = pair.split_once('-').map_or("", |(uid, _)| uid);

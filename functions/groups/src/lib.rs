@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, mount_all};
 use shared::model::Model;
 
 const LIST: Endpoint = Endpoint {
@@ -29,9 +29,15 @@ const DETAIL: Endpoint = Endpoint {
     fields: wire::fields,
 };
 
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
+    vec![
+        (&LIST, get(handlers::list).post(handlers::create)),
+        (&DETAIL, get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete)),
+    ]
+}
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    let router = mount(Router::new(), &directory, &LIST, get(handlers::list).post(handlers::create));
-    let detail = get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete);
-    mount(router, &directory, &DETAIL, detail).with_state(directory)
+    mount_all(&directory, endpoints()).with_state(directory)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, put};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, mount_all};
 use shared::model::Model;
 
 const LIST: Endpoint = Endpoint {
@@ -40,10 +40,16 @@ const PASSWORD: Endpoint = Endpoint {
     fields: password::fields,
 };
 
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
+    vec![
+        (&LIST, get(handlers::list).post(handlers::create)),
+        (&DETAIL, get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete)),
+        (&PASSWORD, put(password::set)),
+    ]
+}
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    let router = mount(Router::new(), &directory, &LIST, get(handlers::list).post(handlers::create));
-    let detail = get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete);
-    let router = mount(router, &directory, &DETAIL, detail);
-    mount(router, &directory, &PASSWORD, put(password::set)).with_state(directory)
+    mount_all(&directory, endpoints()).with_state(directory)
 }

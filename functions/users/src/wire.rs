@@ -104,7 +104,7 @@ fn for_caller(fields: &[&'static Field], is_superuser: bool) -> Vec<&'static Fie
 /// What a body says of a new user (section 7.2).
 pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
     let mut reader = Reader::new(input, false);
-    let username = reader.text_that(&USERNAME, username).value();
+    let username = reader.text_that(&USERNAME, username).value().flatten();
     let email = new_email(&mut reader);
     let password = reader.text(&PASSWORD).value();
     let email_verified = reader.boolean(&EMAIL_VERIFIED).value();
@@ -132,7 +132,7 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
 pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChanges> {
     let mut reader = Reader::new(input, partial);
     let mut content = UserChanges {
-        username: reader.text_that(&USERNAME, username).value(),
+        username: reader.text_that(&USERNAME, username).value().flatten(),
         email: match reader.text_that(&EMAIL, email) {
             Sent::Absent => Change::Keep,
             sent => Change::to(sent.value().flatten()),
@@ -164,12 +164,12 @@ pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChang
     Draft { content, violations: reader.finish() }
 }
 
-fn username(text: &str) -> Result<Username, Rule> {
+/// A name; none when it is too long, which is told by its field.
+fn username(text: &str) -> Result<Option<Username>, Rule> {
     if !Username::has_valid_characters(text) {
         return Err(Rule::NotUsername);
     }
-    // Too long a name is refused for its length already.
-    Username::parse(text).ok_or(Rule::TooLong(Username::MAX))
+    Ok(Username::parse(text))
 }
 
 /// An address, or none for an empty text.

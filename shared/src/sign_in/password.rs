@@ -75,14 +75,14 @@ impl Hasher {
         self.run(move || argon2id(cost, password.as_bytes(), &salt)).await?
     }
 
-    /// Whether `password` belongs to `stored`. Without `stored` it costs the same and is wrong.
+    /// Whether `password` belongs to `stored`. Without `stored`, or when that is no hash, it costs the same and is wrong.
     ///
     /// # Errors
     /// Only when the process cannot hash at all.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
         let cost = self.cost;
-        self.run(move || match stored {
-            Some(stored) => Ok(verdict(cost, password.as_bytes(), &stored)),
+        self.run(move || match stored.and_then(|stored| verdict(cost, password.as_bytes(), &stored)) {
+            Some(verdict) => Ok(verdict),
             None => argon2id(cost, password.as_bytes(), &[0; 16]).map(|_| Verdict::Wrong),
         })
         .await?
@@ -114,7 +114,8 @@ fn argon2id_prefix(cost: HashCost) -> String {
     format!("$argon2id$v=19$m={},t={},p=1$", cost.memory, cost.passes)
 }
 
-fn verdict(cost: HashCost, password: &[u8], stored: &str) -> Verdict {
+/// `None` when nothing was computed: `stored` is no hash, or one beyond the bounds.
+fn verdict(cost: HashCost, password: &[u8], stored: &str) -> Option<Verdict> {
     let (fits, current) = match stored.split_once('$') {
         Some(("", _)) => (argon2_fits(password, stored), stored.starts_with(&argon2id_prefix(cost))),
         Some(("argon2", rest)) => (argon2_fits(password, &format!("${rest}")), false),
@@ -123,11 +124,11 @@ fn verdict(cost: HashCost, password: &[u8], stored: &str) -> Verdict {
         Some(("bcrypt_sha256", rest)) => (bcrypt_fits(hex(&Sha256::digest(password)).as_bytes(), rest), false),
         _ => (None, false),
     };
-    match (fits, current) {
-        (Some(true), true) => Verdict::Right,
-        (Some(true), false) => Verdict::RightButOutdated,
-        _ => Verdict::Wrong,
-    }
+    Some(match (fits?, current) {
+        (true, true) => Verdict::Right,
+        (true, false) => Verdict::RightButOutdated,
+        (false, _) => Verdict::Wrong,
+    })
 }
 
 /// `None` when the hash is malformed or beyond the bounds.
@@ -221,17 +222,17 @@ mod tests {
     fn own_hashes_verify_and_are_current() {
         let stored = argon2id(CHEAP, b"secret", &[7; 16]).expect("a hash");
         assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
-        assert_eq!(verdict(CHEAP, b"secret", &stored), Verdict::Right);
-        assert_eq!(verdict(CHEAP, b"Secret", &stored), Verdict::Wrong);
-        assert_eq!(verdict(HashCost { memory: 16, passes: 1 }, b"secret", &stored), Verdict::RightButOutdated);
+        assert_eq!(verdict(CHEAP, b"secret", &stored), Some(Verdict::Right));
+        assert_eq!(verdict(CHEAP, b"Secret", &stored), Some(Verdict::Wrong));
+        assert_eq!(verdict(HashCost { memory: 16, passes: 1 }, b"secret", &stored), Some(Verdict::RightButOutdated));
     }
 
     #[test]
     fn hashes_that_django_wrote_verify_and_are_outdated() {
         // Made with Django's own hashers for the password "Orchid-lantern-42".
         for stored in DJANGO {
-            assert_eq!(verdict(CHEAP, b"Orchid-lantern-42", stored), Verdict::RightButOutdated, "{stored}");
-            assert_eq!(verdict(CHEAP, b"orchid-lantern-42", stored), Verdict::Wrong, "{stored}");
+            assert_eq!(verdict(CHEAP, b"Orchid-lantern-42", stored), Some(Verdict::RightButOutdated), "{stored}");
+            assert_eq!(verdict(CHEAP, b"orchid-lantern-42", stored), Some(Verdict::Wrong), "{stored}");
         }
     }
 
@@ -257,8 +258,8 @@ mod tests {
             "$argon2id$v=19$m=8,t=1,p=0$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
             "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$",
         ] {
-            assert_eq!(verdict(CHEAP, b"", stored), Verdict::Wrong, "{stored}");
-            assert_eq!(verdict(CHEAP, b"secret", stored), Verdict::Wrong, "{stored}");
+            assert_eq!(verdict(CHEAP, b"", stored), None, "{stored}");
+            assert_eq!(verdict(CHEAP, b"secret", stored), None, "{stored}");
         }
     }
 

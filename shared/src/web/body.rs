@@ -44,6 +44,7 @@ impl RawBody {
                 let pairs = form_urlencoded::parse(&self.bytes);
                 Ok(Input::Form(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect()))
             }
+            "multipart/form-data" if self.bytes.is_empty() => Ok(Input::Form(Vec::new())),
             "multipart/form-data" => self.multipart().await,
             _ if self.bytes.is_empty() => Ok(Input::Json(Map::new())),
             "application/json" => match serde_json::from_slice(&self.bytes) {

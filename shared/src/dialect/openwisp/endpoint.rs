@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -83,7 +84,7 @@ impl<S: Sync> FromRequestParts<S> for Parent {
 }
 
 /// Adds an endpoint to a router: with its final slash the methods, without it a redirect for every method.
-pub fn mount(
+fn mount(
     router: Router<Arc<Directory>>,
     directory: &Arc<Directory>,
     endpoint: &'static Endpoint,
@@ -96,15 +97,24 @@ pub fn mount(
     router.route_service(endpoint.path, methods).route(bare, any(add_final_slash))
 }
 
+/// What is mounted where: an endpoint and its methods.
+pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
+
+/// A router of these endpoints.
+pub fn mount_all(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
+    endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| mount(router, directory, endpoint, methods))
+}
+
 async fn around(
     State((endpoint, directory)): State<(&'static Endpoint, Arc<Directory>)>,
-    parameters: RawPathParams,
+    parameters: Parameters,
     request: Request,
     next: Next,
 ) -> Response {
-    if !is_address(&parameters) {
+    let Some(parameters) = address(parameters) else {
         return render::<OpenWisp>(&Error::NoRoute);
-    }
+    };
+    let is_head = request.method() == Method::HEAD;
     let line = format!("{} {}", request.method(), request.uri());
     let chosen = negotiate(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
@@ -115,7 +125,11 @@ async fn around(
     let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow));
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
-    represent(response, representation, endpoint, &line).await
+    let mut response = represent(response, representation, endpoint, &line).await;
+    if is_head {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// Lets the request through to its handler if its sender may make it.
@@ -187,7 +201,7 @@ async fn describe(
     let mut could = true;
     if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
         could = taking.as_ref().is_some_and(|method| caller.may_request(method, model));
-        if could && taking == Some(Method::PUT) {
+        if could && taking == Some(Method::PUT) && endpoint.allow.contains(Method::GET.as_str()) {
             // An object that the caller cannot read is not described.
             request.extensions_mut().insert(caller);
             *request.method_mut() = Method::GET;
@@ -203,8 +217,8 @@ async fn method_not_allowed(method: Method) -> Failure<OpenWisp> {
 }
 
 /// 301 to the same address with its final slash, whatever the method.
-pub async fn add_final_slash(parameters: RawPathParams, base: Base, uri: Uri) -> Response {
-    if !is_address(&parameters) {
+pub async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Response {
+    if address(parameters).is_none() {
         return render::<OpenWisp>(&Error::NoRoute);
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -217,13 +231,18 @@ pub async fn add_final_slash(parameters: RawPathParams, base: Base, uri: Uri) ->
     response
 }
 
-/// Whether the path's variable parts are spelled as the endpoint's addresses are.
-fn is_address(parameters: &RawPathParams) -> bool {
-    parameters.iter().all(|(name, value)| match name {
+/// The path's variable parts, unless they are no text.
+type Parameters = std::result::Result<RawPathParams, RawPathParamsRejection>;
+
+/// The path's variable parts, if they are spelled as the endpoint's addresses are.
+fn address(parameters: Parameters) -> Option<RawPathParams> {
+    let parameters = parameters.ok()?;
+    let spelled = parameters.iter().all(|(name, value)| match name {
         "id" => UserId::parse(value).is_some(),
         "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
         _ => true,
-    })
+    });
+    spelled.then_some(parameters)
 }
 
 /// Writes an answer as the client wants it: handlers give compact JSON.

@@ -1,0 +1,50 @@
+//! Users put straight into the store, for what the API cannot say: when they joined, how their password is hashed.
+
+use std::collections::BTreeSet;
+
+use shared::ambient::Ambient as _;
+use shared::model::{EdgeId, EmailAddress, User, UserId, UserNumber, Username};
+use shared::store::keys::Sequence;
+use shared::store::{UserWrite, Written};
+
+use super::TestApp;
+
+/// An active user of that name who joined just now, with an address and no usable password.
+pub async fn plain_user(app: &TestApp, username: &str) -> User {
+    let number = app.directory.store().sequence_next(Sequence::Users).await.expect("a number");
+    User {
+        id: UserId::generate(&*app.script),
+        number: UserNumber(number),
+        edge_id: EdgeId::generate(&*app.script),
+        version: 1,
+        token_version: 0,
+        username: Username::parse(username).expect("a name"),
+        email: EmailAddress::parse(&format!("{username}@mail.example")),
+        password: "!".to_owned(),
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        bio: String::new(),
+        url: String::new(),
+        company: String::new(),
+        location: String::new(),
+        notes: String::new(),
+        phone_number: None,
+        birth_date: None,
+        expiration_date: None,
+        is_active: true,
+        is_staff: false,
+        is_superuser: false,
+        last_login: None,
+        date_joined: app.script.now(),
+        groups: BTreeSet::new(),
+        permissions: BTreeSet::new(),
+        manages: BTreeSet::new(),
+        addresses: Vec::new(),
+    }
+}
+
+/// Writes a new user.
+pub async fn insert(app: &TestApp, user: &User) {
+    let write = UserWrite { after: Some(user), ..UserWrite::default() };
+    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+}
