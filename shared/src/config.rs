@@ -54,6 +54,8 @@ pub struct Config {
     pub throttle: bool,
     pub cost_header: bool,
     pub endpoint: Option<String>,
+    pub ses_endpoint: Option<String>,
+    pub ssm_endpoint: Option<String>,
     pub region: Option<String>,
     pub access_keys: Option<AccessKeys>,
     pub log: Targets,
@@ -121,6 +123,8 @@ impl Config {
             throttle: parsed(&get, "ROLLCALL_THROTTLE", "on or off", switch)?.unwrap_or(true),
             cost_header: parsed(&get, "ROLLCALL_COST_HEADER", "on or off", switch)?.unwrap_or(false),
             endpoint: parsed(&get, "AWS_ENDPOINT_URL_DYNAMODB", "a URL, such as http://127.0.0.1:8000", public_url)?,
+            ses_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SESV2", "a URL, such as http://127.0.0.1:8555", public_url)?,
+            ssm_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SSM", "a URL, such as http://127.0.0.1:8555", public_url)?,
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             access_keys,
             log: parsed(&get, "RUST_LOG", "levels such as info or shared=debug,info", |text| text.parse().ok())?

@@ -36,14 +36,19 @@ pub struct Parameters(aws_sdk_ssm::Client);
 
 impl Parameters {
     /// A reader with these means.
-    pub fn new(region: &str, credentials: SharedCredentialsProvider, http: SharedHttpClient) -> Self {
-        let config = aws_sdk_ssm::Config::builder()
+    pub fn new(
+        region: &str,
+        credentials: SharedCredentialsProvider,
+        http: SharedHttpClient,
+        endpoint: Option<String>,
+    ) -> Self {
+        let mut config = aws_sdk_ssm::Config::builder()
             .behavior_version(aws_sdk_ssm::config::BehaviorVersion::latest())
             .region(aws_sdk_ssm::config::Region::new(region.to_owned()))
             .credentials_provider(credentials)
-            .http_client(http)
-            .build();
-        Self(aws_sdk_ssm::Client::from_conf(config))
+            .http_client(http);
+        config.set_endpoint_url(endpoint);
+        Self(aws_sdk_ssm::Client::from_conf(config.build()))
     }
 
     /// The decrypted value of a parameter.
@@ -89,8 +94,9 @@ pub fn function_directory(config: &Config) -> Result<Directory, Cause> {
     let keys = match &config.signing_keys {
         Some(KeyLocation::File(path)) => KeySource::File(path.clone()),
         Some(KeyLocation::Parameter(name)) => {
-            // The endpoint may be a local engine; parameters are AWS's own.
-            let parameters = Parameters::new(&connection.region, connection.credentials.clone(), http_client(false));
+            let http = http_client_for(config.ssm_endpoint.as_deref());
+            let credentials = connection.credentials.clone();
+            let parameters = Parameters::new(&connection.region, credentials, http, config.ssm_endpoint.clone());
             KeySource::Parameter(name.clone(), parameters)
         }
         None => return Err("ROLLCALL_SIGNING_KEYS should be ssm:NAME or a file".into()),
@@ -104,7 +110,6 @@ pub fn function_directory(config: &Config) -> Result<Directory, Cause> {
 /// When they are not there.
 pub fn function_connection(config: &Config) -> Result<Connection, Cause> {
     let keys = config.access_keys.clone().ok_or("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY should be set")?;
-    let plain = config.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     Ok(Connection {
         endpoint: config.endpoint.clone(),
         region: config.region.clone().ok_or("AWS_REGION should be set")?,
@@ -115,7 +120,7 @@ pub fn function_connection(config: &Config) -> Result<Connection, Cause> {
             None,
             "environment",
         )),
-        http: if config.endpoint.is_some() && !plain { system_http_client() } else { http_client(plain) },
+        http: http_client_for(config.endpoint.as_deref()),
     })
 }
 
@@ -152,6 +157,15 @@ pub fn http_client(plain: bool) -> SharedHttpClient {
     match TlsContext::builder().with_trust_store(roots).build() {
         Ok(context) => builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https(),
         Err(_) => system_http_client(),
+    }
+}
+
+/// What carries requests to a service of AWS, or to the endpoint that stands in for it.
+pub fn http_client_for(endpoint: Option<&str>) -> SharedHttpClient {
+    match endpoint {
+        None => http_client(false),
+        Some(url) if url.starts_with("http://") => http_client(true),
+        Some(_) => system_http_client(),
     }
 }
 

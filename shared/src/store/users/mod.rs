@@ -264,7 +264,7 @@ impl Store {
             transaction.put(&self.table, keys::work(Work::User(before.id)).attributes())?;
         }
         for mail in &write.mails {
-            transaction.put(&self.table, mail_item(mail)?)?;
+            transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
         }
         match self.transact(&transaction).await? {
             Ok(()) => Ok(Written::Done),
