@@ -42,9 +42,12 @@ async fn run(arguments: Arguments) -> Result<(), Cause> {
 
 /// Readable lines on standard error; `RUST_LOG` chooses what.
 fn log_for_people(config: &Config) {
+    use std::io::IsTerminal as _;
+
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
     // Standard output belongs to what commands answer.
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let _ = tracing_subscriber::registry().with(lines).with(config.log.clone()).try_init();
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that meets something unexpected shall fail there")]
 
 mod events;
+mod follow_up;
 mod mailer;
 mod openwisp;
 mod routes;
