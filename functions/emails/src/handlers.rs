@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::{Admitted, Parent};
 use shared::error::Entity;
@@ -47,26 +47,19 @@ pub async fn read(
     Ok(Json(directory.address(&user, id(&number)?)?.clone().into()))
 }
 
-/// `PUT /api/v1/users/user/{id}/email/{number}/`.
-pub async fn replace(
-    directory: State<Arc<Directory>>,
-    caller: Admitted,
-    user: Parent,
-    address: Address,
-    body: Unread<OpenWisp>,
+/// `PUT /api/v1/users/user/{id}/email/{number}/`, and `PATCH` for a part of the fields.
+pub async fn change(
+    method: Method,
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    Parent(user): Parent,
+    Path((_, number)): Address,
+    Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<AddressOut>> {
-    change(directory, caller, user, address, body, false).await
-}
-
-/// `PATCH /api/v1/users/user/{id}/email/{number}/`.
-pub async fn update(
-    directory: State<Arc<Directory>>,
-    caller: Admitted,
-    user: Parent,
-    address: Address,
-    body: Unread<OpenWisp>,
-) -> Result<Json<AddressOut>> {
-    change(directory, caller, user, address, body, true).await
+    let id = id(&number)?;
+    directory.address(&user, id)?;
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH, caller.user.is_superuser);
+    Ok(Json(directory.change_address(&caller, user, id, draft).await?.into()))
 }
 
 /// `DELETE /api/v1/users/user/{id}/email/{number}/`.
@@ -78,20 +71,6 @@ pub async fn delete(
 ) -> Result<StatusCode> {
     directory.delete_address(&caller, user, id(&number)?).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn change(
-    State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
-    Parent(user): Parent,
-    Path((_, number)): Address,
-    Unread { body, .. }: Unread<OpenWisp>,
-    partial: bool,
-) -> Result<Json<AddressOut>> {
-    let id = id(&number)?;
-    directory.address(&user, id)?;
-    let draft = wire::changes(&body.read().await?, partial, caller.user.is_superuser);
-    Ok(Json(directory.change_address(&caller, user, id, draft).await?.into()))
 }
 
 /// A number too large to be an id is no address's.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
 use shared::error::Entity;
 use shared::model::GroupId;
@@ -39,22 +39,16 @@ pub async fn read(State(directory): State<Arc<Directory>>, Path(number): Path<St
     Ok(Json(directory.group(id(&number)?).await?.into()))
 }
 
-/// `PUT /api/v1/users/group/{number}/`.
-pub async fn replace(
-    directory: State<Arc<Directory>>,
-    number: Path<String>,
-    body: Unread<OpenWisp>,
+/// `PUT /api/v1/users/group/{number}/`, and `PATCH` for a part of the fields.
+pub async fn change(
+    method: Method,
+    State(directory): State<Arc<Directory>>,
+    Path(number): Path<String>,
+    Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<GroupOut>> {
-    change(directory, number, body, false).await
-}
-
-/// `PATCH /api/v1/users/group/{number}/`.
-pub async fn update(
-    directory: State<Arc<Directory>>,
-    number: Path<String>,
-    body: Unread<OpenWisp>,
-) -> Result<Json<GroupOut>> {
-    change(directory, number, body, true).await
+    let group = directory.group(id(&number)?).await?;
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH);
+    Ok(Json(directory.change_group(group, draft).await?.into()))
 }
 
 /// `DELETE /api/v1/users/group/{number}/`.
@@ -62,17 +56,6 @@ pub async fn delete(State(directory): State<Arc<Directory>>, Path(number): Path<
     let group = directory.group(id(&number)?).await?;
     directory.delete_group(group).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn change(
-    State(directory): State<Arc<Directory>>,
-    Path(number): Path<String>,
-    Unread { body, .. }: Unread<OpenWisp>,
-    partial: bool,
-) -> Result<Json<GroupOut>> {
-    let group = directory.group(id(&number)?).await?;
-    let draft = wire::changes(&body.read().await?, partial);
-    Ok(Json(directory.change_group(group, draft).await?.into()))
 }
 
 /// A number too large to be an id is no group's.

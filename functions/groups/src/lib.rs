@@ -33,7 +33,7 @@ const DETAIL: Endpoint = Endpoint {
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete)),
+        (&DETAIL, get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete)),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::Admitted;
@@ -49,24 +49,17 @@ pub async fn read(
     Ok(Json(directory.organization(&caller, id).await?.into()))
 }
 
-/// `PUT /api/v1/users/organization/{id}/` (section 12.3).
-pub async fn replace(
-    directory: State<Arc<Directory>>,
-    caller: Admitted,
-    id: Path<OrganizationId>,
-    body: Unread<OpenWisp>,
+/// `PUT /api/v1/users/organization/{id}/`, and `PATCH` for a part of the fields (section 12.3).
+pub async fn change(
+    method: Method,
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    Path(id): Path<OrganizationId>,
+    Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<OrganizationDetailOut>> {
-    change(directory, caller, id, body, false).await
-}
-
-/// `PATCH /api/v1/users/organization/{id}/` (section 12.3).
-pub async fn update(
-    directory: State<Arc<Directory>>,
-    caller: Admitted,
-    id: Path<OrganizationId>,
-    body: Unread<OpenWisp>,
-) -> Result<Json<OrganizationDetailOut>> {
-    change(directory, caller, id, body, true).await
+    let organization = directory.organization(&caller, id).await?;
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH);
+    Ok(Json(directory.change_organization(&caller, organization, draft).await?.into()))
 }
 
 /// `DELETE /api/v1/users/organization/{id}/` (section 12.5).
@@ -78,16 +71,4 @@ pub async fn delete(
     let organization = directory.organization(&caller, id).await?;
     directory.delete_organization(&caller, organization).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn change(
-    State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
-    Path(id): Path<OrganizationId>,
-    Unread { body, .. }: Unread<OpenWisp>,
-    partial: bool,
-) -> Result<Json<OrganizationDetailOut>> {
-    let organization = directory.organization(&caller, id).await?;
-    let draft = wire::changes(&body.read().await?, partial);
-    Ok(Json(directory.change_organization(&caller, organization, draft).await?.into()))
 }

@@ -44,7 +44,7 @@ const PASSWORD: Endpoint = Endpoint {
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete)),
+        (&DETAIL, get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete)),
         (&PASSWORD, put(password::set)),
     ]
 }
