@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::keys;
+use super::keys::{self, Place};
 use super::users::row_from_item;
 use super::{Bound, Range, Store, from_item, key_of};
 use crate::error::Result;
-use crate::model::{Timestamp, UserRow};
+use crate::model::{Timestamp, UserId, UserRow};
 
 /// How many counters share the counting of one year, so that simultaneous creations rarely meet.
 pub(super) const SHARDS: u8 = 8;
@@ -65,6 +65,14 @@ struct Start {
     sk: Option<String>,
     steps: u64,
     ascending: bool,
+}
+
+/// A place that was sought.
+#[derive(Debug, Default)]
+struct Found {
+    place: Option<String>,
+    /// The newest place that was read, if the search began at the newest end.
+    newest: Option<String>,
 }
 
 impl Memory {
@@ -145,24 +153,28 @@ impl Store {
         let count = counts.years.get(&year).copied().unwrap_or_default();
         // Rows are read below this rank; `count` stands for the newest end.
         let rank = count - skip;
-        let before = if skip == 0 { None } else { self.place_of_rank(counts, year, rank, count).await? };
+        let Found { place, newest } =
+            if skip == 0 { Found::default() } else { self.place_of_rank(counts, year, rank, count).await? };
         let pk = keys::rows(year);
-        let bound = before.as_deref().map_or(Bound::Whole, Bound::Before);
+        let bound = place.as_deref().map_or(Bound::Whole, Bound::Before);
         let items = self.query(Range { pk: &pk, bound, ascending: false }, limit).await?;
+        let newest = if skip == 0 { items.first().map(|item| key_of(item).sk) } else { newest };
         let last = items.last().map(|item| key_of(item).sk);
         let rows: Vec<UserRow> = items.into_iter().map(row_from_item).collect::<Result<_>>()?;
-        if let (Some(row), Some(sk)) = (rows.last(), last) {
+        if let Some(sk) = last.filter(|sk| self.is_settled(sk))
+            && self.is_exact(counts, newest.as_deref()).await?
+        {
             let passed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-            self.remember(counts, year, rank.saturating_sub(passed), &sk, row.date_joined);
+            self.lock().remember(counts.epoch, year, rank.saturating_sub(passed), &sk);
         }
         Ok(rows)
     }
 
     /// The place of that rank: as many users of the year are older.
-    async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Option<String>> {
+    async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Found> {
         let start = self.lock().nearest(counts.epoch, year, rank, count);
         if start.steps == 0 {
-            return Ok(start.sk);
+            return Ok(Found { place: start.sk, newest: None });
         }
         let pk = keys::places(year);
         let bound = match (&start.sk, start.ascending) {
@@ -173,13 +185,24 @@ impl Store {
         let range = Range { pk: &pk, bound, ascending: start.ascending };
         let steps = usize::try_from(start.steps).unwrap_or(usize::MAX);
         let items = self.query(range, steps).await?;
-        Ok(items.last().map(|item| key_of(item).sk))
+        let from_newest = start.sk.is_none() && !start.ascending;
+        let newest = items.first().filter(|_| from_newest).map(|item| key_of(item).sk);
+        Ok(Found { place: items.last().map(|item| key_of(item).sk), newest })
     }
 
-    fn remember(&self, counts: &Counts, year: i32, rank: u64, sk: &str, joined: Timestamp) {
-        if joined < self.ambient.now().plus_seconds(-SETTLED) {
-            self.lock().remember(counts.epoch, year, rank, sk);
+    /// Whether ranks that were counted from `newest` on are those that `counts` gives:
+    /// a user who has joined since the counts were read would have moved them.
+    async fn is_exact(&self, counts: &Counts, newest: Option<&str>) -> Result<bool> {
+        match newest {
+            Some(sk) if !self.is_settled(sk) => Ok(self.user_counts().await? == *counts),
+            _ => Ok(true),
         }
+    }
+
+    /// Whether the user at that place joined so long ago that no older one can still appear unannounced.
+    fn is_settled(&self, sk: &str) -> bool {
+        let limit = self.ambient.now().plus_seconds(-SETTLED);
+        sk < Place::new(limit, UserId(uuid::Uuid::nil())).sk.as_str()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
