@@ -18,6 +18,12 @@ const TOKEN: Endpoint = Endpoint {
     fields: handlers::token_fields,
 };
 
+const CONFIRM: &str = "/accounts/confirm-email/{key}/";
+const CONFIRMED: &str = "/accounts/email-verification-success/";
+
+/// The pages for browsers that this function serves beside the API.
+pub const PAGES: [&str; 2] = [CONFIRM, CONFIRMED];
+
 /// The addresses of the API that this function serves, and their methods.
 pub fn endpoints() -> Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)> {
     vec![(&TOKEN, post(handlers::obtain_token))]
@@ -26,7 +32,7 @@ pub fn endpoints() -> Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)> {
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
     mount_all(&directory, endpoints())
-        .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
-        .route("/accounts/email-verification-success/", get(pages::confirmed))
+        .route(CONFIRM, get(pages::ask).post(pages::confirm))
+        .route(CONFIRMED, get(pages::confirmed))
         .with_state(directory)
 }
