@@ -1,11 +1,13 @@
 //! A directory of its own for every test, and clients that ask it.
 
 mod app;
+mod bulk;
 mod client;
 mod script;
 mod seed;
 
-pub use app::{Options, PASSWORD, TestApp};
+pub use app::{CHEAP, Options, PASSWORD, TestApp};
+pub use bulk::insert_many;
 pub use client::{Answer, Client, request};
 pub use script::Script;
 pub use seed::{insert, plain_user};
