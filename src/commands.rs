@@ -21,7 +21,7 @@ pub struct Arguments {
 pub enum Command {
     /// Serve the whole API on one port, from a store on disk.
     Serve {
-        /// Use DynamoDB in AWS (or at AWS_ENDPOINT_URL_DYNAMODB) in place of the store on disk.
+        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
         #[arg(long)]
         aws: bool,
     },
@@ -33,7 +33,7 @@ pub enum Command {
     },
     /// Make a superuser, in the store on disk or, with --aws, in DynamoDB.
     CreateSuperuser(CreateSuperuser),
-    /// Print a new set of signing keys (a secret!), to be kept where ROLLCALL_SIGNING_KEYS says.
+    /// Print a new set of signing keys (a secret!), to be kept where `ROLLCALL_SIGNING_KEYS` says.
     SigningKeys {
         /// A file with the present keys: the newest stays good for verifying.
         #[arg(long, value_name = "FILE")]
@@ -49,7 +49,7 @@ pub struct CreateSuperuser {
     /// E-mail address, which counts as verified.
     #[arg(long)]
     pub email: Option<String>,
-    /// Use DynamoDB in AWS (or at AWS_ENDPOINT_URL_DYNAMODB) in place of the store on disk.
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
     #[arg(long)]
     pub aws: bool,
 }

@@ -45,7 +45,8 @@ pub async fn key_source(config: &Config) -> Result<KeySource, Cause> {
     let file = match &config.signing_keys {
         Some(KeyLocation::Parameter(name)) => {
             let loaded = aws_config(config).await?;
-            let parameters = Parameters::new(&loaded.region, loaded.credentials, system_http_client());
+            let parameters =
+                Parameters::new(&loaded.region, loaded.credentials, system_http_client(), config.ssm_endpoint.clone());
             return Ok(KeySource::Parameter(name.clone(), parameters));
         }
         Some(KeyLocation::File(path)) => path.clone(),

@@ -54,7 +54,7 @@ pub async fn run(config: &Config, options: CreateSuperuser) -> Result<(), Cause>
 fn read_password() -> Result<String, Cause> {
     let input = std::io::stdin();
     if input.is_terminal() {
-        eprint!("Password (shown as you type; set ROLLCALL_ADMIN_PASSWORD to avoid that): ");
+        eprintln!("Password (shown as you type; set ROLLCALL_ADMIN_PASSWORD to avoid that):");
     }
     let mut line = String::new();
     input.lock().read_line(&mut line)?;

@@ -5,6 +5,7 @@ mod connection;
 mod create_superuser;
 mod dynamodb;
 mod embedded;
+mod housekeeping;
 mod mail;
 mod serve;
 mod signing_keys;
@@ -19,9 +20,7 @@ use self::commands::{Arguments, Command};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    log_for_people();
-    match run(arguments).await {
+    match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("rollcall: {error}");
@@ -32,6 +31,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Cause> {
     let config = Config::from_environment()?;
+    log_for_people(&config);
     match arguments.command.unwrap_or_default() {
         Command::Serve { aws } => serve::run(&config, aws).await,
         Command::Dynamodb { listen } => dynamodb::run(&config, listen).await,
@@ -41,9 +41,13 @@ async fn run(arguments: Arguments) -> Result<(), Cause> {
 }
 
 /// Readable lines on standard error; `RUST_LOG` chooses what.
-fn log_for_people() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn log_for_people(config: &Config) {
+    use std::io::IsTerminal as _;
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
     // Standard output belongs to what commands answer.
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let _ = tracing_subscriber::registry().with(lines).with(config.log.clone()).try_init();
 }

@@ -16,6 +16,7 @@ use shared::web::ClientAddress;
 use tokio::net::TcpListener;
 
 use crate::connection::{key_source, open};
+use crate::housekeeping::keep_house;
 use crate::mail::{Post, empty_outbox};
 
 /// Serves until told to stop.
@@ -36,11 +37,13 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
 
     let sender = Sender { from: config.mail_from.clone(), site_name: config.site_name.clone() };
     let postman = tokio::spawn(empty_outbox(directory.clone(), post, sender));
+    let housekeeper = tokio::spawn(keep_house(directory.clone()));
     let app = rollcall::app(directory).layer(from_fn(client_address));
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stopped())
         .await?;
     postman.abort();
+    housekeeper.abort();
     if let Some(engine) = opened.engine {
         engine.stop().await;
     }

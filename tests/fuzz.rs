@@ -15,7 +15,7 @@ use crate::support::{Answer, Client, NOBODY, Options, PASSWORD, TOKEN, TestApp, 
 /// How many requests are made up.
 const CASES: u32 = 500;
 
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 36] = [
     "username",
     "email",
     "password",
@@ -42,6 +42,16 @@ const FIELDS: [&str; 26] = [
     "last_login",
     "csrfmiddlewaretoken",
     "organization_users.organization",
+    "name",
+    "slug",
+    "permissions",
+    "owner",
+    "primary",
+    "input",
+    "new_password",
+    "confirm_password",
+    "current_password",
+    "new_password1",
 ];
 
 const HEADERS: [&str; 9] =
@@ -198,6 +208,15 @@ fn path() -> impl Strategy<Value = String> {
         "/api/v1/users/user/{0}",
         "/api/v1/users/user/%FF/",
         "/api/v1/users/user/11111111-1111-4111-8111-111111111111/",
+        "/api/v1/users/user/{0}/email/",
+        "/api/v1/users/user/{0}/email/1/",
+        "/api/v1/users/user/{0}/password/",
+        "/api/v1/users/user/password/change/",
+        "/api/v1/users/password/reset/",
+        "/api/v1/users/password/reset/confirm/",
+        "/accounts/password/reset/key/x-y/",
+        "/api/v1/users/group/",
+        "/api/v1/users/organization/",
         "/",
     ]);
     let known = prop_oneof![
@@ -279,7 +298,11 @@ impl Target {
         }
         self.users = users;
         let mails = self.app.directory.waiting_mails(1000).await.expect("the outbox");
-        let MailKind::Confirmation { link } = &mails.last().expect("a mail").kind;
+        let link = mails.iter().find_map(|mail| match &mail.kind {
+            MailKind::Confirmation { link } => Some(link),
+            _ => None,
+        });
+        let link = link.expect("a confirmation");
         self.link = format!("/accounts/{}", link.split_once("/accounts/").expect("a link").1);
     }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 use crate::model::{EmailAddress, Username, is_url};
 
 /// A setting that cannot be used.
@@ -52,8 +54,11 @@ pub struct Config {
     pub throttle: bool,
     pub cost_header: bool,
     pub endpoint: Option<String>,
+    pub ses_endpoint: Option<String>,
+    pub ssm_endpoint: Option<String>,
     pub region: Option<String>,
     pub access_keys: Option<AccessKeys>,
+    pub log: Targets,
 }
 
 /// AWS access keys from the environment.
@@ -118,8 +123,12 @@ impl Config {
             throttle: parsed(&get, "ROLLCALL_THROTTLE", "on or off", switch)?.unwrap_or(true),
             cost_header: parsed(&get, "ROLLCALL_COST_HEADER", "on or off", switch)?.unwrap_or(false),
             endpoint: parsed(&get, "AWS_ENDPOINT_URL_DYNAMODB", "a URL, such as http://127.0.0.1:8000", public_url)?,
+            ses_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SESV2", "a URL, such as http://127.0.0.1:8555", public_url)?,
+            ssm_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SSM", "a URL, such as http://127.0.0.1:8555", public_url)?,
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             access_keys,
+            log: parsed(&get, "RUST_LOG", "levels such as info or shared=debug,info", |text| text.parse().ok())?
+                .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO)),
         })
     }
 }
@@ -222,6 +231,7 @@ mod tests {
             ("ROLLCALL_TOKEN_TTL", "é"),
             ("ROLLCALL_THROTTLE", "no"),
             ("ROLLCALL_COST_HEADER", "1"),
+            ("RUST_LOG", "shared=loud"),
         ] {
             let error = read(name, value).err().expect(name);
             assert_eq!((error.name, error.value.as_deref()), (name, Some(value)));

@@ -50,6 +50,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Entity {
     /// A user.
     User,
+    /// A group.
+    Group,
+    /// An organization.
+    Organization,
+    /// An e-mail address of a user.
+    EmailAddress,
 }
 
 /// Why a body could not be read.
@@ -151,12 +157,54 @@ pub enum Rule {
     TakenInAnotherCase,
     /// A verified e-mail address of this text exists.
     AddressTaken,
+    /// The user has the e-mail address already.
+    AddressTwice,
+    /// Another of the user's addresses is the primary one.
+    SecondPrimary,
+    /// There would be more than this many.
+    TooMany(usize),
+    /// It is no slug.
+    NotSlug,
+    /// The organization that has the slug.
+    SlugOwner(String),
+    /// The membership is another organization's.
+    NotMember,
+    /// The membership owns its organization.
+    OwnersMembership,
+    /// The two new passwords differ.
+    Mismatch,
+    /// It is not the present password.
+    WrongPassword,
+    /// The new password is the one that was given as the present one.
+    SameAsOld,
+    /// The new password is the present one.
+    Reused,
+    /// The password is like something known of its user.
+    Similar(Similar),
+    /// The password has fewer characters than this.
+    TooShort(usize),
+    /// The password is one of those that are used most.
+    Common,
+    /// The password has digits only.
+    Numeric,
+    /// It is not what was mailed, or not any more.
+    InvalidValue,
     /// The day has passed.
     Past,
     /// An expired account cannot be switched on.
     Expired,
     /// More than the caller may give.
     BeyondOwnRights,
+}
+
+/// What a password can be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Similar {
+    Username,
+    FirstName,
+    LastName,
+    Email,
 }
 
 /// The kinds of JSON values, as error messages name them.

@@ -24,7 +24,7 @@ async fn mails(app: &TestApp) -> Vec<Mail> {
 }
 
 fn path_of(mail: &Mail) -> String {
-    let MailKind::Confirmation { link } = &mail.kind;
+    let MailKind::Confirmation { link } = &mail.kind else { panic!("another mail") };
     link.strip_prefix("http://rollcall.example").expect("a link to the host that was asked").to_owned()
 }
 
@@ -349,7 +349,7 @@ async fn behind_a_gateway_links_cookies_and_redirects_keep_its_stage_and_scheme(
     let body = json!({"username": "jane", "email": "jane@mail.example", "password": "x"}).to_string();
     let begun = request(Method::POST, USERS).header(CONTENT_TYPE, "application/json").extension(base.clone());
     assert_eq!(app.admin().await.ask(begun, Body::from(body)).await.status, StatusCode::CREATED);
-    let MailKind::Confirmation { link } = &mails(&app).await[0].kind;
+    let MailKind::Confirmation { link } = &mails(&app).await[0].kind else { panic!("another mail") };
     let path = link.strip_prefix("https://users.example.org/prod").expect("the public address").to_owned();
     let begun = request(Method::GET, &path).extension(base.clone());
     let page = app.anonymous().ask(begun, Body::empty()).await;

@@ -33,9 +33,9 @@ pub async fn insert_many(app: &TestApp, pattern: &User, moments: &[Timestamp]) -
         }
         import(app, copies);
     }
-    let count = |(year, users): (&i32, &u64)| {
+    let count = |(year, rows): (&i32, &u64)| {
         let sk = format!("USERS#{year:04}#00");
-        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "users": {"N": users.to_string()}, "epoch": {"N": "0"}}))
+        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
     };
     import(app, years.iter().map(count).collect());
     users

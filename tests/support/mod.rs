@@ -3,12 +3,15 @@
 mod app;
 mod bulk;
 mod client;
+mod functions;
+pub mod gateway;
 mod script;
 mod seed;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp};
 pub use bulk::insert_many;
 pub use client::{Answer, Client, request};
+pub use functions::{FUNCTIONS, router_of};
 pub use script::Script;
 pub use seed::{insert, plain_user};
 

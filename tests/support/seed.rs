@@ -38,6 +38,7 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         date_joined: app.script.now(),
         groups: BTreeSet::new(),
         permissions: BTreeSet::new(),
+        manages: BTreeSet::new(),
         addresses: Vec::new(),
     }
 }

@@ -1,38 +1,81 @@
 //! Signing in: tokens, and the pages that confirm an e-mail address (`contracts/openwisp.md` sections 6 and 13.1).
 
+mod csrf;
 mod handlers;
 mod pages;
+mod password;
+mod reset_pages;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{any, get, post};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount_all};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, add_final_slash, mount_all};
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
     name: "Obtain Auth Token",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
+    below_user: false,
     fields: handlers::token_fields,
+};
+
+const CHANGE: Endpoint = Endpoint {
+    path: "/api/v1/users/user/password/change/",
+    name: "Password Change",
+    allow: "POST, OPTIONS",
+    access: Access::User,
+    below_user: false,
+    fields: password::change_fields,
+};
+
+const RESET: Endpoint = Endpoint {
+    path: "/api/v1/users/password/reset/",
+    name: "Password Reset",
+    allow: "POST, OPTIONS",
+    access: Access::Anyone,
+    below_user: false,
+    fields: password::reset_fields,
+};
+
+const RESET_CONFIRM: Endpoint = Endpoint {
+    path: "/api/v1/users/password/reset/confirm/",
+    name: "Password Reset Confirm",
+    allow: "POST, OPTIONS",
+    access: Access::Anyone,
+    below_user: false,
+    fields: password::confirm_fields,
 };
 
 const CONFIRM: &str = "/accounts/confirm-email/{key}/";
 const CONFIRMED: &str = "/accounts/email-verification-success/";
+const RESET_PAGE: &str = "/accounts/password/reset/key/{pair}/";
+const RESET_DONE: &str = "/accounts/password/reset/key/done/";
 
 /// The pages for browsers that this function serves beside the API.
-pub const PAGES: [&str; 2] = [CONFIRM, CONFIRMED];
+pub const PAGES: [&str; 4] = [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE];
 
-/// The addresses of the API that this function serves, and their methods.
-pub fn endpoints() -> Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)> {
-    vec![(&TOKEN, post(handlers::obtain_token))]
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
+    vec![
+        (&TOKEN, post(handlers::obtain_token)),
+        (&CHANGE, post(password::change)),
+        (&RESET, post(password::request_reset)),
+        (&RESET_CONFIRM, post(password::confirm_reset)),
+    ]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
     mount_all(&directory, endpoints())
         .route(CONFIRM, get(pages::ask).post(pages::confirm))
+        .route("/accounts/confirm-email/{key}", any(add_final_slash))
         .route(CONFIRMED, get(pages::confirmed))
+        .route(RESET_PAGE, get(reset_pages::open).post(reset_pages::submit))
+        .route(RESET_DONE, get(reset_pages::done))
+        .route("/accounts/email-verification-success", any(add_final_slash))
+        .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
         .with_state(directory)
 }

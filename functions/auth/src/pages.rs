@@ -1,29 +1,28 @@
-//! The pages that a mailed confirmation link leads to (section 13.1).
+//! The pages that a mailed confirmation link leads to (`contracts/openwisp.md` section 13.1).
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE};
+use http::header::{CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
-use shared::ambient::random;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::page::whole;
 use shared::web::body::Unread;
-use shared::web::{Base, Failure, Input};
+use shared::web::{Base, Failure};
 use shared::{Directory, Error};
 
-const CSRF_COOKIE: &str = "csrftoken";
-const CSRF_FIELD: &str = "csrfmiddlewaretoken";
+use crate::csrf::{Token, is_from_our_page};
+
 const TITLE: &str = "Confirm E-mail Address";
 
-type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
+pub type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
-/// The key in a link's path; empty when it is no text.
-pub struct Key(String);
+/// The secret in a link's path; empty when it is no text.
+pub struct Key(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = Infallible;
@@ -36,11 +35,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 
 /// `GET /accounts/confirm-email/<key>/`: asks; nothing is changed yet.
 pub async fn ask(State(directory): State<Arc<Directory>>, Key(key): Key, base: Base) -> Result<Response> {
-    let Some(confirmable) = directory.confirmable(&key).await? else {
-        return Ok(page(StatusCode::OK, &expired()));
-    };
-    let seed: [u8; 16] = random(directory.ambient());
-    let token = uuid::Builder::from_random_bytes(seed).into_uuid().simple().to_string();
+    let Some(confirmable) = directory.confirmable(&key).await? else { return Ok(expired()) };
+    let token = Token::new(&directory);
     let content = html! {
         h1 { (TITLE) }
         p {
@@ -48,16 +44,12 @@ pub async fn ask(State(directory): State<Arc<Directory>>, Key(key): Key, base: B
             strong { (confirmable.username) } "."
         }
         form method="post" {
-            input type="hidden" name=(CSRF_FIELD) value=(token);
+            (token.field())
             button type="submit" { "Confirm" }
         }
     };
-    let mut response = page(StatusCode::OK, &content);
-    let secure = if base.0.starts_with("https:") { "; Secure" } else { "" };
-    let cookie = format!("{CSRF_COOKIE}={token}; Path={}/accounts/; HttpOnly; SameSite=Lax{secure}", base.prefix());
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
+    let mut response = page(TITLE, &content);
+    token.set(response.headers_mut(), &base);
     Ok(response)
 }
 
@@ -74,52 +66,31 @@ pub async fn confirm(
         return Err(Error::Forbidden.into());
     }
     if !directory.confirm_address(&key).await? {
-        return Ok(page(StatusCode::OK, &expired()));
+        return Ok(expired());
     }
-    let target = format!("{}/accounts/email-verification-success/", base.prefix());
-    let mut response = StatusCode::FOUND.into_response();
-    if let Ok(target) = HeaderValue::from_str(&target) {
-        response.headers_mut().insert(LOCATION, target);
-    }
-    Ok(response)
+    Ok(found(&format!("{}/accounts/email-verification-success/", base.prefix())))
 }
 
 /// `GET /accounts/email-verification-success/`: says that it is done.
 pub async fn confirmed() -> Response {
-    page(StatusCode::OK, &html! { h1 { "E-mail Address Confirmed" } p { "You can close this page." } })
+    page(TITLE, &html! { h1 { "E-mail Address Confirmed" } p { "You can close this page." } })
 }
 
-fn expired() -> Markup {
-    html! { h1 { (TITLE) } p { "This e-mail confirmation link expired or is invalid." } }
+fn expired() -> Response {
+    page(TITLE, &html! { h1 { (TITLE) } p { "This e-mail confirmation link expired or is invalid." } })
 }
 
 /// A page that no cache keeps, since its address is a secret.
-fn page(status: StatusCode, content: &Markup) -> Response {
-    let body = Html(whole(TITLE, content).into_string());
-    (status, [(CACHE_CONTROL, "no-store")], body).into_response()
+pub fn page(title: &str, content: &Markup) -> Response {
+    let body = Html(whole(title, content).into_string());
+    ([(CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// Whether a form was sent by the page that we gave the cookie to: the cookie's value is in the form,
-/// and a browser that tells where the form stood names this host, as it is called outside or inside.
-fn is_from_our_page(headers: &HeaderMap, base: &Base, input: &Input) -> bool {
-    let Input::Form(values) = input else { return false };
-    let sent = values.iter().find(|(name, _)| name == CSRF_FIELD).and_then(|(_, value)| value.as_str());
-    let kept = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(CSRF_COOKIE)?.strip_prefix('='));
-    let matches = sent.is_some_and(|sent| !sent.is_empty() && Some(sent) == kept);
-    matches && names_this_host(headers, base)
-}
-
-fn names_this_host(headers: &HeaderMap, base: &Base) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let host = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).map(str::to_owned);
-    let from = text(ORIGIN).or_else(|| text(REFERER));
-    from.is_none_or(|from| {
-        let from = host(from);
-        from.is_some() && (from.as_deref() == text(HOST) || from == host(&base.0))
-    })
+/// 302 to another page.
+pub fn found(target: &str) -> Response {
+    let mut response = (StatusCode::FOUND, [(CACHE_CONTROL, "no-store")]).into_response();
+    if let Ok(target) = HeaderValue::from_str(target) {
+        response.headers_mut().insert(LOCATION, target);
+    }
+    response
 }

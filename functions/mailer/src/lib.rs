@@ -2,11 +2,13 @@
 //!
 //! The same code serves the table's stream in Lambda and the background task of `rollcall serve`.
 
+mod stream;
 mod text;
 
 use shared::Directory;
 use shared::model::{EmailAddress, Mail};
 
+pub use stream::handle;
 pub use text::Message;
 
 /// Carries one message to its receiver.

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::event::dynamodb::{Event, EventRecord};
-use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_lambda_events::event::dynamodb::Event;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message as SesMessage};
 use lambda_runtime::{LambdaEvent, service_fn};
-use mailer::{Message, Sender, Transport, deliver};
-use shared::Directory;
+use mailer::{Message, Sender, Transport, handle};
 use shared::config::Config;
 use shared::error::Cause;
-use shared::model::{EmailAddress, Mail};
+use shared::model::EmailAddress;
 use shared::runtime;
-use shared::store::mail_of_stream;
 
 /// Sends by Amazon SES.
 struct Ses(aws_sdk_sesv2::Client);
@@ -35,47 +32,21 @@ impl Transport for Ses {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::log_as_json();
     let config = Config::from_environment()?;
+    runtime::log_as_json(&config);
     let directory = Arc::new(runtime::function_directory(&config)?);
     let connection = runtime::function_connection(&config)?;
-    let ses = aws_sdk_sesv2::Config::builder()
+    let mut ses = aws_sdk_sesv2::Config::builder()
         .behavior_version(aws_sdk_sesv2::config::BehaviorVersion::latest())
         .region(aws_sdk_sesv2::config::Region::new(connection.region))
         .credentials_provider(connection.credentials)
-        .http_client(runtime::http_client(false))
-        .build();
-    let ses = Arc::new(Ses(aws_sdk_sesv2::Client::from_conf(ses)));
+        .http_client(runtime::http_client_for(config.ses_endpoint.as_deref()));
+    ses.set_endpoint_url(config.ses_endpoint);
+    let ses = Arc::new(Ses(aws_sdk_sesv2::Client::from_conf(ses.build())));
     let sender = Sender { from: config.mail_from, site_name: config.site_name };
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let (directory, ses, sender) = (directory.clone(), ses.clone(), sender.clone());
         async move { Ok::<_, lambda_runtime::Error>(handle(&directory, &*ses, &sender, event.payload).await) }
     }))
     .await
-}
-
-/// Sends what a batch of the stream holds. The first record that fails is where the stream begins again.
-async fn handle(directory: &Directory, ses: &Ses, sender: &Sender, event: Event) -> DynamoDbEventResponse {
-    let mut response = DynamoDbEventResponse::default();
-    for record in event.records {
-        let number = record.change.sequence_number.clone();
-        if !deliver_record(directory, ses, sender, record).await {
-            let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = number;
-            response.batch_item_failures.push(failure);
-            break;
-        }
-    }
-    response
-}
-
-async fn deliver_record(directory: &Directory, ses: &Ses, sender: &Sender, record: EventRecord) -> bool {
-    let mail: Mail = match mail_of_stream(record.change.new_image) {
-        Ok(mail) => mail,
-        Err(error) => {
-            tracing::error!(error = %error, "a record of the outbox cannot be read");
-            return false;
-        }
-    };
-    deliver(directory, ses, sender, &[mail]).await.is_empty()
 }

@@ -36,6 +36,22 @@ impl Message {
                 }
                 .into_string(),
             },
+            MailKind::PasswordReset { link } => Self {
+                to: to.clone(),
+                subject: format!("Password reset on {site_name}"),
+                text: format!(
+                    "Hello from {site_name}!\n\nA new password was asked for the user {username}. \
+                     To choose one, go to\n\n{link}\n\nThe link works for three days. \
+                     If you did not ask for it, you need not do anything.\n"
+                ),
+                html: html! {
+                    p { "Hello from " (site_name) "!" }
+                    p { "A new password was asked for the user " strong { (username) } "." }
+                    p { "To choose one, go to " a href=(link) { (link) } }
+                    p { "The link works for three days. If you did not ask for it, you need not do anything." }
+                }
+                .into_string(),
+            },
         }
     }
 }

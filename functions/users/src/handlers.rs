@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::Admitted;
@@ -53,24 +53,19 @@ pub async fn read(
     Ok(Json(UserDetailOut::new(detail, &caller)))
 }
 
-/// `PUT /api/v1/users/user/{id}/` (section 7.4).
-pub async fn replace(
-    directory: State<Arc<Directory>>,
-    caller: Admitted,
-    id: Path<UserId>,
-    body: Unread<OpenWisp>,
+/// `PUT /api/v1/users/user/{id}/`, and `PATCH` for a part of the fields (section 7.4).
+pub async fn change(
+    method: Method,
+    State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
+    Path(id): Path<UserId>,
+    Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<UserDetailOut>> {
-    change(directory, caller, id, body, false).await
-}
-
-/// `PATCH /api/v1/users/user/{id}/` (section 7.4).
-pub async fn update(
-    directory: State<Arc<Directory>>,
-    caller: Admitted,
-    id: Path<UserId>,
-    body: Unread<OpenWisp>,
-) -> Result<Json<UserDetailOut>> {
-    change(directory, caller, id, body, true).await
+    // The object before the body: what is out of sight is 404 whatever was sent.
+    let detail = directory.user(&caller, id).await?;
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH, &caller);
+    let detail = directory.change_user(&caller, detail, draft).await?;
+    Ok(Json(UserDetailOut::new(detail, &caller)))
 }
 
 /// `DELETE /api/v1/users/user/{id}/` (section 7.6).
@@ -82,18 +77,4 @@ pub async fn delete(
     let detail = directory.user(&caller, id).await?;
     directory.delete_user(&caller, detail).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn change(
-    State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
-    Path(id): Path<UserId>,
-    Unread { body, .. }: Unread<OpenWisp>,
-    partial: bool,
-) -> Result<Json<UserDetailOut>> {
-    // The object before the body: what is out of sight is 404 whatever was sent.
-    let detail = directory.user(&caller, id).await?;
-    let draft = wire::changes(&body.read().await?, partial, &caller);
-    let detail = directory.change_user(&caller, detail, draft).await?;
-    Ok(Json(UserDetailOut::new(detail, &caller)))
 }

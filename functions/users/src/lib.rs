@@ -1,14 +1,16 @@
 //! OpenWISP users: `/api/v1/users/user/…` (`contracts/openwisp.md` section 7).
 
 mod handlers;
+mod membership;
+mod password;
 mod wire;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{get, put};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, mount_all};
+use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, mount_all};
 use shared::model::Model;
 
 const LIST: Endpoint = Endpoint {
@@ -16,6 +18,7 @@ const LIST: Endpoint = Endpoint {
     name: "Users List Create",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::User),
+    below_user: false,
     fields: wire::row_fields,
 };
 
@@ -24,14 +27,25 @@ const DETAIL: Endpoint = Endpoint {
     name: "User Detail",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::User),
+    below_user: false,
     fields: wire::detail_fields,
 };
 
-/// The addresses of the API that this function serves, and their methods.
-pub fn endpoints() -> Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)> {
+const PASSWORD: Endpoint = Endpoint {
+    path: "/api/v1/users/user/{id}/password/",
+    name: "Change Password",
+    allow: "PUT, OPTIONS",
+    access: Access::Oneself,
+    below_user: false,
+    fields: password::fields,
+};
+
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).put(handlers::replace).patch(handlers::update).delete(handlers::delete)),
+        (&DETAIL, get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete)),
+        (&PASSWORD, put(password::set)),
     ]
 }
 

@@ -10,6 +10,8 @@ use shared::model::{
 use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
 
+use crate::membership::{self, ORGANIZATION_USERS, Treatment};
+
 const ID: Field = Field::new("id", "Id", FieldKind::Text(Blank::Refused)).read_only();
 const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank::Refused))
     .required()
@@ -43,15 +45,6 @@ const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::Date
 const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime).read_only();
 const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References);
 const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
-const ORGANIZATION_USERS: Field = Field::new(
-    "organization_users",
-    "Organization users",
-    FieldKind::Nested(&[
-        Field::new("organization_users.organization", "Organization", FieldKind::Reference).required(),
-        Field::new("organization_users.is_admin", "Organization manager", FieldKind::Boolean),
-    ]),
-);
-
 /// The fields of a list row and of a new user, in the order of the wire.
 pub fn row_fields(is_superuser: bool) -> Vec<&'static Field> {
     const FIELDS: [&Field; 15] = [
@@ -130,6 +123,7 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
         is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
         is_superuser: caller.user.is_superuser && reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
         groups: reader.references(&GROUPS).value().unwrap_or_default().into_iter().map(GroupId).collect(),
+        membership: membership::read(&mut reader, Treatment::Create),
     };
     Draft { content, violations: reader.finish() }
 }
@@ -158,11 +152,14 @@ pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChang
         is_superuser: None,
         groups: reader.references(&GROUPS).value().map(|ids| ids.into_iter().map(GroupId).collect()),
         permissions: None,
+        membership: None,
     };
     if caller.user.is_superuser {
         content.is_superuser = reader.boolean(&IS_SUPERUSER).value();
         let permissions = reader.references(&USER_PERMISSIONS).value();
         content.permissions = permissions.map(|ids| ids.into_iter().map(PermissionId).collect());
+        let treatment = if partial { Treatment::Update } else { Treatment::Replace };
+        content.membership = membership::read(&mut reader, treatment);
     }
     Draft { content, violations: reader.finish() }
 }
@@ -287,7 +284,7 @@ impl UserRowOut {
             is_superuser: caller.user.is_superuser.then_some(row.is_superuser),
             expiration_date: row.expiration_date.map(date_text),
             groups: row.groups.into_iter().collect(),
-            organization_users: row.memberships.iter().map(MembershipOut::from).collect(),
+            organization_users: in_sight(&row.memberships, caller),
         }
     }
 }
@@ -317,9 +314,15 @@ impl UserDetailOut {
             date_joined: user.date_joined.rfc3339(),
             groups: user.groups.into_iter().collect(),
             user_permissions: to_superuser.then(|| user.permissions.into_iter().collect()),
-            organization_users: memberships.iter().map(MembershipOut::from).collect(),
+            organization_users: in_sight(&memberships, caller),
         }
     }
+}
+
+/// The memberships that the caller may see: a manager those in the organizations that it manages.
+fn in_sight(memberships: &[Membership], caller: &Caller) -> Vec<MembershipOut> {
+    let visible = |organization| caller.user.is_superuser || caller.user.manages.contains(&organization);
+    memberships.iter().filter(|membership| visible(membership.organization)).map(MembershipOut::from).collect()
 }
 
 impl From<&Membership> for MembershipOut {

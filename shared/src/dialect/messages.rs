@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Kind, Rule, Violation};
+use crate::error::{Kind, Rule, Similar, Violation};
 
 /// The sentence for what a value breaks.
 pub fn sentence(violation: &Violation) -> String {
@@ -30,6 +30,34 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::Taken => taken(violation.field).to_owned(),
         Rule::TakenInAnotherCase => "User with this Email address already exists.".to_owned(),
         Rule::AddressTaken => "email address with this email address already exists.".to_owned(),
+        Rule::AddressTwice => "Email address with this User and Email address already exists.".to_owned(),
+        Rule::SecondPrimary => "Constraint “unique_primary_email” is violated.".to_owned(),
+        Rule::TooMany(most) => format!("Ensure this field has no more than {most} elements."),
+        Rule::NotSlug => "Enter a valid \"slug\" consisting of letters, numbers, underscores or hyphens.".to_owned(),
+        Rule::SlugOwner(id) => id.clone(),
+        Rule::NotMember => "The selected user is not member of this organization.".to_owned(),
+        Rule::OwnersMembership => {
+            "The membership of the organization's owner cannot be changed; remove the ownership first.".to_owned()
+        }
+        Rule::Mismatch => "The two password fields didn’t match.".to_owned(),
+        Rule::WrongPassword => "Your old password was entered incorrectly. Please enter it again.".to_owned(),
+        Rule::SameAsOld => "New password cannot be the same as your old password.".to_owned(),
+        Rule::Reused => "You cannot re-use your current password. Enter a new password.".to_owned(),
+        Rule::Similar(attribute) => {
+            let name = match attribute {
+                Similar::Username => "username",
+                Similar::FirstName => "first name",
+                Similar::LastName => "last name",
+                Similar::Email => "email address",
+            };
+            format!("The password is too similar to the {name}.")
+        }
+        Rule::TooShort(fewest) => {
+            format!("This password is too short. It must contain at least {fewest} characters.")
+        }
+        Rule::Common => "This password is too common.".to_owned(),
+        Rule::Numeric => "This password is entirely numeric.".to_owned(),
+        Rule::InvalidValue => "Invalid value".to_owned(),
         Rule::Past => "Expiration date cannot be in the past.".to_owned(),
         Rule::Expired => "Cannot activate an expired account. Clear or extend the expiration date first.".to_owned(),
         Rule::BeyondOwnRights => "You cannot assign a group that holds permissions you do not have.".to_owned(),
@@ -53,7 +81,11 @@ pub fn python_name(kind: Kind) -> &'static str {
 pub fn by_field(violations: &[Violation]) -> Value {
     let mut root = Map::new();
     for violation in violations {
-        insert(&mut root, violation.field, sentence(violation));
+        let path = match violation.rule {
+            Rule::NotObject(_) => format!("{}.non_field_errors", violation.field),
+            _ => violation.field.to_owned(),
+        };
+        insert(&mut root, &path, sentence(violation));
     }
     Value::Object(root)
 }
@@ -74,6 +106,8 @@ fn insert(object: &mut Map<String, Value>, path: &str, sentence: String) {
 
 fn taken(field: &str) -> &'static str {
     match field {
+        "name" => "group with this name already exists.",
+        "slug" => "organization with this slug already exists.",
         "username" => "A user with that username already exists.",
         "email" => "user with this email address already exists.",
         "phone_number" => "user with this phone number already exists.",

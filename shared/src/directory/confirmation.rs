@@ -59,7 +59,7 @@ impl Directory {
                 Written::Done => return Ok(true),
                 // Somebody else has shown to receive mail there, or uses it to sign in.
                 Written::Taken(_) => return Ok(false),
-                Written::Stale | Written::OtherSuperuserLost => {}
+                Written::Stale | Written::OtherSuperuserLost | Written::UnknownGroup(_) => {}
             }
         }
         Err(Error::Unavailable("the user changes faster than it can be written".into()))

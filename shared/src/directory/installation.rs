@@ -2,15 +2,33 @@
 
 use super::{Directory, Draft};
 use crate::error::Result;
-use crate::model::{EmailAddress, NewUser, User, Username, default_groups};
+use crate::model::{EmailAddress, NewUser, Organization, OrganizationId, User, Username, default_groups};
 
 impl Directory {
-    /// Makes the default groups, once in the life of a directory. `true` when this was the time.
+    /// Makes the default groups and the organization `default`, once in the life of a directory. `true` when this was the time.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn install(&self) -> Result<bool> {
-        self.store.installation_insert(&default_groups()).await
+        if !self.store.installation_insert(&default_groups()).await? {
+            return Ok(false);
+        }
+        let now = self.ambient.now();
+        let organization = Organization {
+            id: OrganizationId::generate(&*self.ambient),
+            version: 1,
+            name: "default".to_owned(),
+            slug: "default".to_owned(),
+            is_active: true,
+            description: String::new(),
+            email: String::new(),
+            url: String::new(),
+            owner: None,
+            created: now,
+            modified: now,
+        };
+        self.store.organization_write(None, Some(&organization)).await?;
+        Ok(true)
     }
 
     /// Whether nobody is in the directory.
@@ -45,7 +63,9 @@ impl Directory {
             is_staff: true,
             is_superuser: true,
             groups: [].into(),
+            membership: None,
         };
-        self.insert_user(Draft { content: user, violations: Vec::new() }, None).await
+        let detail = self.insert_user(Draft { content: user, violations: Vec::new() }, None, None).await?;
+        Ok(detail.user)
     }
 }

@@ -4,14 +4,24 @@
 //! They know callers, rules, time and ids; they know no HTTP, no wire text and no key.
 
 pub mod access;
+mod addresses;
 mod confirmation;
+mod follow_up;
+mod groups;
 mod installation;
+mod memberships;
+mod organizations;
 mod outbox;
+mod passwords;
+mod sight;
 mod users;
 
 use std::sync::Arc;
 
 pub use self::access::{Rights, Sight};
+pub use self::addresses::AddressChanges;
+pub use self::organizations::OrganizationPage;
+pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::Ambient;
 use crate::config::TokenLife;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::memberships::MembershipPlan;
 use super::{Caller, Directory, Sight};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
@@ -9,7 +10,7 @@ use crate::model::{
     PermissionId, User, UserChanges, UserId, UserNumber, UserRow,
 };
 use crate::sign_in::link::confirmation_key;
-use crate::store::keys::Sequence;
+use crate::store::keys::{Sequence, Work};
 use crate::store::{Claim, Taken, UserWrite, Written};
 
 /// How often a change is tried again on the user's newer state before the caller is asked to come back.
@@ -50,18 +51,18 @@ impl Directory {
     /// # Errors
     /// What `rows` answers, or when the store does not.
     pub async fn users(&self, caller: &Caller, rows: impl Fn(u64) -> Result<(u64, usize)>) -> Result<UserPage> {
-        match caller.sight() {
+        let mut page = match caller.sight() {
             Sight::Everyone => {
                 let counts = self.store.user_counts().await?;
                 let total = counts.total();
                 let (offset, limit) = rows(total)?;
-                Ok(UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? })
+                UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? }
             }
-            Sight::Managed => {
-                rows(0)?;
-                Ok(UserPage { total: 0, rows: Vec::new() })
-            }
-        }
+            Sight::Managed => self.managed_users(caller, rows).await?,
+        };
+        let parts = page.rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships));
+        self.hide_going(parts.collect()).await?;
+        Ok(page)
     }
 
     /// A user whom the caller can see.
@@ -69,14 +70,30 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] when there is none, or out of sight.
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
+        let detail = self.detail(id).await?;
         match caller.sight() {
-            Sight::Everyone => {
-                let found = self.store.user_with_memberships(id).await?;
-                let (user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
-                Ok(UserDetail { user, memberships })
-            }
+            Sight::Everyone => Ok(detail),
+            Sight::Managed if caller.manages(&detail) => Ok(detail),
             Sight::Managed => Err(Error::NotFound(Entity::User)),
         }
+    }
+
+    /// The caller, or another user whom the caller can see.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or out of sight.
+    pub async fn user_or_oneself(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
+        if id != caller.user.id {
+            return self.user(caller, id).await;
+        }
+        self.detail(id).await
+    }
+
+    async fn detail(&self, id: UserId) -> Result<UserDetail> {
+        let found = self.store.user_with_memberships(id).await?;
+        let (mut user, mut memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+        self.hide_going(vec![(&mut user.groups, &mut memberships)]).await?;
+        Ok(UserDetail { user, memberships })
     }
 
     /// Makes a user. Without `email_verified` a mail with a link below `base` asks to confirm the address.
@@ -89,8 +106,7 @@ impl Directory {
             draft.content.is_superuser = false;
             draft.violations.extend(self.groups_beyond(caller, &BTreeSet::new(), &draft.content.groups).await?);
         }
-        let user = self.insert_user(draft, Some(base)).await?;
-        Ok(UserDetail { user, memberships: Vec::new() })
+        self.insert_user(draft, Some(caller), Some(base)).await
     }
 
     /// Changes a user whom the caller can see. Changes of other fields that happen meanwhile survive.
@@ -107,6 +123,7 @@ impl Directory {
         if !caller.user.is_superuser {
             content.is_superuser = None;
             content.permissions = None;
+            content.membership = None;
             if caller.user.id == detail.user.id {
                 content.is_staff = None;
             }
@@ -121,6 +138,13 @@ impl Directory {
                 violations.extend(self.groups_beyond(caller, &before.groups, groups).await?);
             }
             violations.extend(self.unknown_references(before, &content).await?);
+            let mut plan = None;
+            if let Some(request) = content.membership {
+                match self.plan_membership(Some(caller), &current.memberships, request).await? {
+                    Ok(planned) => plan = planned,
+                    Err(violation) => violations.push(violation),
+                }
+            }
             let mut after = before.clone();
             after.apply(&content);
             if !violations.is_empty() {
@@ -128,7 +152,12 @@ impl Directory {
                 return Err(Error::Invalid(violations));
             }
             self.check_expiration(Some(before), &after)?;
-            if after == *before {
+            let mut memberships = current.memberships.clone();
+            if let Some(plan) = &plan {
+                memberships = plan.applied_to(&memberships);
+                plan.apply_to(&mut after);
+            }
+            if after == *before && plan.is_none() {
                 return Ok(current);
             }
             let guardian = self.superuser_left_by(before, Some(&after)).await?;
@@ -137,7 +166,8 @@ impl Directory {
                 .user_write(&UserWrite {
                     before: Some(before),
                     after: Some(&after),
-                    memberships: &current.memberships,
+                    memberships: &memberships,
+                    membership: plan.as_ref().map(MembershipPlan::write),
                     mails: Vec::new(),
                     other_superuser: guardian.as_ref(),
                 })
@@ -145,9 +175,10 @@ impl Directory {
             match written {
                 Written::Done => {
                     after.version = before.version + 1;
-                    return Ok(UserDetail { user: after, memberships: current.memberships });
+                    return Ok(UserDetail { user: after, memberships });
                 }
                 Written::Taken(taken) => return Err(Error::Invalid(violations_of(&after, &taken))),
+                Written::UnknownGroup(id) => return Err(unknown_group(id)),
                 Written::Stale => current = self.user(caller, current.user.id).await?,
                 Written::OtherSuperuserLost => {}
             }
@@ -172,8 +203,13 @@ impl Directory {
                 })
                 .await?;
             match written {
-                Written::Done => return Ok(()),
-                Written::Taken(_) => return Err(Error::internal("a removal met a claim")),
+                Written::Done => {
+                    self.follow_up_some(Work::User(current.user.id)).await;
+                    return Ok(());
+                }
+                Written::Taken(_) | Written::UnknownGroup(_) => {
+                    return Err(Error::internal("a removal met a claim"));
+                }
                 Written::Stale => current = self.user(caller, current.user.id).await?,
                 Written::OtherSuperuserLost => {}
             }
@@ -181,9 +217,57 @@ impl Directory {
         Err(Error::Unavailable("the user changes faster than it can be removed".into()))
     }
 
+    /// Takes a user out of a removed group.
+    pub(super) async fn leave_group(&self, id: UserId, group: GroupId) -> Result<()> {
+        for _ in 0..TRIES {
+            let Some((before, memberships)) = self.store.user_with_memberships(id).await? else {
+                return self.store.group_user_remove(group, id).await;
+            };
+            let mut after = before.clone();
+            if !after.groups.remove(&group) {
+                return self.store.group_user_remove(group, id).await;
+            }
+            let write = UserWrite {
+                before: Some(&before),
+                after: Some(&after),
+                memberships: &memberships,
+                ..UserWrite::default()
+            };
+            if self.store.user_write(&write).await? == Written::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+    }
+
+    /// Leaves out groups and organizations that were removed and are still noted in the records of users.
+    async fn hide_going(&self, parts: Vec<(&mut BTreeSet<GroupId>, &mut Vec<Membership>)>) -> Result<()> {
+        if parts.iter().all(|(groups, memberships)| groups.is_empty() && memberships.is_empty()) {
+            return Ok(());
+        }
+        let going = self.going().await?;
+        for (groups, memberships) in parts {
+            groups.retain(|id| !going.groups.contains(id));
+            memberships.retain(|membership| !going.organizations.contains(&membership.organization));
+        }
+        Ok(())
+    }
+
     /// Makes a user whatever the caller may do. Without `base` no mail is sent.
-    pub(super) async fn insert_user(&self, draft: Draft<NewUser>, base: Option<&str>) -> Result<User> {
+    pub(super) async fn insert_user(
+        &self,
+        draft: Draft<NewUser>,
+        caller: Option<&Caller>,
+        base: Option<&str>,
+    ) -> Result<UserDetail> {
         let Draft { content, mut violations } = draft;
+        let mut plan = None;
+        if let Some(request) = content.membership {
+            match self.plan_membership(caller, &[], request).await? {
+                Ok(planned) => plan = planned,
+                Err(violation) => violations.push(violation),
+            }
+        }
         violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
         let NewUser {
             username,
@@ -199,7 +283,8 @@ impl Directory {
             is_staff,
             is_superuser,
             groups,
-        } = content;
+            membership: _,
+        } = content.clone();
         let (Some(username), Some(password), true) = (&username, password, violations.is_empty()) else {
             violations.extend(self.taken(username.as_ref(), email.as_ref(), phone_number.as_ref(), None).await?);
             return Err(Error::Invalid(violations));
@@ -230,6 +315,7 @@ impl Directory {
             date_joined: self.ambient.now(),
             groups,
             permissions: BTreeSet::new(),
+            manages: BTreeSet::new(),
             addresses: Vec::new(),
         };
         self.check_expiration(None, &user)?;
@@ -237,12 +323,33 @@ impl Directory {
         user.number = UserNumber(self.store.sequence_next(Sequence::Users).await?);
         user.date_joined = self.ambient.now();
         let mails = self.first_address(&mut user, email_verified, base).await?;
-        let write = UserWrite { after: Some(&user), mails, ..UserWrite::default() };
-        match self.store.user_write(&write).await? {
-            Written::Done => Ok(user),
-            Written::Taken(taken) => Err(Error::Invalid(violations_of(&user, &taken))),
-            Written::Stale | Written::OtherSuperuserLost => Err(Error::internal("a new user met an old one")),
+        // An organization that changes meanwhile is read again; the user is new.
+        for _ in 0..TRIES {
+            let memberships = plan.as_ref().map(|plan| plan.applied_to(&[])).unwrap_or_default();
+            if let Some(plan) = &plan {
+                plan.apply_to(&mut user);
+            }
+            let write = UserWrite {
+                after: Some(&user),
+                memberships: &memberships,
+                membership: plan.as_ref().map(MembershipPlan::write),
+                mails: mails.clone(),
+                ..UserWrite::default()
+            };
+            match (self.store.user_write(&write).await?, content.membership) {
+                (Written::Done, _) => return Ok(UserDetail { user, memberships }),
+                (Written::Taken(taken), _) => return Err(Error::Invalid(violations_of(&user, &taken))),
+                (Written::UnknownGroup(id), _) => return Err(unknown_group(id)),
+                (Written::Stale, Some(request)) => {
+                    let planned = self.plan_membership(caller, &[], request).await?;
+                    plan = planned.map_err(|violation| Error::Invalid(vec![violation]))?;
+                }
+                (Written::Stale, None) | (Written::OtherSuperuserLost, _) => {
+                    return Err(Error::internal("a new user met an old one"));
+                }
+            }
         }
+        Err(Error::Unavailable("the organization changes faster than the user can join it".into()))
     }
 
     /// Gives a new user its one address, and asks by mail to confirm it unless it counts as verified.
@@ -332,8 +439,11 @@ impl Directory {
         Ok(violations)
     }
 
-    /// The first group that does not exist.
+    /// The first group that does not exist, or too many of them.
     async fn unknown_groups(&self, before: &BTreeSet<GroupId>, after: &BTreeSet<GroupId>) -> Result<Option<Violation>> {
+        if after.len() > User::MAX_GROUPS {
+            return Ok(Some(Violation { field: "groups", rule: Rule::TooMany(User::MAX_GROUPS) }));
+        }
         if after.is_subset(before) {
             return Ok(None);
         }
@@ -374,6 +484,10 @@ impl Directory {
         }
         Ok(violations)
     }
+}
+
+fn unknown_group(id: GroupId) -> Error {
+    Error::invalid("groups", Rule::UnknownReference(id.to_string()))
 }
 
 /// What claims of others mean for the sender's fields.

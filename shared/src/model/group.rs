@@ -51,10 +51,21 @@ pub struct Permission {
 pub struct Group {
     /// Its number.
     pub id: GroupId,
+    /// Counts its changes; a write names the version that it saw.
+    pub version: u64,
     /// Its name: 1 to 150 characters, unique, case-sensitive.
     pub name: String,
     /// What its users may do.
     pub permissions: BTreeSet<PermissionId>,
+}
+
+/// Changes of a group, or a group to be made. What is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct GroupChanges {
+    /// See [`Group::name`].
+    pub name: Option<String>,
+    /// See [`Group::permissions`].
+    pub permissions: Option<BTreeSet<PermissionId>>,
 }
 
 impl Action {
@@ -140,11 +151,13 @@ pub fn default_groups() -> [Group; 2] {
     [
         Group {
             id: GroupId(1),
+            version: 1,
             name: "Administrator".to_owned(),
             permissions: administrator.into_iter().flatten().collect(),
         },
         Group {
             id: GroupId(2),
+            version: 1,
             name: "Operator".to_owned(),
             permissions: may(Model::Organization, &[View]).into_iter().collect(),
         },

@@ -54,6 +54,14 @@ uuid_id! {
     /// A user, inside and on the OpenWISP wire.
     UserId
 }
+impl UserId {
+    /// Reads the 32 hexadecimal digits without hyphens that mailed links hold.
+    pub fn parse_simple(text: &str) -> Option<Self> {
+        let id = Uuid::try_parse(text).ok()?;
+        (id.simple().to_string() == text).then_some(Self(id))
+    }
+}
+
 uuid_id! {
     /// An organization.
     OrganizationId

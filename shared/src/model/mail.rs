@@ -24,4 +24,9 @@ pub enum MailKind {
         /// The page that confirms.
         link: String,
     },
+    /// Lets choose a new password (13.2).
+    PasswordReset {
+        /// The page with the form.
+        link: String,
+    },
 }

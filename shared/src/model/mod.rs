@@ -15,10 +15,10 @@ mod user;
 mod username;
 
 pub use address::{EmailAddress, MailboxEntry};
-pub use group::{Action, Group, Model, Permission, default_groups};
+pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
 pub use id::{AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, UserId, UserNumber};
 pub use mail::{Mail, MailKind};
-pub use organization::{Membership, Organization, is_slug};
+pub use organization::{Membership, MembershipRequest, Organization, OrganizationChanges, WhenSame, is_slug};
 pub use phone::PhoneNumber;
 pub use time::{Date, Timestamp, date_text};
 pub use url::is_url;

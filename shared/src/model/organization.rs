@@ -1,6 +1,6 @@
 //! Organizations and who belongs to them (`contracts/openwisp.md` section 2).
 
-use super::{MembershipId, OrganizationId, Timestamp, UserId};
+use super::{Change, MembershipId, OrganizationId, Timestamp, UserId};
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,40 @@ pub struct Membership {
     pub name: String,
     /// Whether the user manages the organization.
     pub is_admin: bool,
+}
+
+/// What is asked for one membership of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipRequest {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Whether the user shall manage it, if that was said.
+    pub is_admin: Option<bool>,
+    /// What it means when the user is a member of just that kind already.
+    pub same: WhenSame,
+}
+
+/// What it means to be asked for a membership that exists just so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenSame {
+    /// It is to be removed: a toggle.
+    Remove,
+    /// It is to stay.
+    Keep,
+}
+
+/// Changes of an organization, or one to be made. What is `None` or [`Change::Keep`] stays.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the fields are those of `Organization`")]
+pub struct OrganizationChanges {
+    pub name: Option<String>,
+    pub slug: Option<String>,
+    pub is_active: Option<bool>,
+    pub description: Option<String>,
+    pub email: Option<String>,
+    pub url: Option<String>,
+    /// The membership that shall own it.
+    pub owner: Change<MembershipId>,
 }
 
 /// Whether `text` is a slug: ASCII letters, digits, `-` and `_`.

@@ -39,6 +39,11 @@ impl Timestamp {
         (self.0 - FIRST).unsigned_abs()
     }
 
+    /// The moment of that [ordinal](Self::ordinal).
+    pub fn from_ordinal(ordinal: u64) -> Self {
+        Self::from_micros(FIRST.saturating_add_unsigned(ordinal))
+    }
+
     /// This moment, so many seconds later (earlier if negative).
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
@@ -110,7 +115,7 @@ pub(crate) mod optional_date {
 
     use super::Date;
 
-    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
     pub fn serialize<S: Serializer>(date: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
         match date {
             Some(date) => serializer.serialize_str(&super::date_text(*date)),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, PermissionId, PhoneNumber, Timestamp, UserId,
-    UserNumber, Username,
+    Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipRequest, OrganizationId, PermissionId,
+    PhoneNumber, Timestamp, UserId, UserNumber, Username,
 };
 
 /// A user with everything that belongs to it alone: one record, changed as a whole.
@@ -60,6 +60,8 @@ pub struct User {
     pub groups: BTreeSet<GroupId>,
     /// The permissions it has by itself.
     pub permissions: BTreeSet<PermissionId>,
+    /// The active organizations that it manages.
+    pub manages: BTreeSet<OrganizationId>,
     /// Its e-mail addresses, in order of their ids.
     pub addresses: Vec<MailboxEntry>,
 }
@@ -91,6 +93,7 @@ pub struct UserRow {
 
 /// A user to be made. `None` where the sender's value could not be used; a violation then says why.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 pub struct NewUser {
     /// The name.
     pub username: Option<Username>,
@@ -118,6 +121,8 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// See [`User::groups`].
     pub groups: BTreeSet<GroupId>,
+    /// An organization to join.
+    pub membership: Option<MembershipRequest>,
 }
 
 /// What to do with a field that may be empty.
@@ -153,11 +158,16 @@ pub struct UserChanges {
     pub is_superuser: Option<bool>,
     pub groups: Option<BTreeSet<GroupId>>,
     pub permissions: Option<BTreeSet<PermissionId>>,
+    pub membership: Option<MembershipRequest>,
 }
 
 impl User {
     /// The most e-mail addresses one user may have, so that the record stays small.
-    pub const MAX_ADDRESSES: usize = 50;
+    pub const MAX_ADDRESSES: usize = 200;
+    /// The most of them that may be verified, so that they can all be given up in one transaction.
+    pub const MAX_VERIFIED: usize = 40;
+    /// The most groups one user may be in, so that they can all be changed in one transaction.
+    pub const MAX_GROUPS: usize = 25;
 
     /// Whether the account works on that day: switched on, and not past its expiration date.
     pub fn is_active_on(&self, today: Date) -> bool {
@@ -213,6 +223,8 @@ impl User {
             is_superuser,
             groups,
             permissions,
+            // It is about another record.
+            membership: _,
         } = changes;
         replace(&mut self.username, username.as_ref());
         email.apply(&mut self.email);

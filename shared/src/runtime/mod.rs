@@ -8,10 +8,13 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHtt
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use axum::Router;
 use axum::body::Body;
+use http::uri::PathAndQuery;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tower::ServiceExt as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::surround::complete;
 use crate::ambient::{Ambient, System};
@@ -33,14 +36,19 @@ pub struct Parameters(aws_sdk_ssm::Client);
 
 impl Parameters {
     /// A reader with these means.
-    pub fn new(region: &str, credentials: SharedCredentialsProvider, http: SharedHttpClient) -> Self {
-        let config = aws_sdk_ssm::Config::builder()
+    pub fn new(
+        region: &str,
+        credentials: SharedCredentialsProvider,
+        http: SharedHttpClient,
+        endpoint: Option<String>,
+    ) -> Self {
+        let mut config = aws_sdk_ssm::Config::builder()
             .behavior_version(aws_sdk_ssm::config::BehaviorVersion::latest())
             .region(aws_sdk_ssm::config::Region::new(region.to_owned()))
             .credentials_provider(credentials)
-            .http_client(http)
-            .build();
-        Self(aws_sdk_ssm::Client::from_conf(config))
+            .http_client(http);
+        config.set_endpoint_url(endpoint);
+        Self(aws_sdk_ssm::Client::from_conf(config.build()))
     }
 
     /// The decrypted value of a parameter.
@@ -59,8 +67,8 @@ impl Parameters {
 /// # Errors
 /// When a setting cannot be used, or the Lambda runtime is not there.
 pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) -> Result<(), lambda_http::Error> {
-    log_as_json();
     let config = Config::from_environment()?;
+    log_as_json(&config);
     let directory = Arc::new(function_directory(&config)?);
     let app = complete::<D>(router(directory.clone()), directory);
     lambda_http::run(lambda_http::service_fn(move |request| {
@@ -71,10 +79,10 @@ pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) ->
 }
 
 /// Logs as JSON lines on standard output, as CloudWatch wants them; `RUST_LOG` chooses what.
-pub fn log_as_json() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn log_as_json(config: &Config) {
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
     // A second call in one process changes nothing.
-    let _ = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(config.log.clone()).try_init();
 }
 
 /// The directory of a function: everything from the environment that Lambda gives it.
@@ -86,8 +94,9 @@ pub fn function_directory(config: &Config) -> Result<Directory, Cause> {
     let keys = match &config.signing_keys {
         Some(KeyLocation::File(path)) => KeySource::File(path.clone()),
         Some(KeyLocation::Parameter(name)) => {
-            // The endpoint may be a local engine; parameters are AWS's own.
-            let parameters = Parameters::new(&connection.region, connection.credentials.clone(), http_client(false));
+            let http = http_client_for(config.ssm_endpoint.as_deref());
+            let credentials = connection.credentials.clone();
+            let parameters = Parameters::new(&connection.region, credentials, http, config.ssm_endpoint.clone());
             KeySource::Parameter(name.clone(), parameters)
         }
         None => return Err("ROLLCALL_SIGNING_KEYS should be ssm:NAME or a file".into()),
@@ -101,7 +110,6 @@ pub fn function_directory(config: &Config) -> Result<Directory, Cause> {
 /// When they are not there.
 pub fn function_connection(config: &Config) -> Result<Connection, Cause> {
     let keys = config.access_keys.clone().ok_or("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY should be set")?;
-    let plain = config.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     Ok(Connection {
         endpoint: config.endpoint.clone(),
         region: config.region.clone().ok_or("AWS_REGION should be set")?,
@@ -112,7 +120,7 @@ pub fn function_connection(config: &Config) -> Result<Connection, Cause> {
             None,
             "environment",
         )),
-        http: if config.endpoint.is_some() && !plain { system_http_client() } else { http_client(plain) },
+        http: http_client_for(config.endpoint.as_deref()),
     })
 }
 
@@ -152,31 +160,35 @@ pub fn http_client(plain: bool) -> SharedHttpClient {
     }
 }
 
+/// What carries requests to a service of AWS, or to the endpoint that stands in for it.
+pub fn http_client_for(endpoint: Option<&str>) -> SharedHttpClient {
+    match endpoint {
+        None => http_client(false),
+        Some(url) if url.starts_with("http://") => http_client(true),
+        Some(_) => system_http_client(),
+    }
+}
+
 /// What carries requests to a server whose certificate the system trusts.
 pub fn system_http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-/// A request as API Gateway hands it on: with its surroundings, and without the stage before the path.
+/// A request as API Gateway hands it on: with its surroundings, and with the path that the local server would see.
 pub fn from_gateway(request: lambda_http::Request) -> http::Request<Body> {
     let id = request.lambda_context_ref().map(|context| context.request_id.clone());
     let (stage, address) = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => (context.stage.clone(), context.http.source_ip.clone()),
         _ => (None, None),
     };
+    let raw_path = request.raw_http_path().to_owned();
     let (mut parts, body) = request.into_parts();
-    let prefix = stage.map(|stage| format!("/{stage}")).filter(|prefix| {
-        let path = parts.uri.path();
-        path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    let prefix = prefix.unwrap_or_default();
-    let scheme = parts.uri.scheme_str().unwrap_or("https").to_owned();
+    // The path as it came: lambda_http puts the stage before it even where a custom domain hides the stage.
+    let (stage, path) = split_stage(stage.as_deref(), &raw_path);
+    let scheme = parts.uri.scheme_str().unwrap_or("https");
     let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    let base = Base::new(&scheme, host, &prefix);
-    if !prefix.is_empty()
-        && let Some(rest) = parts.uri.path_and_query().and_then(|whole| whole.as_str().strip_prefix(&prefix))
-        && let Ok(uri) = format!("/{}", rest.trim_start_matches('/')).parse()
-    {
+    let base = Base::new(scheme, host, stage);
+    if let Some(uri) = relative(path, parts.uri.query()) {
         parts.uri = uri;
     }
     parts.extensions.insert(base);
@@ -190,4 +202,27 @@ pub fn from_gateway(request: lambda_http::Request) -> http::Request<Body> {
         _ => Vec::new(),
     };
     http::Request::from_parts(parts, Body::from(bytes))
+}
+
+/// `/prod/api` as `/prod` and `/api`; a path outside the stage has no stage before it.
+fn split_stage<'a>(stage: Option<&str>, path: &'a str) -> (&'a str, &'a str) {
+    let stage = stage.filter(|stage| *stage != "$default");
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    match rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Some(rest) => path.split_at(path.len() - rest.len()),
+        None => ("", path),
+    }
+}
+
+/// What cannot stand in the path of an address. A `%` can: it begins what was left encoded.
+const NOT_IN_PATHS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'\\').add(b'^').add(b'`');
+
+/// The address of a path that the gateway has decoded.
+fn relative(path: &str, query: Option<&str>) -> Option<http::Uri> {
+    // A decoded `?` or `#` belongs to the path, and what lambda_http took for the query begins there.
+    let query = query.filter(|_| !path.contains(['?', '#'])).map(|query| format!("?{query}"));
+    let path = if path.starts_with('/') { path } else { "/" };
+    let path = utf8_percent_encode(path, NOT_IN_PATHS);
+    format!("{path}{}", query.unwrap_or_default()).parse::<PathAndQuery>().ok().map(http::Uri::from)
 }

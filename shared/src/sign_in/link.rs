@@ -8,8 +8,10 @@ use uuid::Uuid;
 use super::keys::{KeyRing, Keys};
 use super::password::mac;
 use crate::error::{Error, Result};
-use crate::model::{AddressId, EmailAddress, Timestamp, UserId};
+use crate::model::{AddressId, EmailAddress, Timestamp, User, UserId};
 
+/// How long a link for a new password works, in seconds: three days (`contracts/openwisp.md` section 9.4).
+const RESET_LIFE: i64 = 3 * 24 * 60 * 60;
 /// How long a confirmation link works, in seconds: three days (`contracts/openwisp.md` section 13.1).
 const CONFIRMATION_LIFE: i64 = 3 * 24 * 60 * 60;
 const SEAL: usize = 32;
@@ -71,6 +73,58 @@ impl ConfirmationKey {
     }
 }
 
+/// The token of a mailed pair; it fits as long as password, e-mail and last login of its user stay as they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetPair {
+    expires: i64,
+    seal: [u8; SEAL],
+}
+
+/// `<uid>-<token>` for setting a new password.
+pub(crate) async fn reset_pair(ring: &KeyRing, now: Timestamp, user: &User) -> Result<String> {
+    let keys = ring.keys().await?;
+    let key = keys.signing().ok_or_else(|| Error::internal("no signing key"))?;
+    let expires = now.plus_seconds(RESET_LIFE).seconds();
+    let mut bytes = expires.to_be_bytes().to_vec();
+    bytes.extend(reset_seal(&key.link_secret, expires, user));
+    Ok(format!("{}-{}", user.id.0.simple(), URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+impl ResetPair {
+    /// Takes a token apart; whether it is genuine is not known yet.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 8 + SEAL] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (expires, seal) = bytes.split_first_chunk::<8>()?;
+        Some(Self { expires: i64::from_be_bytes(*expires), seal: seal.try_into().ok()? })
+    }
+
+    /// Whether it was made for the user as it is now, by us, and its time has not passed.
+    pub(crate) async fn fits(&self, ring: &KeyRing, now: Timestamp, user: &User) -> Result<bool> {
+        let keys = ring.keys().await?;
+        let sealed = keys.all().iter().any(|key| {
+            let expected = reset_seal(&key.link_secret, self.expires, user);
+            bool::from(expected.ct_eq(&self.seal))
+        });
+        Ok(sealed && now.seconds() < self.expires)
+    }
+}
+
+fn reset_seal(secret: &[u8], expires: i64, user: &User) -> [u8; SEAL] {
+    let email = user.email.as_ref().map_or("", |email| email.as_str());
+    let last_login = user.last_login.map_or(0, Timestamp::micros);
+    mac(
+        secret,
+        &[
+            b"reset-password",
+            user.id.0.as_bytes(),
+            &expires.to_be_bytes(),
+            user.password.as_bytes(),
+            email.as_bytes(),
+            &last_login.to_be_bytes(),
+        ],
+    )
+}
+
 fn facts(user: UserId, address: AddressId, expires: i64) -> [u8; FACTS] {
     let mut bytes = [0; FACTS];
     bytes[..16].copy_from_slice(user.0.as_bytes());
@@ -115,6 +169,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_parser_panic(text: String) {
             ConfirmationKey::parse(&text);
+            ResetPair::parse(&text);
         }
     }
 }

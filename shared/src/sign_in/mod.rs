@@ -5,6 +5,7 @@
 pub mod keys;
 pub(crate) mod link;
 pub mod password;
+pub(crate) mod strength;
 mod throttle;
 mod token;
 
@@ -82,11 +83,7 @@ impl Directory {
     pub async fn obtain_token(&self, login: Login, address: Option<&str>) -> Result<PlainToken> {
         let Login { identifier, password } = login;
         let ids = self.named(identifier.trim()).await?;
-        let attempt = if self.settings.throttle {
-            Attempt::begin(&self.store, self.ambient.now(), address, &ids).await?
-        } else {
-            Attempt::default()
-        };
+        let attempt = self.attempt(address, &ids).await?;
         let user = self.whose_password(&ids, &password).await?;
         let today = self.ambient.now().date();
         let user = user
@@ -96,8 +93,20 @@ impl Directory {
         token::issue(&self.keys, &*self.ambient, self.settings.token_life, &user).await.map(PlainToken)
     }
 
+    /// Counts an attempt to guess a secret, if attempts are limited.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] when a limit was reached.
+    pub(crate) async fn attempt(&self, address: Option<&str>, users: &[UserId]) -> Result<Attempt> {
+        if self.settings.throttle {
+            Attempt::begin(&self.store, self.ambient.now(), address, users).await
+        } else {
+            Ok(Attempt::default())
+        }
+    }
+
     /// The users whom a text names, by user name, e-mail, telephone number; the same user once.
-    async fn named(&self, identifier: &str) -> Result<Vec<UserId>> {
+    pub(crate) async fn named(&self, identifier: &str) -> Result<Vec<UserId>> {
         let mut ids = Vec::new();
         if let Some(name) = Username::parse(identifier) {
             ids.extend(self.store.user_claiming_username(&name).await?.map(|taken| taken.user));

@@ -18,7 +18,7 @@ struct Limit {
 
 /// An attempt that counts as failed until it is [forgiven](Attempt::forgive).
 #[derive(Debug, Default)]
-pub(super) struct Attempt {
+pub(crate) struct Attempt {
     counted: Vec<(String, i64)>,
 }
 
@@ -39,7 +39,7 @@ impl Attempt {
     }
 
     /// Takes the attempt back: it succeeded.
-    pub(super) async fn forgive(self, store: &Store) -> Result<()> {
+    pub(crate) async fn forgive(self, store: &Store) -> Result<()> {
         for (whose, end) in self.counted {
             store.throttle_refund(&whose, end).await?;
         }

@@ -1,23 +1,37 @@
-//! Groups, and the mark of the installation that makes the first two.
+//! Groups, their users, and what the removal of a group leaves to be done.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::keys::{self, Work};
 use super::transaction::{Condition, Transaction};
-use super::{Store, cost, from_item, key_of, keys, to_item, unavailable};
-use crate::error::{Error, Result};
-use crate::model::{Group, GroupId, PermissionId};
+use super::{Bound, Item, Range, Store, from_item, key_of, to_item};
+use crate::error::Result;
+use crate::model::{Group, GroupId, PermissionId, UserId};
 
-/// How many items one `BatchGetItem` may ask for.
-const BATCH: usize = 100;
-/// How often what a batch left unprocessed is asked for again.
-const TRIES: u32 = 5;
+/// What became of the write of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupWritten {
+    /// It was made.
+    Done,
+    /// The group has changed or gone since it was read; nothing was written.
+    Stale,
+    /// Another group has the name; nothing was written.
+    NameTaken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    Record,
+    Name,
+}
 
 #[derive(Serialize, Deserialize)]
 struct GroupItem {
     id: GroupId,
+    version: u64,
     name: String,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     permissions: BTreeSet<PermissionId>,
@@ -29,44 +43,88 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn groups(&self, ids: &BTreeSet<GroupId>) -> Result<Vec<Group>> {
-        let mut groups = Vec::new();
-        let all: Vec<_> = ids.iter().map(|&id| keys::group(id).attributes()).collect();
-        for batch in all.chunks(BATCH) {
-            let mut asked = Some(batch.to_vec());
-            let mut tries = 0;
-            while let Some(keys) = asked.take() {
-                tries += 1;
-                if tries > TRIES {
-                    return Err(Error::Unavailable("DynamoDB leaves keys of a batch unprocessed".into()));
-                }
-                let request = KeysAndAttributes::builder()
-                    .set_keys(Some(keys))
-                    .consistent_read(true)
-                    .build()
-                    .map_err(unavailable)?;
-                let mut output = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&*self.table, request)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await
-                    .map_err(unavailable)?;
-                output.consumed_capacity().iter().for_each(|capacity| cost::read(Some(capacity)));
-                for item in output.responses.as_mut().and_then(|r| r.remove(&*self.table)).unwrap_or_default() {
-                    let key = key_of(&item);
-                    let GroupItem { id, name, permissions } = from_item(&key, item)?;
-                    groups.push(Group { id, name, permissions });
-                }
-                asked = output
-                    .unprocessed_keys
-                    .as_mut()
-                    .and_then(|keys| keys.remove(&*self.table))
-                    .map(|rest| rest.keys)
-                    .filter(|keys| !keys.is_empty());
+        let keys: Vec<_> = ids.iter().map(|&id| keys::group(id)).collect();
+        self.batch(&keys).await?.into_iter().map(group_from_item).collect()
+    }
+
+    /// The group of that id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn group(&self, id: GroupId) -> Result<Option<Group>> {
+        let item: Option<GroupItem> = self.get(keys::group(id)).await?;
+        Ok(item.map(Group::from))
+    }
+
+    /// Whether a group has this name.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn group_name_is_taken(&self, name: &str) -> Result<bool> {
+        Ok(self.get::<serde::de::IgnoredAny>(keys::group_name(name)).await?.is_some())
+    }
+
+    /// Every group, in order of id. There are few: no request of users reads them all.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn groups_all(&self) -> Result<Vec<Group>> {
+        let range = Range { pk: keys::GROUPS, bound: Bound::Whole, ascending: true };
+        self.query(range, usize::MAX).await?.into_iter().map(group_from_item).collect()
+    }
+
+    /// Makes a group (without `before`), changes it, or removes it (without `after`) with its name's claim.
+    /// A removal leaves work: the group's users are to be rid of it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn group_write(&self, before: Option<&Group>, after: Option<&Group>) -> Result<GroupWritten> {
+        let mut transaction = Transaction::new();
+        let unchanged = |group: &Group| Condition::Is("version", AttributeValue::N(group.version.to_string()));
+        match (before, after) {
+            (before, Some(after)) => {
+                let version = before.map_or(1, |before| before.version + 1);
+                let item = to_item(&keys::group(after.id), &GroupItem { version, ..GroupItem::from(after) })?;
+                let condition = before.map_or(Condition::Absent, unchanged);
+                transaction.put_if(&self.table, item, condition, Guard::Record)?;
+            }
+            (Some(before), None) => {
+                transaction.delete_if(&self.table, &keys::group(before.id), unchanged(before), Guard::Record)?;
+                transaction.put(&self.table, keys::work(Work::Group(before.id)).attributes())?;
+            }
+            (None, None) => {}
+        }
+        let name = |group: Option<&Group>| group.map(|group| keys::group_name(&group.name));
+        let (old, new) = (name(before), name(after));
+        if old != new {
+            if let Some(key) = old {
+                transaction.delete(&self.table, &key)?;
+            }
+            if let Some(key) = new {
+                transaction.put_if(&self.table, key.attributes(), Condition::Absent, Guard::Name)?;
             }
         }
-        Ok(groups)
+        let Err(broken) = self.transact(&transaction).await? else { return Ok(GroupWritten::Done) };
+        let stale = broken.iter().any(|broken| broken.guard == Guard::Record);
+        Ok(if stale { GroupWritten::Stale } else { GroupWritten::NameTaken })
+    }
+
+    /// Some users of a group, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn group_users(&self, id: GroupId, limit: usize) -> Result<Vec<UserId>> {
+        let pk = keys::group_users(id);
+        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;
+        Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
+    }
+
+    /// Forgets that a user was in a group that is no more.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn group_user_remove(&self, id: GroupId, user: UserId) -> Result<()> {
+        self.remove(&keys::group_user(id, user)).await
     }
 
     /// Marks the directory as installed and makes its first groups. `false` when it was marked before.
@@ -81,10 +139,29 @@ impl Store {
         let mut mark = keys::installation().attributes();
         mark.insert("layout".to_owned(), AttributeValue::N("1".to_owned()));
         transaction.put_if(&self.table, mark, Condition::Absent, ())?;
-        for Group { id, name, permissions } in groups {
-            let record = GroupItem { id: *id, name: name.clone(), permissions: permissions.clone() };
-            transaction.put(&self.table, to_item(&keys::group(*id), &record)?)?;
+        for group in groups {
+            transaction.put(&self.table, to_item(&keys::group(group.id), &GroupItem::from(group))?)?;
+            transaction.put(&self.table, keys::group_name(&group.name).attributes())?;
         }
         Ok(self.transact(&transaction).await?.is_ok())
+    }
+}
+
+fn group_from_item(item: Item) -> Result<Group> {
+    let key = key_of(&item);
+    from_item::<GroupItem>(&key, item).map(Group::from)
+}
+
+impl From<&Group> for GroupItem {
+    fn from(group: &Group) -> Self {
+        let Group { id, version, name, permissions } = group;
+        Self { id: *id, version: *version, name: name.clone(), permissions: permissions.clone() }
+    }
+}
+
+impl From<GroupItem> for Group {
+    fn from(item: GroupItem) -> Self {
+        let GroupItem { id, version, name, permissions } = item;
+        Self { id, version, name, permissions }
     }
 }

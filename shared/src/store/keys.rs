@@ -10,11 +10,20 @@
 //! | claim on a telephone number | `PHONE#<E.164>` | `CLAIM` |
 //! | claim on an Edge id | `EDGE#<hex>` | `CLAIM` |
 //! | claim on an OpenL2M id, in order | `NUMBERS#<id / 1000>` | `<id, 20 digits>` |
-//! | list row of a user | `USERS#<year>` | `<place>` |
-//! | place of a user in the list | `PLACES#<year>` | `<place>` |
 //! | register of superusers | `SUPERUSERS` | `<id>` |
-//! | shard of the count of users | `COUNT` | `USERS#<year>#<shard>` |
+//! | organization | `ORGANIZATION#<id>` | `ORGANIZATION` |
+//! | claim on a slug | `SLUG#<slug>` | `CLAIM` |
+//! | member of an organization, in list order | `MEMBERS#<organization>` | `<place of the user>` |
+//! | manager of an organization | `MANAGERS#<organization>` | `<user>` |
+//! | shard of the count of members | `MEMBERCOUNT#<organization>` | `<shard>` |
+//! | claim on a membership's id | `MEMBERSHIP#<id>` | `CLAIM` |
 //! | group | `GROUPS` | `<id, 20 digits>` |
+//! | claim on a group name | `GROUPNAME#<name>` | `CLAIM` |
+//! | user of a group | `GROUP#<id>#USERS` | `<user>` |
+//! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<place>` |
+//! | its bare place, for counting past it | `PLACES#USERS#<year>`, … | `<place>` |
+//! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
+//! | work that a change has left | `WORK` | `GROUP#<id>`, `ORGANIZATION#<id>`, `USER#<id>` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
 //! | mail to be sent | `OUTBOX` | `<random>` |
 //! | failures against a limit | `THROTTLE#<whose>` | `<end of the window>` |
@@ -25,7 +34,12 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::model::{EdgeId, EmailAddress, GroupId, PhoneNumber, Timestamp, UserId, UserNumber, Username};
+use uuid::Uuid;
+
+use crate::model::{
+    EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, User, UserId,
+    UserNumber, Username,
+};
 
 /// Name of the partition key's attribute.
 pub(crate) const PK: &str = "pk";
@@ -34,6 +48,8 @@ pub(crate) const SK: &str = "sk";
 /// Name of the attribute that DynamoDB's time to live looks at: seconds since 1970.
 pub const EXPIRES: &str = "expires";
 
+/// What the sort keys of memberships begin with.
+pub(crate) const MEMBERSHIP: &str = "MEMBERSHIP#";
 /// Sort key of the item that is the user.
 pub(crate) const USER: &str = "USER";
 /// Partition of the mails that wait. Sort keys are random, so that DynamoDB can split it when it is busy.
@@ -42,6 +58,8 @@ pub const OUTBOX: &str = "OUTBOX";
 pub(crate) const COUNT: &str = "COUNT";
 /// Partition of the groups.
 pub(crate) const GROUPS: &str = "GROUPS";
+/// Partition of the follow-up work of removals.
+pub const WORK: &str = "WORK";
 /// Partition of the register of superusers.
 pub(crate) const SUPERUSERS: &str = "SUPERUSERS";
 /// How many claims on OpenL2M ids share a partition.
@@ -56,13 +74,35 @@ pub struct Key {
     pub sk: String,
 }
 
-/// Where a user stands in the lists: by the moment of joining, then by id.
+/// What is listed newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum List {
+    /// Users, by the moment of joining.
+    Users,
+    /// Organizations, by the moment of creation.
+    Organizations,
+}
+
+/// Where something stands in its list: by a moment, then by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    /// The year of joining, which names the partition.
+    /// The list.
+    pub list: List,
+    /// The moment's year, which names the partition.
     pub year: i32,
     /// Sorts by moment and then id.
     pub sk: String,
+}
+
+/// What follows from a change and did not fit into its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// The users of a removed group are to be rid of it.
+    Group(GroupId),
+    /// The members of a changed or removed organization are to follow.
+    Organization(OrganizationId),
+    /// The memberships of a removed user are to go.
+    User(UserId),
 }
 
 /// A sequence that gives out numbers, never one twice.
@@ -72,6 +112,8 @@ pub enum Sequence {
     Users,
     /// Ids of e-mail addresses.
     Addresses,
+    /// Ids of groups.
+    Groups,
 }
 
 impl Key {
@@ -98,30 +140,75 @@ impl fmt::Display for Key {
     }
 }
 
+impl List {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Users => "USERS",
+            Self::Organizations => "ORGANIZATIONS",
+        }
+    }
+
+    /// Partition of the rows of that year.
+    pub(crate) fn rows(self, year: i32) -> String {
+        format!("{}#{year:04}", self.name())
+    }
+
+    /// Partition of the bare places of that year.
+    pub(crate) fn places(self, year: i32) -> String {
+        format!("PLACES#{}#{year:04}", self.name())
+    }
+
+    /// What the sort keys of this list's count shards begin with.
+    pub(crate) fn counts(self) -> String {
+        format!("{}#", self.name())
+    }
+
+    /// One of the shards that together count a year.
+    pub(crate) fn count(self, year: i32, shard: u8) -> Key {
+        Key::new(COUNT, format!("{}#{year:04}#{shard:02}", self.name()))
+    }
+
+    /// The year that a count shard is about.
+    pub(crate) fn count_year(self, sk: &str) -> Option<i32> {
+        sk.strip_prefix(self.name())?.strip_prefix('#')?.split('#').next()?.parse().ok()
+    }
+}
+
 impl Place {
-    pub(crate) fn new(joined: Timestamp, id: UserId) -> Self {
-        Self { year: joined.year(), sk: format!("{:015x}#{}", joined.ordinal(), id.0.simple()) }
+    pub(crate) fn new(list: List, moment: Timestamp, id: Uuid) -> Self {
+        Self { list, year: moment.year(), sk: format!("{:015x}#{}", moment.ordinal(), id.simple()) }
+    }
+
+    /// Where a user stands.
+    pub(crate) fn of_user(user: &User) -> Self {
+        Self::new(List::Users, user.date_joined, user.id.0)
+    }
+
+    /// Where an organization stands.
+    pub(crate) fn of_organization(organization: &Organization) -> Self {
+        Self::new(List::Organizations, organization.created, organization.id.0)
+    }
+
+    /// The place of that sort key.
+    pub(crate) fn parse(list: List, sk: &str) -> Option<Self> {
+        let ordinal = u64::from_str_radix(sk.split('#').next()?, 16).ok()?;
+        Some(Self { list, year: Timestamp::from_ordinal(ordinal).year(), sk: sk.to_owned() })
+    }
+
+    /// Whose place a sort key is.
+    pub(crate) fn id(sk: &str) -> Option<Uuid> {
+        Uuid::try_parse(sk.split('#').nth(1)?).ok()
     }
 
     /// The list row that stands here.
     pub(crate) fn row(&self) -> Key {
-        Key::new(rows(self.year), self.sk.clone())
+        Key::new(self.list.rows(self.year), self.sk.clone())
     }
 
     /// The bare place, for counting past it.
     pub(crate) fn mark(&self) -> Key {
-        Key::new(places(self.year), self.sk.clone())
+        Key::new(self.list.places(self.year), self.sk.clone())
     }
-}
-
-/// Partition of the list rows of users who joined in that year.
-pub(crate) fn rows(year: i32) -> String {
-    format!("USERS#{year:04}")
-}
-
-/// Partition of the places of users who joined in that year.
-pub(crate) fn places(year: i32) -> String {
-    format!("PLACES#{year:04}")
 }
 
 /// The user itself.
@@ -164,14 +251,54 @@ pub(crate) fn superuser(id: UserId) -> Key {
     Key::new(SUPERUSERS, id.to_string())
 }
 
-/// One of the shards that together count the users who joined in that year.
-pub(crate) fn user_count(year: i32, shard: u8) -> Key {
-    Key::new(COUNT, format!("USERS#{year:04}#{shard:02}"))
+/// A membership, beside its user.
+pub(crate) fn membership(user: UserId, organization: OrganizationId) -> Key {
+    Key::new(format!("USER#{user}"), format!("{MEMBERSHIP}{organization}"))
 }
 
-/// The year that a count shard is about.
-pub(crate) fn user_count_year(sk: &str) -> Option<i32> {
-    sk.strip_prefix("USERS#")?.split('#').next()?.parse().ok()
+/// Taken by one membership, and leads to it.
+pub(crate) fn membership_id(id: MembershipId) -> Key {
+    Key::claim(format!("{MEMBERSHIP}{id}"))
+}
+
+/// An organization.
+pub(crate) fn organization(id: OrganizationId) -> Key {
+    Key::new(format!("ORGANIZATION#{id}"), "ORGANIZATION")
+}
+
+/// Taken while an organization has this slug.
+pub(crate) fn slug(slug: &str) -> Key {
+    Key::claim(format!("SLUG#{slug}"))
+}
+
+/// Partition of the members of an organization, in list order.
+pub(crate) fn members(id: OrganizationId) -> String {
+    format!("MEMBERS#{id}")
+}
+
+/// Exists while the user who stands in that place is a member.
+pub(crate) fn member(id: OrganizationId, place: &str) -> Key {
+    Key::new(members(id), place)
+}
+
+/// Partition of the managers of an organization.
+pub(crate) fn managers(id: OrganizationId) -> String {
+    format!("MANAGERS#{id}")
+}
+
+/// Exists while the user manages the organization.
+pub(crate) fn manager(id: OrganizationId, user: UserId) -> Key {
+    Key::new(managers(id), user.to_string())
+}
+
+/// Partition of the shards that together count the members of an organization.
+pub(crate) fn member_counts(id: OrganizationId) -> String {
+    format!("MEMBERCOUNT#{id}")
+}
+
+/// One of these shards.
+pub(crate) fn member_count(id: OrganizationId, shard: u8) -> Key {
+    Key::new(member_counts(id), format!("{shard:02}"))
 }
 
 /// A group.
@@ -179,11 +306,47 @@ pub(crate) fn group(id: GroupId) -> Key {
     Key::new(GROUPS, format!("{:020}", id.0))
 }
 
+/// Taken while a group has this name.
+pub(crate) fn group_name(name: &str) -> Key {
+    Key::claim(format!("GROUPNAME#{name}"))
+}
+
+/// Partition of the users of a group.
+pub(crate) fn group_users(id: GroupId) -> String {
+    format!("GROUP#{id}#USERS")
+}
+
+/// Exists while the user is in the group.
+pub(crate) fn group_user(id: GroupId, user: UserId) -> Key {
+    Key::new(group_users(id), user.to_string())
+}
+
+/// Exists from a change until everything that follows from it is done.
+pub(crate) fn work(work: Work) -> Key {
+    let sk = match work {
+        Work::Group(id) => format!("GROUP#{id}"),
+        Work::Organization(id) => format!("ORGANIZATION#{id}"),
+        Work::User(id) => format!("USER#{id}"),
+    };
+    Key::new(WORK, sk)
+}
+
+/// The work that a key of [`WORK`] is about.
+pub(crate) fn work_of(sk: &str) -> Option<Work> {
+    match sk.split_once('#')? {
+        ("GROUP", id) => id.parse().ok().map(GroupId).map(Work::Group),
+        ("ORGANIZATION", id) => OrganizationId::parse(id).map(Work::Organization),
+        ("USER", id) => UserId::parse(id).map(Work::User),
+        _ => None,
+    }
+}
+
 /// A sequence of numbers.
 pub(crate) fn sequence(sequence: Sequence) -> Key {
     let name = match sequence {
         Sequence::Users => "USERS",
         Sequence::Addresses => "ADDRESSES",
+        Sequence::Groups => "GROUPS",
     };
     Key::new("SEQUENCE", name)
 }
@@ -205,15 +368,15 @@ pub(crate) fn installation() -> Key {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_count_key_tells_its_year() {
-        assert_eq!(user_count_year(&user_count(2026, 7).sk), Some(2026));
-        assert_eq!(user_count_year(&user_count(1, 0).sk), Some(1));
+        for list in [List::Users, List::Organizations] {
+            assert_eq!(list.count_year(&list.count(2026, 7).sk), Some(2026));
+            assert_eq!(list.count_year(&list.count(1, 0).sk), Some(1));
+        }
     }
 
     #[test]
@@ -229,9 +392,16 @@ mod tests {
     proptest! {
         #[test]
         fn places_sort_by_moment_then_id(a: (i64, u128), b: (i64, u128)) {
-            let place = |(micros, id)| Place::new(Timestamp::from_micros(micros), UserId(Uuid::from_u128(id)));
+            let place = |(micros, id)| Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
             let moment = |(micros, _): (i64, u128)| Timestamp::from_micros(micros);
             prop_assert_eq!(place(a).cmp(&place(b)), (moment(a), a.1).cmp(&(moment(b), b.1)));
+        }
+
+        #[test]
+        fn a_place_is_known_by_its_sort_key(micros: i64, id: u128) {
+            let place = Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
+            prop_assert_eq!(Place::parse(List::Users, &place.sk), Some(place.clone()));
+            prop_assert_eq!(Place::id(&place.sk), Some(Uuid::from_u128(id)));
         }
 
         #[test]

@@ -1,8 +1,8 @@
-//! The list of all users, newest first, and how many there are.
+//! The lists of all users and of all organizations, newest first, and how many there are.
 //!
-//! Each user has a list row in the partition of the year of joining, and beside it a bare place of some 60 bytes.
-//! Sharded counters tell how many users joined in each year; a counter moves in the transaction that adds or removes a row.
-//! A page is found by its rank: years are skipped by their counters, users within a year by reading bare places,
+//! Each has a list row in the partition of its year, and beside it a bare place of some 60 bytes.
+//! Sharded counters tell how many rows each year has; a counter moves in the transaction that adds or removes a row.
+//! A page is found by its rank: years are skipped by their counters, rows within a year by reading bare places,
 //! from the nearest end or from a place whose rank this process remembers.
 //! So a walk along `next` costs the same on every page, and no page costs what the rows before it would.
 
@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::{self, Place};
-use super::users::row_from_item;
-use super::{Bound, Range, Store, from_item, key_of};
+use super::keys::{self, List, Place};
+use super::transaction::Transaction;
+use super::{Bound, Item, Range, Store, from_item, key_of};
+use crate::ambient::random;
 use crate::error::Result;
-use crate::model::{Timestamp, UserId, UserRow};
+use crate::model::Timestamp;
 
 /// How many counters share the counting of one year, so that simultaneous creations rarely meet.
 pub(super) const SHARDS: u8 = 8;
@@ -24,10 +25,11 @@ const MOST_WAYPOINTS: usize = 4096;
 /// A creation that began longer ago than this, in seconds, has ended; no place older than it can still appear unannounced.
 const SETTLED: i64 = 30;
 
-/// How many users there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How many there are in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// By year of joining.
+    list: List,
+    /// By year.
     years: BTreeMap<i32, u64>,
     /// Moves whenever a row goes, or comes elsewhere than at the newest end.
     epoch: i64,
@@ -36,13 +38,13 @@ pub struct Counts {
 #[derive(Serialize, Deserialize)]
 struct CountItem {
     #[serde(default)]
-    users: i64,
+    rows: i64,
     #[serde(default)]
     epoch: i64,
 }
 
 impl Counts {
-    /// The number of all users.
+    /// The number of all.
     pub fn total(&self) -> u64 {
         self.years.values().sum()
     }
@@ -55,8 +57,8 @@ pub(super) type Waypoints = Arc<Mutex<Memory>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    epoch: i64,
-    known: BTreeMap<(i32, u64), String>,
+    epochs: BTreeMap<List, i64>,
+    known: BTreeMap<(List, i32, u64), String>,
 }
 
 /// A place whose rank is known, and the steps from there to the one that is sought.
@@ -76,63 +78,59 @@ struct Found {
 }
 
 impl Memory {
-    fn remember(&mut self, epoch: i64, year: i32, rank: u64, sk: &str) {
-        if self.epoch != epoch {
-            self.known.clear();
-            self.epoch = epoch;
+    fn remember(&mut self, counts: &Counts, year: i32, rank: u64, sk: &str) {
+        if self.epochs.get(&counts.list) != Some(&counts.epoch) {
+            self.known.retain(|(list, ..), _| *list != counts.list);
+            self.epochs.insert(counts.list, counts.epoch);
         }
         if self.known.len() >= MOST_WAYPOINTS {
             self.known.clear();
         }
-        self.known.insert((year, rank), sk.to_owned());
+        self.known.insert((counts.list, year, rank), sk.to_owned());
     }
 
-    /// The nearest known place to `rank` in a year of `count` users.
-    fn nearest(&self, epoch: i64, year: i32, rank: u64, count: u64) -> Start {
-        let (newer, older) = if self.epoch == epoch {
+    /// The nearest known place to `rank` in a year of `count` rows.
+    fn nearest(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Start {
+        let list = counts.list;
+        let (newer, older) = if self.epochs.get(&list) == Some(&counts.epoch) {
             (
-                self.known.range((year, rank)..(year, count)).next(),
-                self.known.range((year, 0)..(year, rank)).next_back(),
+                self.known.range((list, year, rank)..(list, year, count)).next(),
+                self.known.range((list, year, 0)..(list, year, rank)).next_back(),
             )
         } else {
             (None, None)
         };
-        let newer = newer.map_or((None, count - rank), |((_, known), sk)| (Some(sk.clone()), known - rank));
-        let older = older.map_or((None, rank + 1), |((_, known), sk)| (Some(sk.clone()), rank - known));
+        let newer = newer.map_or((None, count - rank), |((_, _, known), sk)| (Some(sk.clone()), known - rank));
+        let older = older.map_or((None, rank + 1), |((_, _, known), sk)| (Some(sk.clone()), rank - known));
         let ((sk, steps), ascending) = if older.1 < newer.1 { (older, true) } else { (newer, false) };
         Start { sk, steps, ascending }
     }
 }
 
 impl Store {
-    /// How many users there are, exactly.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn user_counts(&self) -> Result<Counts> {
-        let range = Range { pk: keys::COUNT, bound: Bound::Prefix("USERS#"), ascending: true };
+    /// How many there are in a list, exactly.
+    pub(super) async fn counts(&self, list: List) -> Result<Counts> {
+        let prefix = list.counts();
+        let range = Range { pk: keys::COUNT, bound: Bound::Prefix(&prefix), ascending: true };
         let mut years = BTreeMap::<i32, i64>::new();
         let mut epoch = 0;
         for item in self.query(range, usize::MAX).await? {
             let key = key_of(&item);
             let count: CountItem = from_item(&key, item)?;
-            if let Some(year) = keys::user_count_year(&key.sk) {
-                *years.entry(year).or_default() += count.users;
+            if let Some(year) = list.count_year(&key.sk) {
+                *years.entry(year).or_default() += count.rows;
             }
             epoch += count.epoch;
         }
         let years = years
             .into_iter()
-            .filter_map(|(year, users)| u64::try_from(users).ok().filter(|&users| users > 0).map(|users| (year, users)))
+            .filter_map(|(year, rows)| u64::try_from(rows).ok().filter(|&rows| rows > 0).map(|rows| (year, rows)))
             .collect();
-        Ok(Counts { years, epoch })
+        Ok(Counts { list, years, epoch })
     }
 
-    /// At most `limit` list rows after the newest `offset`, newest first.
-    ///
-    /// # Errors
-    /// When the store does not answer, or a row does not parse.
-    pub async fn user_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<UserRow>> {
+    /// At most `limit` rows after the newest `offset`, newest first.
+    pub(super) async fn rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<Item>> {
         let mut rows = Vec::new();
         let mut skip = offset;
         for (&year, &count) in counts.years.iter().rev() {
@@ -140,7 +138,7 @@ impl Store {
                 skip -= count;
                 continue;
             }
-            rows.extend(self.user_rows_of_year(counts, year, skip, limit - rows.len()).await?);
+            rows.extend(self.rows_of_year(counts, year, skip, limit - rows.len()).await?);
             skip = 0;
             if rows.len() >= limit {
                 break;
@@ -149,34 +147,33 @@ impl Store {
         Ok(rows)
     }
 
-    async fn user_rows_of_year(&self, counts: &Counts, year: i32, skip: u64, limit: usize) -> Result<Vec<UserRow>> {
+    async fn rows_of_year(&self, counts: &Counts, year: i32, skip: u64, limit: usize) -> Result<Vec<Item>> {
         let count = counts.years.get(&year).copied().unwrap_or_default();
         // Rows are read below this rank; `count` stands for the newest end.
         let rank = count - skip;
         let Found { place, newest } =
             if skip == 0 { Found::default() } else { self.place_of_rank(counts, year, rank, count).await? };
-        let pk = keys::rows(year);
+        let pk = counts.list.rows(year);
         let bound = place.as_deref().map_or(Bound::Whole, Bound::Before);
         let items = self.query(Range { pk: &pk, bound, ascending: false }, limit).await?;
         let newest = if skip == 0 { items.first().map(|item| key_of(item).sk) } else { newest };
         let last = items.last().map(|item| key_of(item).sk);
-        let rows: Vec<UserRow> = items.into_iter().map(row_from_item).collect::<Result<_>>()?;
-        if let Some(sk) = last.filter(|sk| self.is_settled(sk))
+        if let Some(sk) = last.filter(|sk| self.is_settled(counts.list, sk))
             && self.is_exact(counts, newest.as_deref()).await?
         {
-            let passed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-            self.lock().remember(counts.epoch, year, rank.saturating_sub(passed), &sk);
+            let passed = u64::try_from(items.len()).unwrap_or(u64::MAX);
+            self.lock().remember(counts, year, rank.saturating_sub(passed), &sk);
         }
-        Ok(rows)
+        Ok(items)
     }
 
-    /// The place of that rank: as many users of the year are older.
+    /// The place of that rank: as many of the year are older.
     async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Found> {
-        let start = self.lock().nearest(counts.epoch, year, rank, count);
+        let start = self.lock().nearest(counts, year, rank, count);
         if start.steps == 0 {
             return Ok(Found { place: start.sk, newest: None });
         }
-        let pk = keys::places(year);
+        let pk = counts.list.places(year);
         let bound = match (&start.sk, start.ascending) {
             (None, _) => Bound::Whole,
             (Some(sk), true) => Bound::After(sk),
@@ -191,28 +188,70 @@ impl Store {
     }
 
     /// Whether ranks that were counted from `newest` on are those that `counts` gives:
-    /// a user who has joined since the counts were read would have moved them.
+    /// what has appeared since the counts were read would have moved them.
     async fn is_exact(&self, counts: &Counts, newest: Option<&str>) -> Result<bool> {
         match newest {
-            Some(sk) if !self.is_settled(sk) => Ok(self.user_counts().await? == *counts),
+            Some(sk) if !self.is_settled(counts.list, sk) => Ok(self.counts(counts.list).await? == *counts),
             _ => Ok(true),
         }
     }
 
-    /// Whether the user at that place joined so long ago that no older one can still appear unannounced.
-    fn is_settled(&self, sk: &str) -> bool {
-        let limit = self.ambient.now().plus_seconds(-SETTLED);
-        sk < Place::new(limit, UserId(uuid::Uuid::nil())).sk.as_str()
+    /// Whether that place is so old that no older one can still appear unannounced.
+    fn is_settled(&self, list: List, sk: &str) -> bool {
+        let limit = Place::new(list, self.ambient.now().plus_seconds(-SETTLED), uuid::Uuid::nil());
+        sk < limit.sk.as_str()
+    }
+
+    /// Moves something from one place to another, or in, or out, with the counters; `row` is what its row holds.
+    pub(super) fn write_place<G: Clone>(
+        &self,
+        transaction: &mut Transaction<G>,
+        old: Option<&Place>,
+        new: Option<(&Place, Item)>,
+        moment: Timestamp,
+    ) -> Result<()> {
+        let same = old.is_some() && old == new.as_ref().map(|(place, _)| *place);
+        let new = match new {
+            Some((place, row)) => {
+                transaction.put(&self.table, row)?;
+                Some(place)
+            }
+            None => None,
+        };
+        if same {
+            return Ok(());
+        }
+        if let Some(old) = old {
+            transaction.delete(&self.table, &old.row())?;
+            transaction.delete(&self.table, &old.mark())?;
+        }
+        if let Some(new) = new {
+            transaction.put(&self.table, new.mark().attributes())?;
+        }
+        // A place that appears among settled ones moves ranks, as one that goes does.
+        let late = new.is_some() && moment < self.ambient.now().plus_seconds(-SETTLED / 2);
+        let epoch = i64::from(old.is_some() || late);
+        let [byte] = random(&*self.ambient);
+        let shard = |place: &Place| place.list.count(place.year, byte % SHARDS);
+        match (old, new) {
+            (Some(old), Some(new)) if old.year == new.year => {
+                transaction.add(&self.table, &shard(new), &[("epoch", epoch)])?;
+            }
+            (old, new) => {
+                if let Some(old) = old {
+                    transaction.add(&self.table, &shard(old), &[("rows", -1), ("epoch", epoch)])?;
+                }
+                if let Some(new) = new {
+                    transaction.add(&self.table, &shard(new), &[("rows", 1), ("epoch", epoch)])?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.waypoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a row that appears at `place` may move the ranks of places that were settled before.
-pub(super) fn unsettles(joined: Timestamp, now: Timestamp) -> bool {
-    joined < now.plus_seconds(-SETTLED / 2)
 }
 
 #[cfg(test)]
@@ -222,14 +261,17 @@ mod tests {
     #[test]
     fn the_nearest_known_place_is_taken() {
         let mut memory = Memory::default();
+        let counts = |epoch| Counts { list: List::Users, years: BTreeMap::new(), epoch };
         let start = |sk: Option<&str>, steps, ascending| Start { sk: sk.map(str::to_owned), steps, ascending };
-        assert_eq!(memory.nearest(0, 2026, 90, 100), start(None, 10, false));
-        assert_eq!(memory.nearest(0, 2026, 9, 100), start(None, 10, true));
-        memory.remember(0, 2026, 50, "p50");
-        assert_eq!(memory.nearest(0, 2026, 50, 100), start(Some("p50"), 0, false));
-        assert_eq!(memory.nearest(0, 2026, 40, 100), start(Some("p50"), 10, false));
-        assert_eq!(memory.nearest(0, 2026, 55, 100), start(Some("p50"), 5, true));
-        assert_eq!(memory.nearest(0, 2025, 50, 100), start(None, 50, false));
-        assert_eq!(memory.nearest(1, 2026, 50, 100), start(None, 50, false));
+        assert_eq!(memory.nearest(&counts(0), 2026, 90, 100), start(None, 10, false));
+        assert_eq!(memory.nearest(&counts(0), 2026, 9, 100), start(None, 10, true));
+        memory.remember(&counts(0), 2026, 50, "p50");
+        assert_eq!(memory.nearest(&counts(0), 2026, 50, 100), start(Some("p50"), 0, false));
+        assert_eq!(memory.nearest(&counts(0), 2026, 40, 100), start(Some("p50"), 10, false));
+        assert_eq!(memory.nearest(&counts(0), 2026, 55, 100), start(Some("p50"), 5, true));
+        assert_eq!(memory.nearest(&counts(0), 2025, 50, 100), start(None, 50, false));
+        assert_eq!(memory.nearest(&counts(1), 2026, 50, 100), start(None, 50, false));
+        let others = Counts { list: List::Organizations, ..counts(0) };
+        assert_eq!(memory.nearest(&others, 2026, 50, 100), start(None, 50, false));
     }
 }

@@ -8,12 +8,14 @@ mod cost;
 mod groups;
 pub mod keys;
 mod lists;
+mod organizations;
 mod outbox;
 mod sequences;
 mod table;
 mod throttle;
 mod transaction;
 mod users;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,17 +26,25 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::cost::{Cost, measured};
+pub use self::groups::GroupWritten;
 use self::keys::Key;
 pub use self::lists::Counts;
+pub use self::organizations::{Member, OrganizationWritten};
 pub use self::outbox::mail_of_stream;
-pub use self::users::{Claim, Superusers, Taken, UserWrite, Written};
+pub use self::users::{Claim, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
+pub use self::work::WaitingWork;
 use crate::ambient::Ambient;
 use crate::error::{Cause, Error, Result};
+
+/// How many items one `BatchGetItem` may ask for.
+const BATCH: usize = 100;
+/// How often what a batch left unprocessed is asked for again.
+const TRIES: u32 = 5;
 
 /// An item as the SDK gives it.
 type Item = HashMap<String, AttributeValue>;
@@ -134,6 +144,56 @@ impl Store {
             .map_err(unavailable)?;
         cost::read(output.consumed_capacity());
         output.item.map(|item| from_item(&key, item)).transpose()
+    }
+
+    /// Those of the items that exist, in no order, strongly consistent.
+    async fn batch(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        for some in keys.chunks(BATCH) {
+            let mut asked: Vec<Item> = some.iter().map(Key::attributes).collect();
+            for _ in 0..TRIES {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(asked))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(unavailable)?;
+                let output = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&*self.table, request)
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                    .send()
+                    .await
+                    .map_err(unavailable)?;
+                output.consumed_capacity().iter().for_each(|capacity| cost::read(Some(capacity)));
+                let found = output.responses.and_then(|mut tables| tables.remove(&*self.table));
+                items.extend(found.unwrap_or_default());
+                let rest = output.unprocessed_keys.and_then(|mut tables| tables.remove(&*self.table));
+                asked = rest.map(|rest| rest.keys).unwrap_or_default();
+                if asked.is_empty() {
+                    break;
+                }
+            }
+            if !asked.is_empty() {
+                return Err(Error::Unavailable("DynamoDB leaves keys of a batch unprocessed".into()));
+            }
+        }
+        Ok(items)
+    }
+
+    /// Removes an item, whether it is there or not.
+    async fn remove(&self, key: &Key) -> Result<()> {
+        let output = self
+            .client
+            .delete_item()
+            .table_name(&*self.table)
+            .set_key(Some(key.attributes()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        cost::wrote(output.consumed_capacity());
+        Ok(())
     }
 
     /// Items of one partition, strongly consistent; follows DynamoDB's pages until `limit` items are there.

@@ -1,5 +1,6 @@
 //! The table itself, for engines where no template makes it.
 
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
     StreamViewType, TimeToLiveSpecification,
@@ -42,7 +43,9 @@ impl Store {
             .await;
         match created {
             Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => return Ok(()),
+            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
+                return Ok(());
+            }
             Err(error) => return Err(unavailable(error)),
         }
         let expiry = TimeToLiveSpecification::builder()

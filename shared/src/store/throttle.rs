@@ -1,5 +1,6 @@
 //! Counters of failed attempts.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::{Store, cost, keys, unavailable};
@@ -32,7 +33,9 @@ impl Store {
                 cost::wrote(output.consumed_capacity());
                 Ok(true)
             }
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
                 Ok(false)
             }
             Err(error) => Err(unavailable(error)),

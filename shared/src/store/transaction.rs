@@ -30,6 +30,8 @@ pub(super) struct Broken<G> {
 pub(super) enum Condition {
     /// It must not exist.
     Absent,
+    /// It must exist.
+    Present,
     /// One of its attributes has this value.
     Is(&'static str, AttributeValue),
 }
@@ -125,6 +127,7 @@ impl Condition {
     fn expression(self) -> (&'static str, &'static str, Option<Item>) {
         match self {
             Self::Absent => ("attribute_not_exists(#c)", keys::PK, None),
+            Self::Present => ("attribute_exists(#c)", keys::PK, None),
             Self::Is(name, value) => ("#c = :c", name, Some(Item::from([(":c".to_owned(), value)]))),
         }
     }

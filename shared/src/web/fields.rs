@@ -3,7 +3,8 @@
 //! The three APIs share these rules; what differs between their resources is in the tables.
 //! Every violation is collected before anything is answered.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::body::Input;
 use crate::error::{Kind, Rule, Violation};
@@ -41,6 +42,8 @@ pub enum FieldKind {
     Email(Blank),
     /// A web address.
     Url(Blank),
+    /// ASCII letters, digits, `-` and `_`.
+    Slug,
     /// True or false; in a form that leaves it out, false.
     Boolean,
     /// A day.
@@ -75,6 +78,15 @@ pub enum Sent<T> {
     Null,
     /// A value.
     Value(T),
+}
+
+/// A nested object, taken for itself; its fields are named with the path.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Nested {
+    /// An object, or the first one of a list.
+    Object(Input),
+    /// An empty list; the input holds nothing.
+    EmptyList(Input),
 }
 
 /// Takes values out of an [`Input`] and remembers what was wrong.
@@ -174,9 +186,60 @@ impl<'a> Reader<'a> {
         self.violations
     }
 
-    /// Adds a violation that the caller found.
+    /// Adds a violation, once.
     pub fn refuse(&mut self, field: &Field, rule: Rule) {
-        self.violations.push(Violation { field: field.name, rule });
+        let violation = Violation { field: field.name, rule };
+        if !self.violations.contains(&violation) {
+            self.violations.push(violation);
+        }
+    }
+
+    /// Hands what was wrong in a nested object to the reader of the whole.
+    pub fn finish_into(self, whole: &mut Reader<'_>) {
+        whole.violations.extend(self.violations);
+    }
+
+    /// A nested object. Of a list the first entry is taken.
+    pub fn nested(&mut self, field: &Field) -> Sent<Nested> {
+        let value = match self.input {
+            Input::Json(values) => values.get(field.name).cloned(),
+            Input::Form(values) => {
+                let within = |name: &String| name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with('.'));
+                let inner: Vec<_> = values.iter().filter(|(name, _)| within(name)).cloned().collect();
+                return if inner.is_empty() { Sent::Absent } else { Sent::Value(Nested::Object(Input::Form(inner))) };
+            }
+        };
+        let value = match value {
+            Some(Value::Array(list)) if list.is_empty() => {
+                return Sent::Value(Nested::EmptyList(Input::Json(Map::new())));
+            }
+            Some(Value::Array(list)) => list.into_iter().next(),
+            other => other,
+        };
+        match value {
+            Some(Value::Object(values)) => {
+                let values = values.into_iter().map(|(name, value)| (format!("{}.{name}", field.name), value));
+                Sent::Value(Nested::Object(Input::Json(values.collect())))
+            }
+            Some(Value::Null) => self.absent(field, Rule::Null),
+            Some(other) => self.absent(field, Rule::NotObject(Kind::of(&other))),
+            None if field.required && !self.partial => self.absent(field, Rule::Required),
+            None => Sent::Absent,
+        }
+    }
+
+    /// A UUID that names another object.
+    pub fn uuid(&mut self, field: &Field) -> Sent<Uuid> {
+        match self.sent(field) {
+            Sent::Value(Value::String(text)) => match Uuid::try_parse(&text) {
+                Ok(id) => Sent::Value(id),
+                Err(_) => self.absent(field, Rule::NotUuid(text)),
+            },
+            Sent::Value(Value::Number(number)) => self.absent(field, Rule::NotUuid(number.to_string())),
+            Sent::Value(other) => self.absent(field, Rule::WrongReference(Kind::of(&other))),
+            Sent::Null => Sent::Null,
+            Sent::Absent => Sent::Absent,
+        }
     }
 
     /// A text.
@@ -254,13 +317,18 @@ impl<'a> Reader<'a> {
 
     /// Numbers of other objects; the first that is none is told.
     pub fn references(&mut self, field: &Field) -> Sent<Vec<u64>> {
+        self.references_that(field, Value::clone)
+    }
+
+    /// Numbers of other objects, each first read by `prepare`.
+    pub fn references_that(&mut self, field: &Field, prepare: impl Fn(&Value) -> Value) -> Sent<Vec<u64>> {
         let values = match self.sent(field) {
             Sent::Value(Value::Array(values)) => values,
             Sent::Value(other) => return self.absent(field, Rule::NotList(Kind::of(&other))),
             Sent::Null => return Sent::Null,
             Sent::Absent => return Sent::Absent,
         };
-        match values.iter().map(reference).collect() {
+        match values.iter().map(|value| reference(&prepare(value), value)).collect() {
             Ok(numbers) => Sent::Value(numbers),
             Err(rule) => self.absent(field, rule),
         }
@@ -316,15 +384,15 @@ pub fn boolean_word(word: &str) -> Option<bool> {
     }
 }
 
-/// A number, or digits in a text.
-fn reference(value: &Value) -> Result<u64, Rule> {
+/// A number, or digits in a text; `sent` is what it was made from.
+fn reference(value: &Value, sent: &Value) -> Result<u64, Rule> {
     let number = match value {
         Value::Number(number) if number.is_f64() => return Err(Rule::WrongReference(Kind::Float)),
         Value::Number(number) => number.as_u64().ok_or_else(|| number.to_string()),
         Value::String(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
             text.parse().map_err(|_| text.clone())
         }
-        other => return Err(Rule::WrongReference(Kind::of(other))),
+        _ => return Err(Rule::WrongReference(Kind::of(sent))),
     };
     number.map_err(Rule::UnknownReference)
 }
@@ -376,7 +444,10 @@ mod tests {
     #[test]
     fn length_is_told_before_form() {
         let input = input(json!({"name": "abcd"}));
-        let told = rules(&input, false, |r| drop(r.text_that::<()>(&NAME, |_| Err(Rule::NotUrl))));
+        let told = rules(&input, false, |r| {
+            let refused = r.text_that::<()>(&NAME, |_| Err(Rule::NotUrl));
+            assert_eq!(refused, Sent::Absent);
+        });
         assert_eq!(told, [Rule::TooLong(3), Rule::NotUrl]);
     }
 

@@ -78,6 +78,17 @@ impl PageRequest {
         Ok(Page { count: total, next, previous, results })
     }
 
+    /// The envelope for this page of a list that is at hand as a whole.
+    ///
+    /// # Errors
+    /// As [`PageRequest::rows`].
+    pub fn page_of<T, U>(&self, base: &Base, all: Vec<T>, show: impl Fn(T) -> U) -> Result<Page<U>> {
+        let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
+        let (offset, limit) = self.rows(total)?;
+        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.envelope(base, total, all.into_iter().skip(skip).take(limit).map(show).collect())
+    }
+
     fn last(&self, total: u64) -> u64 {
         total.div_ceil(self.size).max(1)
     }

@@ -26,10 +26,10 @@ impl Base {
         Self(format!("{scheme}://{host}{stage}"))
     }
 
-    /// What stands before every path: `/prod`, or nothing.
+    /// What stands before every path of the API, such as a stage: `/prod`, or nothing.
     pub fn prefix(&self) -> &str {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        rest.find('/').map_or("", |slash| &rest[slash..])
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        rest.find('/').map_or("", |start| &rest[start..])
     }
 }
 
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_what_follows_the_host() {
+    fn the_prefix_is_what_follows_the_host() {
         for (base, prefix) in
-            [("https://a.example", ""), ("https://a.example:8443/prod", "/prod"), ("http://localhost/a/b", "/a/b")]
+            [("https://h", ""), ("http://h:9000", ""), ("https://h/prod", "/prod"), ("https://h/a/b", "/a/b")]
         {
             assert_eq!(Base(base.to_owned()).prefix(), prefix);
         }

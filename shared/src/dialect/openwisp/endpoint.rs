@@ -15,13 +15,13 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize as _;
 use serde_json::Value;
-use tower::ServiceExt as _;
+use tower::Layer as _;
 
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
-use crate::directory::{Caller, Directory};
+use crate::directory::{Caller, Directory, UserDetail};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Model, UserId};
+use crate::model::{Action, Model, UserId};
 use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{Representation, negotiate};
@@ -38,6 +38,8 @@ pub struct Endpoint {
     pub allow: &'static str,
     /// Who may ask.
     pub access: Access,
+    /// Whether the address lies below a user, `{id}`, whom the caller must be able to see.
+    pub below_user: bool,
     /// The fields that the caller could send, for the method that takes them all.
     pub fields: fn(is_superuser: bool) -> Vec<&'static Field>,
 }
@@ -47,8 +49,12 @@ pub struct Endpoint {
 pub enum Access {
     /// Anyone; credentials are not looked at.
     Anyone,
+    /// Any user.
+    User,
     /// Who has the model's permission for the method.
     Model(Model),
+    /// The user that `{id}` names, and who may change users.
+    Oneself,
 }
 
 /// The caller whom the endpoint has let in.
@@ -64,95 +70,142 @@ impl<S: Sync> FromRequestParts<S> for Admitted {
     }
 }
 
+/// The user below whom the endpoint lies.
+#[derive(Debug)]
+pub struct Parent(pub UserDetail);
+
+impl<S: Sync> FromRequestParts<S> for Parent {
+    type Rejection = Failure<OpenWisp>;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
+        let parent = parts.extensions.remove::<UserDetail>();
+        parent.map(Self).ok_or_else(|| Error::NoRoute.into())
+    }
+}
+
 /// Adds an endpoint to a router: with its final slash the methods, without it a redirect for every method.
-pub fn mount(
+fn mount(
     router: Router<Arc<Directory>>,
     directory: &Arc<Directory>,
     endpoint: &'static Endpoint,
     methods: MethodRouter<Arc<Directory>>,
 ) -> Router<Arc<Directory>> {
-    let site = Site { endpoint, directory: directory.clone(), methods: methods.clone().with_state(directory.clone()) };
-    let habits = from_fn_with_state(site, around);
-    let methods = methods.fallback(method_not_allowed).layer(habits);
+    let habits = from_fn_with_state((endpoint, directory.clone()), around);
+    // Around the choice of the method, not around each method: OPTIONS asks whether GET would succeed.
+    let methods = habits.layer(methods.fallback(method_not_allowed).with_state(directory.clone()));
     let bare = endpoint.path.trim_end_matches('/');
-    router.route(endpoint.path, methods).route(bare, any(add_final_slash))
+    router.route_service(endpoint.path, methods).route(bare, any(add_final_slash))
 }
 
+/// What is mounted where: an endpoint and its methods.
+pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
+
 /// A router of these endpoints.
-pub fn mount_all(
-    directory: &Arc<Directory>,
-    endpoints: Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>,
-) -> Router<Arc<Directory>> {
+pub fn mount_all(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
     endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| mount(router, directory, endpoint, methods))
 }
 
-/// An endpoint where it is mounted.
-#[derive(Clone)]
-struct Site {
-    endpoint: &'static Endpoint,
-    directory: Arc<Directory>,
-    /// Its methods, to find out whether the caller can read an object.
-    methods: MethodRouter,
-}
-
-async fn around(State(site): State<Site>, parameters: Parameters, request: Request, next: Next) -> Response {
-    if !is_address(&parameters) {
+async fn around(
+    State((endpoint, directory)): State<(&'static Endpoint, Arc<Directory>)>,
+    parameters: Parameters,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(parameters) = address(parameters) else {
         return render::<OpenWisp>(&Error::NoRoute);
-    }
-    let endpoint = site.endpoint;
+    };
+    let is_head = request.method() == Method::HEAD;
     let line = format!("{} {}", request.method(), request.uri());
     let chosen = negotiate(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
     let answer = match chosen {
-        Ok(_) => admitted(&site, request, next).await,
+        Ok(_) => admitted(endpoint, &directory, &parameters, request, next).await,
         Err(error) => Err(error),
     };
     let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow));
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
-    represent(response, representation, endpoint, &line).await
+    let mut response = represent(response, representation, endpoint, &line).await;
+    if is_head {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// Lets the request through to its handler if its sender may make it.
-async fn admitted(site: &Site, mut request: Request, next: Next) -> Result<Response> {
-    let Site { endpoint, directory, .. } = site;
+async fn admitted(
+    endpoint: &'static Endpoint,
+    directory: &Directory,
+    parameters: &RawPathParams,
+    mut request: Request,
+    next: Next,
+) -> Result<Response> {
     let caller = match endpoint.access {
         Access::Anyone => None,
-        Access::Model(model) => {
+        access => {
             let credential = OpenWisp::credential(request.headers())?;
             let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
             let user = directory.authenticate(&credential).await?;
             let rights = directory.rights(&user).await?;
             let caller = Caller { user, rights };
-            if !caller.may_request(request.method(), model) {
+            if !may_request(&caller, access, request.method(), parameters) {
                 return Err(Error::Forbidden);
             }
-            Some((caller, model))
+            Some(caller)
         }
     };
-    if request.method() == Method::OPTIONS {
-        return describe(site, caller, request).await;
+    if endpoint.below_user
+        && let Some(caller) = &caller
+    {
+        let parent =
+            directory.user(caller, user_id(parameters).ok_or(Error::NoRoute)?).await.map_err(|error| match error {
+                Error::NotFound(_) => Error::NoRoute,
+                other => other,
+            })?;
+        request.extensions_mut().insert(parent);
     }
-    if let Some((caller, _)) = caller {
+    if request.method() == Method::OPTIONS {
+        return describe(endpoint, caller, request, next).await;
+    }
+    if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
     Ok(next.run(request).await)
 }
 
+/// Whether a caller may make a request of that method at all.
+fn may_request(caller: &Caller, access: Access, method: &Method, parameters: &RawPathParams) -> bool {
+    match access {
+        Access::Anyone | Access::User => true,
+        Access::Model(model) => caller.may_request(method, model),
+        Access::Oneself => {
+            user_id(parameters) == Some(caller.user.id) || caller.rights.allow(Action::Change, Model::User)
+        }
+    }
+}
+
+fn user_id(parameters: &RawPathParams) -> Option<UserId> {
+    parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| UserId::parse(value))
+}
+
 /// Answers OPTIONS: with the fields of POST on a list and of PUT on an object, if the caller could perform that.
-async fn describe(site: &Site, caller: Option<(Caller, Model)>, mut request: Request) -> Result<Response> {
-    let Site { endpoint, methods, .. } = site;
+async fn describe(
+    endpoint: &'static Endpoint,
+    caller: Option<Caller>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response> {
     let taking = [Method::POST, Method::PUT].into_iter().find(|method| endpoint.allow.contains(method.as_str()));
-    let is_superuser = caller.as_ref().is_none_or(|(caller, _)| caller.user.is_superuser);
+    let is_superuser = caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
     let fields = (endpoint.fields)(is_superuser);
     let mut could = true;
-    if let Some((caller, model)) = caller {
+    if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
         could = taking.as_ref().is_some_and(|method| caller.may_request(method, model));
         if could && taking == Some(Method::PUT) && endpoint.allow.contains(Method::GET.as_str()) {
             // An object that the caller cannot read is not described.
             request.extensions_mut().insert(caller);
             *request.method_mut() = Method::GET;
-            could = methods.clone().oneshot(request).await.is_ok_and(|answer| answer.status().is_success());
+            could = next.run(request).await.status().is_success();
         }
     }
     let action = taking.as_ref().filter(|_| could).map(|method| (method, fields));
@@ -164,8 +217,8 @@ async fn method_not_allowed(method: Method) -> Failure<OpenWisp> {
 }
 
 /// 301 to the same address with its final slash, whatever the method.
-async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Response {
-    if !is_address(&parameters) {
+pub async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Response {
+    if address(parameters).is_none() {
         return render::<OpenWisp>(&Error::NoRoute);
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -181,15 +234,15 @@ async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Respon
 /// The path's variable parts, unless they are no text.
 type Parameters = std::result::Result<RawPathParams, RawPathParamsRejection>;
 
-/// Whether the path's variable parts are spelled as the endpoint's addresses are.
-fn is_address(parameters: &Parameters) -> bool {
-    parameters.as_ref().is_ok_and(|parameters| {
-        parameters.iter().all(|(name, value)| match name {
-            "id" => UserId::parse(value).is_some(),
-            "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
-            _ => true,
-        })
-    })
+/// The path's variable parts, if they are spelled as the endpoint's addresses are.
+fn address(parameters: Parameters) -> Option<RawPathParams> {
+    let parameters = parameters.ok()?;
+    let spelled = parameters.iter().all(|(name, value)| match name {
+        "id" => UserId::parse(value).is_some(),
+        "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
+        _ => true,
+    });
+    spelled.then_some(parameters)
 }
 
 /// Writes an answer as the client wants it: handlers give compact JSON.

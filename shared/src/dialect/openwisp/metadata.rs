@@ -28,6 +28,7 @@ fn one(field: &Field) -> Value {
         FieldKind::Text(_) | FieldKind::Secret => "string",
         FieldKind::Email(_) => "email",
         FieldKind::Url(_) => "url",
+        FieldKind::Slug => "slug",
         FieldKind::Boolean => "boolean",
         FieldKind::Date => "date",
         FieldKind::DateTime => "datetime",

@@ -68,6 +68,9 @@ fn told(error: &Error) -> (StatusCode, Value) {
         Error::NotFound(entity) => {
             let model = match entity {
                 Entity::User => "User",
+                Entity::Group => "Group",
+                Entity::Organization => "Organization",
+                Entity::EmailAddress => "EmailAddress",
             };
             (StatusCode::NOT_FOUND, detail(&format!("No {model} matches the given query.")))
         }

@@ -1,25 +1,33 @@
 //! Users, and everything that must change with them in one transaction:
 //! claims, list row, place, counters, the register of superusers, queued mails.
 
+mod items;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
-use super::keys::{self, Key, Place};
-use super::lists::{SHARDS, unsettles};
+pub(in crate::store) use self::items::MembershipItem;
+use self::items::{RowItem, UserItem};
+use super::keys::{self, Key, Place, Work};
+use super::lists::{Counts, SHARDS};
+use super::organizations::organization_item;
 use super::outbox::mail_item;
 use super::transaction::{Broken, Condition, Transaction};
 use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavailable};
 use crate::ambient::random;
 use crate::error::{Error, Refusal, Result};
 use crate::model::{
-    AddressId, Date, EdgeId, EmailAddress, GroupId, Mail, MailboxEntry, Membership, MembershipId, OrganizationId,
-    PermissionId, PhoneNumber, Timestamp, User, UserId, UserNumber, UserRow, Username,
+    EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId, UserRow, Username,
 };
 
 /// The largest record that is written; DynamoDB's own limit is 400 KB with names and keys.
-const MOST_BYTES: usize = 380_000;
+pub(super) const MOST_BYTES: usize = 380_000;
+
+/// Attribute of a membership: the user's place in lists, for when the user is gone.
+const PLACE: &str = "place";
 
 /// What can be claimed by one user alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,12 +62,14 @@ pub struct Taken {
 pub enum Written {
     /// It was made.
     Done,
-    /// The user has changed or gone since it was read; nothing was written.
+    /// The user, or the organization of a membership, has changed or gone since it was read; nothing was written.
     Stale,
     /// Other users have what this one should get; nothing was written.
     Taken(Vec<Taken>),
     /// The other superuser is no longer one; nothing was written.
     OtherSuperuserLost,
+    /// A group that the user should join does not exist; nothing was written.
+    UnknownGroup(GroupId),
 }
 
 /// One change of one user.
@@ -69,12 +79,36 @@ pub struct UserWrite<'a> {
     pub before: Option<&'a User>,
     /// The user as it shall be, whose version is ignored; `None` to remove it.
     pub after: Option<&'a User>,
-    /// The user's memberships, which its list row shows.
+    /// The user's memberships as they shall be, which its list row shows.
     pub memberships: &'a [Membership],
+    /// The one of them that is made, changed or removed.
+    pub membership: Option<MembershipWrite<'a>>,
     /// Mails that the change causes.
     pub mails: Vec<Mail>,
     /// A superuser who must stay one for this change to be made.
     pub other_superuser: Option<&'a User>,
+}
+
+/// One membership that is made, changed or removed.
+#[derive(Debug)]
+pub struct MembershipWrite<'a> {
+    /// The organization.
+    pub organization: OrganizationState<'a>,
+    /// The membership as it is, if it is there.
+    pub before: Option<&'a Membership>,
+    /// As it shall be; `None` to remove it.
+    pub after: Option<&'a Membership>,
+    /// Whether it shall own its organization.
+    pub becomes_owner: bool,
+}
+
+/// An organization as a change of a membership found it.
+#[derive(Debug, Clone, Copy)]
+pub enum OrganizationState<'a> {
+    /// As read; it must not have changed.
+    There(&'a Organization),
+    /// Removed; its id never comes back.
+    Gone(OrganizationId),
 }
 
 /// The register of superusers, read piece by piece.
@@ -91,6 +125,8 @@ enum Guard {
     Record,
     Claim(Claim),
     OtherSuperuser,
+    Group(GroupId),
+    Organization,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,83 +134,6 @@ struct ClaimItem {
     user: UserId,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     text: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct AddressItem {
-    id: AddressId,
-    email: EmailAddress,
-    #[serde(default, skip_serializing_if = "is_false")]
-    verified: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    primary: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MembershipItem {
-    id: MembershipId,
-    organization: OrganizationId,
-    name: String,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_admin: bool,
-}
-
-/// The attributes that the user's record and its list row share.
-#[derive(Serialize, Deserialize)]
-struct RowItem {
-    id: UserId,
-    number: UserNumber,
-    edge_id: String,
-    username: Username,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    email: Option<EmailAddress>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    first_name: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    last_name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    phone_number: Option<PhoneNumber>,
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
-    birth_date: Option<Date>,
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
-    expiration_date: Option<Date>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_active: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_staff: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_superuser: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_login: Option<Timestamp>,
-    date_joined: Timestamp,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    groups: BTreeSet<GroupId>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    permissions: BTreeSet<PermissionId>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    memberships: Vec<MembershipItem>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct UserItem {
-    #[serde(flatten)]
-    row: RowItem,
-    version: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    token_version: u64,
-    password: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    bio: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    url: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    company: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    location: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    notes: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    addresses: Vec<AddressItem>,
 }
 
 impl Store {
@@ -206,6 +165,21 @@ impl Store {
         }
         memberships.sort_by(|a, b| (&a.name, a.organization).cmp(&(&b.name, b.organization)));
         Ok(user.map(|user| (user, memberships)))
+    }
+
+    /// Memberships of a removed user that are still there, at most `limit`, each with the user's place in lists.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn memberships_left(&self, id: UserId, limit: usize) -> Result<Vec<(String, Membership)>> {
+        let pk = keys::user(id).pk;
+        let range = Range { pk: &pk, bound: Bound::Prefix(keys::MEMBERSHIP), ascending: true };
+        let mut left = Vec::new();
+        for item in self.query(range, limit).await? {
+            let place = item.get(PLACE).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
+            left.push((place, from_item::<MembershipItem>(&key_of(&item), item)?.into()));
+        }
+        Ok(left)
     }
 
     /// Who has this claim.
@@ -258,6 +232,22 @@ impl Store {
         Ok(Superusers { ids: names.iter().filter_map(|name| UserId::parse(name)).collect(), after })
     }
 
+    /// How many users there are, exactly.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user_counts(&self) -> Result<Counts> {
+        self.counts(keys::List::Users).await
+    }
+
+    /// At most `limit` list rows after the newest `offset`, newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a row does not parse.
+    pub async fn user_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<UserRow>> {
+        self.rows(counts, offset, limit).await?.into_iter().map(row_from_item).collect()
+    }
+
     /// Makes, changes or removes a user with everything that goes with it, in one transaction.
     ///
     /// # Errors
@@ -268,8 +258,13 @@ impl Store {
         self.write_lists(&mut transaction, write)?;
         self.write_claims(&mut transaction, write)?;
         self.write_superuser(&mut transaction, write)?;
+        self.write_groups(&mut transaction, write)?;
+        self.write_membership(&mut transaction, write)?;
+        if let (Some(before), None) = (write.before, write.after) {
+            transaction.put(&self.table, keys::work(Work::User(before.id)).attributes())?;
+        }
         for mail in &write.mails {
-            transaction.put(&self.table, mail_item(mail)?)?;
+            transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
         }
         match self.transact(&transaction).await? {
             Ok(()) => Ok(Written::Done),
@@ -300,7 +295,8 @@ impl Store {
             .await;
         match replaced {
             Ok(output) => cost::wrote(output.consumed_capacity()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {}
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {}
             Err(error) => return Err(unavailable(error)),
         }
         Ok(())
@@ -311,7 +307,7 @@ impl Store {
         match (write.before, write.after) {
             (before, Some(after)) => {
                 let version = before.map_or(1, |before| before.version + 1);
-                let item = to_item(&keys::user(after.id), &UserItem { version, ..UserItem::from(after) })?;
+                let item = to_item(&keys::user(after.id), &UserItem::new(after, version))?;
                 if size(&item) > MOST_BYTES {
                     return Err(Error::Refused(Refusal::TooLargeToStore));
                 }
@@ -326,38 +322,66 @@ impl Store {
     }
 
     fn write_lists(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let place = |user: &User| Place::new(user.date_joined, user.id);
-        let (old, new) = (write.before.map(place), write.after.map(place));
-        if let Some(after) = write.after {
-            let row = RowItem::from(after.row(write.memberships));
-            transaction.put(&self.table, to_item(&place(after).row(), &row)?)?;
-        }
-        if old == new {
-            return Ok(());
-        }
-        if let Some(old) = &old {
-            transaction.delete(&self.table, &old.row())?;
-            transaction.delete(&self.table, &old.mark())?;
-        }
-        if let Some(new) = &new {
-            transaction.put(&self.table, new.mark().attributes())?;
-        }
-        let late = write.after.is_some_and(|after| unsettles(after.date_joined, self.ambient.now()));
-        let epoch = i64::from(old.is_some() || late);
-        let [byte] = random(&*self.ambient);
-        let count = |year| keys::user_count(year, byte % SHARDS);
-        match (old.map(|place| place.year), new.map(|place| place.year)) {
-            (Some(from), Some(to)) if from == to => transaction.add(&self.table, &count(to), &[("epoch", epoch)])?,
-            (from, to) => {
-                if let Some(year) = from {
-                    transaction.add(&self.table, &count(year), &[("users", -1), ("epoch", epoch)])?;
-                }
-                if let Some(year) = to {
-                    transaction.add(&self.table, &count(year), &[("users", 1), ("epoch", epoch)])?;
-                }
+        let old = write.before.map(Place::of_user);
+        let new = write.after.map(Place::of_user);
+        let row = match (&new, write.after) {
+            (Some(place), Some(after)) => {
+                Some((place, to_item(&place.row(), &RowItem::from(after.row(write.memberships)))?))
             }
+            _ => None,
+        };
+        let moment = write.after.map_or_else(|| self.ambient.now(), |after| after.date_joined);
+        self.write_place(transaction, old.as_ref(), row, moment)
+    }
+
+    fn write_membership(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        let Some(MembershipWrite { organization, before, after, becomes_owner }) = &write.membership else {
+            return Ok(());
+        };
+        let Some(user) = write.after.or(write.before) else { return Ok(()) };
+        let id = organization.id();
+        let place = Place::of_user(user).sk;
+        let (beside_user, member) = (keys::membership(user.id, id), keys::member(id, &place));
+        if let Some(after) = after {
+            let mut item = to_item(&beside_user, &MembershipItem::from(*after))?;
+            item.insert(PLACE.to_owned(), AttributeValue::S(place));
+            transaction.put(&self.table, item)?;
+            transaction.put(&self.table, to_item(&member, &MembershipItem::from(*after))?)?;
+        } else {
+            transaction.delete(&self.table, &beside_user)?;
+            transaction.delete(&self.table, &member)?;
         }
-        Ok(())
+        let [byte] = random(&*self.ambient);
+        let count = keys::member_count(id, byte % SHARDS);
+        match (before, after) {
+            (None, Some(after)) => {
+                let claim = ClaimItem { user: user.id, text: id.to_string() };
+                transaction.put(&self.table, to_item(&keys::membership_id(after.id), &claim)?)?;
+                transaction.add(&self.table, &count, &[("members", 1)])?;
+            }
+            (Some(before), None) => {
+                transaction.delete(&self.table, &keys::membership_id(before.id))?;
+                transaction.add(&self.table, &count, &[("members", -1)])?;
+            }
+            _ => {}
+        }
+        let manager = keys::manager(id, user.id);
+        let (was, is) = (before.is_some_and(|m| m.is_admin), after.is_some_and(|m| m.is_admin));
+        match (was, is) {
+            (false, true) => transaction.put(&self.table, manager.attributes())?,
+            (true, false) => transaction.delete(&self.table, &manager)?,
+            _ => {}
+        }
+        let OrganizationState::There(organization) = organization else { return Ok(()) };
+        let unchanged = Condition::Is("version", AttributeValue::N(organization.version.to_string()));
+        match (becomes_owner, after) {
+            (true, Some(after)) => {
+                let owned = Organization { owner: Some((after.id, user.id)), ..(**organization).clone() };
+                let item = organization_item(&owned, organization.version + 1)?;
+                transaction.put_if(&self.table, item, unchanged, Guard::Organization)
+            }
+            _ => transaction.check(&self.table, &keys::organization(id), unchanged, Guard::Organization),
+        }
     }
 
     fn write_claims(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
@@ -383,6 +407,21 @@ impl Store {
         Ok(())
     }
 
+    fn write_groups(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        let none = BTreeSet::new();
+        let old = write.before.map_or(&none, |before| &before.groups);
+        let new = write.after.map_or(&none, |after| &after.groups);
+        let Some(user) = write.after.or(write.before).map(|user| user.id) else { return Ok(()) };
+        for &id in new.difference(old) {
+            transaction.check(&self.table, &keys::group(id), Condition::Present, Guard::Group(id))?;
+            transaction.put(&self.table, keys::group_user(id, user).attributes())?;
+        }
+        for &id in old.difference(new) {
+            transaction.delete(&self.table, &keys::group_user(id, user))?;
+        }
+        Ok(())
+    }
+
     fn write_superuser(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
         match (registered(write.before), registered(write.after)) {
@@ -404,13 +443,23 @@ pub(super) fn row_from_item(item: Item) -> Result<UserRow> {
     from_item::<RowItem>(&key, item)?.try_into()
 }
 
+impl OrganizationState<'_> {
+    fn id(self) -> OrganizationId {
+        match self {
+            Self::There(organization) => organization.id,
+            Self::Gone(id) => id,
+        }
+    }
+}
+
 /// What conditions that did not hold mean for the caller.
 fn meaning(broken: Vec<Broken<Guard>>) -> Result<Written> {
     let mut taken = Vec::new();
     for Broken { guard, item } in broken {
         match guard {
-            Guard::Record => return Ok(Written::Stale),
+            Guard::Record | Guard::Organization => return Ok(Written::Stale),
             Guard::OtherSuperuser => return Ok(Written::OtherSuperuserLost),
+            Guard::Group(id) => return Ok(Written::UnknownGroup(id)),
             Guard::Claim(claim) => {
                 let item = item.ok_or_else(|| Error::internal("a claim failed without telling whose it is"))?;
                 let ClaimItem { user, text } = from_item(&key_of(&item), item)?;
@@ -441,7 +490,7 @@ fn claims(user: &User) -> BTreeMap<Key, (Claim, String)> {
 }
 
 /// About how many bytes DynamoDB counts for an item.
-fn size(item: &Item) -> usize {
+pub(super) fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
 }
 
@@ -451,148 +500,5 @@ fn value_size(value: &AttributeValue) -> usize {
         AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
         AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + value_size(value)).sum::<usize>(),
         _ => 1,
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl From<&User> for UserItem {
-    fn from(user: &User) -> Self {
-        let address = |entry: &MailboxEntry| AddressItem {
-            id: entry.id,
-            email: entry.email.clone(),
-            verified: entry.verified,
-            primary: entry.primary,
-        };
-        Self {
-            row: user.row(&[]).into(),
-            version: user.version,
-            token_version: user.token_version,
-            password: user.password.clone(),
-            bio: user.bio.clone(),
-            url: user.url.clone(),
-            company: user.company.clone(),
-            location: user.location.clone(),
-            notes: user.notes.clone(),
-            addresses: user.addresses.iter().map(address).collect(),
-        }
-    }
-}
-
-impl TryFrom<UserItem> for User {
-    type Error = Error;
-
-    fn try_from(item: UserItem) -> Result<Self> {
-        let UserItem { row, version, token_version, password, bio, url, company, location, notes, addresses } = item;
-        let row = UserRow::try_from(row)?;
-        let entry = |item: AddressItem| MailboxEntry {
-            id: item.id,
-            email: item.email,
-            verified: item.verified,
-            primary: item.primary,
-        };
-        Ok(Self {
-            id: row.id,
-            number: row.number,
-            edge_id: row.edge_id,
-            version,
-            token_version,
-            username: row.username,
-            email: row.email,
-            password,
-            first_name: row.first_name,
-            last_name: row.last_name,
-            bio,
-            url,
-            company,
-            location,
-            notes,
-            phone_number: row.phone_number,
-            birth_date: row.birth_date,
-            expiration_date: row.expiration_date,
-            is_active: row.is_active,
-            is_staff: row.is_staff,
-            is_superuser: row.is_superuser,
-            last_login: row.last_login,
-            date_joined: row.date_joined,
-            groups: row.groups,
-            permissions: row.permissions,
-            addresses: addresses.into_iter().map(entry).collect(),
-        })
-    }
-}
-
-impl From<UserRow> for RowItem {
-    fn from(row: UserRow) -> Self {
-        let membership = |membership: Membership| MembershipItem {
-            id: membership.id,
-            organization: membership.organization,
-            name: membership.name,
-            is_admin: membership.is_admin,
-        };
-        Self {
-            id: row.id,
-            number: row.number,
-            edge_id: row.edge_id.to_string(),
-            username: row.username,
-            email: row.email,
-            first_name: row.first_name,
-            last_name: row.last_name,
-            phone_number: row.phone_number,
-            birth_date: row.birth_date,
-            expiration_date: row.expiration_date,
-            is_active: row.is_active,
-            is_staff: row.is_staff,
-            is_superuser: row.is_superuser,
-            last_login: row.last_login,
-            date_joined: row.date_joined,
-            groups: row.groups,
-            permissions: row.permissions,
-            memberships: row.memberships.into_iter().map(membership).collect(),
-        }
-    }
-}
-
-impl TryFrom<RowItem> for UserRow {
-    type Error = Error;
-
-    fn try_from(item: RowItem) -> Result<Self> {
-        let edge_id = EdgeId::parse(&item.edge_id)
-            .ok_or_else(|| Error::internal(format!("user {} has a damaged Edge id", item.id)))?;
-        Ok(Self {
-            id: item.id,
-            number: item.number,
-            edge_id,
-            username: item.username,
-            email: item.email,
-            first_name: item.first_name,
-            last_name: item.last_name,
-            phone_number: item.phone_number,
-            birth_date: item.birth_date,
-            expiration_date: item.expiration_date,
-            is_active: item.is_active,
-            is_staff: item.is_staff,
-            is_superuser: item.is_superuser,
-            last_login: item.last_login,
-            date_joined: item.date_joined,
-            groups: item.groups,
-            permissions: item.permissions,
-            memberships: item.memberships.into_iter().map(Membership::from).collect(),
-        })
-    }
-}
-
-impl From<MembershipItem> for Membership {
-    fn from(item: MembershipItem) -> Self {
-        let MembershipItem { id, organization, name, is_admin } = item;
-        Self { id, organization, name, is_admin }
     }
 }

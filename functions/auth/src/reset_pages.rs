@@ -1,0 +1,118 @@
+//! The pages that a mailed link for a new password leads to (`contracts/openwisp.md` section 13.2).
+//!
+//! The link's secret goes from the address into a cookie at once, so that it stays out of histories and `Referer`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use maud::html;
+use shared::dialect::messages::sentence;
+use shared::dialect::openwisp::OpenWisp;
+use shared::directory::ResetPassword;
+use shared::web::body::Unread;
+use shared::web::{Base, ClientAddress, Input};
+use shared::{Directory, Error};
+
+use crate::csrf::{Token, cookie, is_from_our_page, set_cookie};
+use crate::pages::{Key, Result, found, page};
+
+const TITLE: &str = "Choose a new password";
+const COOKIE_NAME: &str = "resettoken";
+/// Stands in the address in place of the secret.
+const HIDDEN: &str = "set-password";
+
+/// `GET /accounts/password/reset/key/<uid>-<token>/`: hides the token, then shows the form.
+pub async fn open(
+    State(directory): State<Arc<Directory>>,
+    Key(pair): Key,
+    base: Base,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let Some((uid, token)) = pair.split_once('-') else { return Ok(expired()) };
+    if token == HIDDEN {
+        let token = cookie(&headers, COOKIE_NAME).unwrap_or_default();
+        let good = directory.is_reset_pair(uid, token).await?;
+        return Ok(if good { form(&directory, &base, &[]) } else { expired() });
+    }
+    if !directory.is_reset_pair(uid, token).await? {
+        return Ok(expired());
+    }
+    let mut response = found(&format!("{}/accounts/password/reset/key/{uid}-{HIDDEN}/", base.prefix()));
+    set_cookie(response.headers_mut(), &base, COOKIE_NAME, token);
+    Ok(response)
+}
+
+/// `POST /accounts/password/reset/key/<uid>-set-password/`: sets the password.
+pub async fn submit(
+    State(directory): State<Arc<Directory>>,
+    Key(pair): Key,
+    ClientAddress(address): ClientAddress,
+    base: Base,
+    headers: HeaderMap,
+    Unread { body, .. }: Unread<OpenWisp>,
+) -> Result<Response> {
+    let input = body.read().await?;
+    if !is_from_our_page(&headers, &base, &input) {
+        return Err(Error::Forbidden.into());
+    }
+    let uid = pair.split_once('-').map_or("", |(uid, _)| uid);
+    let reset = ResetPassword {
+        uid: uid.to_owned(),
+        token: cookie(&headers, COOKIE_NAME).unwrap_or_default().to_owned(),
+        new: value(&input, "new_password1"),
+        again: value(&input, "new_password2"),
+    };
+    match directory.reset_password(reset, address.as_deref()).await {
+        Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", base.prefix()))),
+        Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == "new_password2") => {
+            let told: Vec<String> = violations.iter().map(sentence).collect();
+            let mut response = form(&directory, &base, &told);
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            Ok(response)
+        }
+        Err(Error::Invalid(_)) => Ok(expired()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `GET /accounts/password/reset/key/done/`: says that it is done.
+pub async fn done() -> Response {
+    page(TITLE, &html! { h1 { "Your password has been changed." } p { "You can close this page." } })
+}
+
+fn form(directory: &Directory, base: &Base, errors: &[String]) -> Response {
+    let token = Token::new(directory);
+    let content = html! {
+        h1 { (TITLE) }
+        @if !errors.is_empty() {
+            ul role="alert" { @for error in errors { li { (error) } } }
+        }
+        form method="post" {
+            (token.field())
+            p {
+                label for="new1" { "New password" }
+                input id="new1" type="password" name="new_password1" autocomplete="new-password" required;
+            }
+            p {
+                label for="new2" { "New password again" }
+                input id="new2" type="password" name="new_password2" autocomplete="new-password" required;
+            }
+            button type="submit" { "Change my password" }
+        }
+    };
+    let mut response = page(TITLE, &content);
+    token.set(response.headers_mut(), base);
+    response
+}
+
+fn expired() -> Response {
+    page(TITLE, &html! { h1 { (TITLE) } p { "This link for a new password expired or was used already." } })
+}
+
+fn value(input: &Input, name: &str) -> String {
+    let Input::Form(values) = input else { return String::new() };
+    let found = values.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.as_str());
+    found.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,64 @@
+//! One function per operation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::{Method, StatusCode, Uri};
+use shared::dialect::openwisp::OpenWisp;
+use shared::error::Entity;
+use shared::model::GroupId;
+use shared::web::body::Unread;
+use shared::web::pagination::{Page, PageRequest};
+use shared::web::{Base, Failure};
+use shared::{Directory, Error};
+
+use crate::wire::{self, GroupOut};
+
+type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
+
+/// `GET /api/v1/users/group/`.
+pub async fn list(State(directory): State<Arc<Directory>>, base: Base, uri: Uri) -> Result<Json<Page<GroupOut>>> {
+    let request = PageRequest::new(&uri);
+    let groups = directory.groups().await?;
+    Ok(Json(request.page_of(&base, groups, GroupOut::from)?))
+}
+
+/// `POST /api/v1/users/group/`.
+pub async fn create(
+    State(directory): State<Arc<Directory>>,
+    Unread { body, .. }: Unread<OpenWisp>,
+) -> Result<(StatusCode, Json<GroupOut>)> {
+    let draft = wire::changes(&body.read().await?, false);
+    let group = directory.create_group(draft).await?;
+    Ok((StatusCode::CREATED, Json(group.into())))
+}
+
+/// `GET /api/v1/users/group/{number}/`.
+pub async fn read(State(directory): State<Arc<Directory>>, Path(number): Path<String>) -> Result<Json<GroupOut>> {
+    Ok(Json(directory.group(id(&number)?).await?.into()))
+}
+
+/// `PUT /api/v1/users/group/{number}/`, and `PATCH` for a part of the fields.
+pub async fn change(
+    method: Method,
+    State(directory): State<Arc<Directory>>,
+    Path(number): Path<String>,
+    Unread { body, .. }: Unread<OpenWisp>,
+) -> Result<Json<GroupOut>> {
+    let group = directory.group(id(&number)?).await?;
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH);
+    Ok(Json(directory.change_group(group, draft).await?.into()))
+}
+
+/// `DELETE /api/v1/users/group/{number}/`.
+pub async fn delete(State(directory): State<Arc<Directory>>, Path(number): Path<String>) -> Result<StatusCode> {
+    let group = directory.group(id(&number)?).await?;
+    directory.delete_group(group).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A number too large to be an id is no group's.
+fn id(number: &str) -> std::result::Result<GroupId, Error> {
+    number.parse().map(GroupId).map_err(|_| Error::NotFound(Entity::Group))
+}

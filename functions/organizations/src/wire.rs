@@ -1,0 +1,123 @@
+//! Organizations on the OpenWISP wire.
+
+use serde::Serialize;
+use shared::directory::Draft;
+use shared::error::Rule;
+use shared::model::{
+    Change, EmailAddress, MembershipId, Organization, OrganizationChanges, OrganizationId, Timestamp, is_slug, is_url,
+};
+use shared::web::Input;
+use shared::web::fields::{Blank, Field, FieldKind, Nested, Reader, Sent};
+
+const ID: Field = Field::new("id", "Id", FieldKind::Text(Blank::Refused)).read_only();
+const NAME: Field = Field::new("name", "Name", FieldKind::Text(Blank::Refused)).required().at_most(200);
+const IS_ACTIVE: Field = Field::new("is_active", "Is active", FieldKind::Boolean);
+const SLUG: Field = Field::new("slug", "Slug", FieldKind::Slug).required().at_most(200);
+const DESCRIPTION: Field = Field::text("description", "Description");
+const EMAIL: Field = Field::new("email", "Email", FieldKind::Email(Blank::Allowed)).at_most(EmailAddress::MAX);
+const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(200);
+const ORGANIZATION_USER: Field =
+    Field::new("owner.organization_user", "Organization user", FieldKind::Reference).required().nullable();
+const OWNER: Field = Field::new("owner", "Owner", FieldKind::Nested(&[ORGANIZATION_USER]));
+const CREATED: Field = Field::new("created", "Created", FieldKind::DateTime).read_only();
+const MODIFIED: Field = Field::new("modified", "Modified", FieldKind::DateTime).read_only();
+
+/// The fields of a list row and of a new organization, in the order of the wire.
+pub fn row_fields(_: bool) -> Vec<&'static Field> {
+    vec![&ID, &NAME, &IS_ACTIVE, &SLUG, &DESCRIPTION, &EMAIL, &URL, &CREATED, &MODIFIED]
+}
+
+/// The fields of an organization in detail, in the order of the wire.
+pub fn detail_fields(_: bool) -> Vec<&'static Field> {
+    vec![&ID, &NAME, &IS_ACTIVE, &SLUG, &DESCRIPTION, &EMAIL, &URL, &OWNER, &CREATED, &MODIFIED]
+}
+
+/// An organization in a list, and the answer to a creation.
+#[derive(Debug, Serialize)]
+pub struct OrganizationRowOut {
+    id: OrganizationId,
+    name: String,
+    is_active: bool,
+    slug: String,
+    description: String,
+    email: String,
+    url: String,
+    created: String,
+    modified: String,
+}
+
+/// An organization in detail.
+#[derive(Debug, Serialize)]
+pub struct OrganizationDetailOut {
+    id: OrganizationId,
+    name: String,
+    is_active: bool,
+    slug: String,
+    description: String,
+    email: String,
+    url: String,
+    owner: Option<OwnerOut>,
+    created: String,
+    modified: String,
+}
+
+#[derive(Debug, Serialize)]
+struct OwnerOut {
+    organization_user: MembershipId,
+}
+
+impl From<Organization> for OrganizationRowOut {
+    fn from(organization: Organization) -> Self {
+        let Organization { id, name, is_active, slug, description, email, url, created, modified, .. } = organization;
+        let (created, modified) = (Timestamp::rfc3339(created), Timestamp::rfc3339(modified));
+        Self { id, name, is_active, slug, description, email, url, created, modified }
+    }
+}
+
+impl From<Organization> for OrganizationDetailOut {
+    fn from(organization: Organization) -> Self {
+        let owner = organization.owner.map(|(organization_user, _)| OwnerOut { organization_user });
+        let row = OrganizationRowOut::from(organization);
+        let OrganizationRowOut { id, name, is_active, slug, description, email, url, created, modified } = row;
+        Self { id, name, is_active, slug, description, email, url, owner, created, modified }
+    }
+}
+
+/// What a body says of a new organization (section 12.2). The owner is not taken.
+pub fn new_organization(input: &Input) -> Draft<OrganizationChanges> {
+    let mut reader = Reader::new(input, false);
+    let content = fields(&mut reader);
+    Draft { content, violations: reader.finish() }
+}
+
+/// What a body says of changes (sections 12.3 and 12.4).
+pub fn changes(input: &Input, partial: bool) -> Draft<OrganizationChanges> {
+    let mut reader = Reader::new(input, partial);
+    let mut content = fields(&mut reader);
+    content.owner = match reader.nested(&OWNER) {
+        Sent::Value(Nested::Object(nested)) => {
+            // A nested object is whole or not there: what it needs is needed in a partial change too.
+            let mut inner = Reader::new(&nested, false);
+            let owner = inner.uuid(&ORGANIZATION_USER).map(MembershipId);
+            inner.finish_into(&mut reader);
+            Change::from(owner)
+        }
+        _ => Change::Keep,
+    };
+    Draft { content, violations: reader.finish() }
+}
+
+fn fields(reader: &mut Reader<'_>) -> OrganizationChanges {
+    let text_if = |good: fn(&str) -> bool, rule: Rule| {
+        move |text: &str| if text.is_empty() || good(text) { Ok(text.to_owned()) } else { Err(rule) }
+    };
+    OrganizationChanges {
+        name: reader.text(&NAME).value(),
+        slug: reader.text_that(&SLUG, text_if(is_slug, Rule::NotSlug)).value(),
+        is_active: reader.boolean(&IS_ACTIVE).value(),
+        description: reader.text(&DESCRIPTION).value(),
+        email: reader.text_that(&EMAIL, text_if(EmailAddress::is_well_formed, Rule::NotEmail)).value(),
+        url: reader.text_that(&URL, text_if(is_url, Rule::NotUrl)).value(),
+        owner: Change::Keep,
+    }
+}

@@ -1,0 +1,234 @@
+//! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
+
+use super::{Caller, Directory, UserDetail};
+use crate::ambient::random;
+use crate::error::{Error, Refusal, Result, Rule, Violation};
+use crate::model::{Mail, MailKind, User, UserId};
+use crate::sign_in::link::{ResetPair, reset_pair};
+use crate::sign_in::password::{Verdict, is_usable};
+use crate::sign_in::strength::weaknesses;
+use crate::store::{UserWrite, Written};
+
+/// How often a change is tried again on the user's newer state.
+const TRIES: u32 = 20;
+
+/// A password to be set for a user.
+pub struct SetPassword {
+    /// The present one, if the caller gave it.
+    pub current: Option<String>,
+    /// The new one.
+    pub new: String,
+    /// The new one again.
+    pub again: String,
+}
+
+/// A password to be changed by who knows the old one.
+pub struct ChangePassword {
+    /// The present one.
+    pub old: String,
+    /// The new one.
+    pub new: String,
+    /// The new one again.
+    pub again: String,
+}
+
+/// A password to be set by who got the mailed link.
+pub struct ResetPassword {
+    /// Whose.
+    pub uid: String,
+    /// The link's secret.
+    pub token: String,
+    /// The new one.
+    pub new: String,
+    /// The new one again.
+    pub again: String,
+}
+
+impl Directory {
+    /// Sets the password of a user whom the caller may change, or the caller's own (section 9.1).
+    ///
+    /// Only a superuser, or somebody else than the user, need not know the present password.
+    /// `address` is the client's, against which wrong ones count. Set by somebody else, it ends the user's tokens.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong.
+    pub async fn set_password(
+        &self,
+        caller: &Caller,
+        user: UserDetail,
+        set: SetPassword,
+        address: Option<&str>,
+    ) -> Result<()> {
+        let SetPassword { current, new, again } = set;
+        let is_own = caller.user.id == user.user.id;
+        if is_own && !caller.user.is_superuser {
+            self.check_own_password(&user.user, current.as_deref(), "current_password", address).await?;
+        }
+        if new != again {
+            return Err(Error::invalid("confirm_password", Rule::Mismatch));
+        }
+        if current.as_deref() == Some(&new) {
+            return Err(Error::invalid("new_password", Rule::SameAsOld));
+        }
+        self.replace_password(user, new, !is_own).await
+    }
+
+    /// Changes the caller's own password (section 9.2). Tokens stay good.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong.
+    pub async fn change_own_password(
+        &self,
+        caller: &Caller,
+        change: ChangePassword,
+        address: Option<&str>,
+    ) -> Result<()> {
+        let ChangePassword { old, new, again } = change;
+        let user = self.user_or_oneself(caller, caller.user.id).await?;
+        self.check_own_password(&user.user, Some(&old), "old_password", address).await?;
+        self.check_new_password(&user.user, &new, &again).await?;
+        self.replace_password(user, new, false).await
+    }
+
+    /// Mails a link for a new password to each active user whom `identifier` names and who can sign in (section 9.3).
+    /// The answer does not tell whether there was any.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn request_password_reset(&self, identifier: &str, base: &str, address: Option<&str>) -> Result<()> {
+        let now = self.ambient.now();
+        let ids = self.named(identifier.trim()).await?;
+        // Every request counts, so that nobody's mailbox is flooded.
+        self.attempt(address, &ids).await?;
+        for id in ids {
+            let Some(user) = self.store.user(id).await? else { continue };
+            let Some(to) = user.email.clone() else { continue };
+            if !user.is_active_on(now.date()) || !is_usable(&user.password) {
+                continue;
+            }
+            let pair = reset_pair(&self.keys, now, &user).await?;
+            let name = uuid::Builder::from_random_bytes(random(&*self.ambient)).into_uuid();
+            let mail = Mail {
+                id: name.simple().to_string(),
+                to,
+                username: user.username.to_string(),
+                kind: MailKind::PasswordReset { link: format!("{base}/accounts/password/reset/key/{pair}/") },
+            };
+            self.store.outbox_insert(&mail).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets a password with the pair of a mailed link (section 9.4). The pair is used up, and all tokens of the user end.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong; the pair is still good after a refused password.
+    pub async fn reset_password(&self, reset: ResetPassword, address: Option<&str>) -> Result<()> {
+        let ResetPassword { uid, token, new, again } = reset;
+        let attempt = self.attempt(address, &[]).await?;
+        let user = self.user_of_uid(&uid).await?.ok_or_else(|| Error::invalid("uid", Rule::InvalidValue))?;
+        if !self.is_reset_token(&user.user, &token).await? {
+            return Err(Error::invalid("token", Rule::InvalidValue));
+        }
+        attempt.forgive(&self.store).await?;
+        self.check_new_password(&user.user, &new, &again).await?;
+        // A password that was changed meanwhile has ended the pair.
+        match self.write_password(&user, new, true).await? {
+            Written::Done => Ok(()),
+            _ => Err(Error::invalid("token", Rule::InvalidValue)),
+        }
+    }
+
+    /// Whether a pair could set a password now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn is_reset_pair(&self, uid: &str, token: &str) -> Result<bool> {
+        match self.user_of_uid(uid).await? {
+            Some(user) => self.is_reset_token(&user.user, token).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn user_of_uid(&self, uid: &str) -> Result<Option<UserDetail>> {
+        let Some(id) = UserId::parse_simple(uid) else { return Ok(None) };
+        let found = self.store.user_with_memberships(id).await?;
+        Ok(found.map(|(user, memberships)| UserDetail { user, memberships }))
+    }
+
+    async fn is_reset_token(&self, user: &User, token: &str) -> Result<bool> {
+        let now = self.ambient.now();
+        let Some(pair) = ResetPair::parse(token) else { return Ok(false) };
+        Ok(user.is_active_on(now.date()) && pair.fits(&self.keys, now, user).await?)
+    }
+
+    /// Checks a password that its user claims to know; failures count against user and address.
+    async fn check_own_password(
+        &self,
+        user: &User,
+        given: Option<&str>,
+        field: &'static str,
+        address: Option<&str>,
+    ) -> Result<()> {
+        let attempt = self.attempt(address, &[user.id]).await?;
+        let right = match given {
+            Some(given) => self.is_password(user, given).await?,
+            None => false,
+        };
+        if !right {
+            return Err(Error::invalid(field, Rule::WrongPassword));
+        }
+        attempt.forgive(&self.store).await
+    }
+
+    async fn is_password(&self, user: &User, password: &str) -> Result<bool> {
+        let verdict = self.hasher.verify(password.to_owned(), Some(user.password.clone())).await?;
+        Ok(verdict != Verdict::Wrong)
+    }
+
+    /// The rules for passwords that users choose themselves (section 5, "Password rules").
+    async fn check_new_password(&self, user: &User, new: &str, again: &str) -> Result<()> {
+        if new != again {
+            return Err(Error::invalid("new_password2", Rule::Mismatch));
+        }
+        let mut rules = weaknesses(user, new);
+        if self.is_password(user, new).await? {
+            rules.push(Rule::Reused);
+        }
+        if rules.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Invalid(rules.into_iter().map(|rule| Violation { field: "new_password2", rule }).collect()))
+    }
+
+    /// Writes a new password on the user's newest state.
+    async fn replace_password(&self, user: UserDetail, new: String, ends_tokens: bool) -> Result<()> {
+        let id = user.user.id;
+        let mut current = Some(user);
+        for _ in 0..TRIES {
+            let Some(user) = current else { return Err(Error::NotFound(crate::error::Entity::User)) };
+            if self.write_password(&user, new.clone(), ends_tokens).await? == Written::Done {
+                return Ok(());
+            }
+            let found = self.store.user_with_memberships(id).await?;
+            current = found.map(|(user, memberships)| UserDetail { user, memberships });
+        }
+        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+    }
+
+    async fn write_password(&self, user: &UserDetail, new: String, ends_tokens: bool) -> Result<Written> {
+        let mut after = user.user.clone();
+        after.password = self.hasher.hash(new).await?;
+        after.token_version += u64::from(ends_tokens);
+        let write = UserWrite {
+            before: Some(&user.user),
+            after: Some(&after),
+            memberships: &user.memberships,
+            ..UserWrite::default()
+        };
+        match self.store.user_write(&write).await? {
+            written @ (Written::Done | Written::Stale) => Ok(written),
+            _ => Err(Error::Refused(Refusal::TooLargeToStore)),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The sample events, and what becomes of an event on its way to a function's routes.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use shared::model::MailKind;
+use shared::runtime::from_gateway;
+use shared::web::ClientAddress;
+
+use crate::support::gateway::{choose, read, routes, template};
+use crate::support::{Answer, Client, FUNCTIONS, PASSWORD, TestApp, router_of};
+
+/// The user id that stands in the events.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Every event with the status it gets from the function it is named for, once `TOKEN` is a superuser's token:
+/// as it is, and with the id of a user in place of [`NOBODY`].
+const EVENTS: [(&str, u16, u16); 22] = [
+    ("auth-confirm-email", 200, 200),
+    ("auth-confirm-email-submit", 200, 200),
+    ("auth-email-confirmed", 200, 200),
+    ("auth-token", 200, 200),
+    ("auth-token-form", 200, 200),
+    ("auth-token-options", 200, 200),
+    ("auth-token-without-slash", 301, 301),
+    ("users-create", 201, 201),
+    ("users-delete", 404, 204),
+    ("users-list", 200, 200),
+    ("users-list-as-page", 200, 200),
+    ("users-list-head", 200, 200),
+    ("users-list-options", 200, 200),
+    ("users-list-without-slash", 301, 301),
+    ("users-list-without-token", 401, 401),
+    ("users-read", 404, 200),
+    ("users-read-head", 404, 200),
+    ("users-read-options", 200, 200),
+    ("users-read-without-slash", 301, 301),
+    ("users-replace", 404, 200),
+    ("users-unknown-path", 404, 404),
+    ("users-update", 404, 200),
+];
+
+fn text_of(event: &str) -> String {
+    read(&format!("events/{event}.json"))
+}
+
+/// The function that an event is named for.
+fn function_of(event: &str) -> &'static str {
+    let named = FUNCTIONS.iter().map(|(name, _)| *name).filter(|name| event.starts_with(&format!("{name}-")));
+    let longest = named.max_by_key(|name| name.len());
+    longest.unwrap_or_else(|| panic!("{event} is named for no function"))
+}
+
+fn request_of(event: &str) -> Request<Body> {
+    from_gateway(lambda_http::request::from_str(event).unwrap_or_else(|error| panic!("{error}: {event}")))
+}
+
+/// What `users-list.json` becomes after a change.
+fn changed(change: impl FnOnce(&mut Value)) -> String {
+    changed_event("users-list", change)
+}
+
+fn changed_event(event: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut event: Value = serde_json::from_str(&text_of(event)).expect("JSON");
+    change(&mut event);
+    event.to_string()
+}
+
+/// Sends an event of a superuser to a function.
+async fn ask(app: &TestApp, function: &str, event: &str) -> Answer {
+    let login = app.anonymous().post("/api/v1/users/token/", &json!({"username": "admin", "password": PASSWORD})).await;
+    let event = event.replace("TOKEN", login.json()["token"].as_str().expect("a token"));
+    Client::new(router_of(function, app.directory.clone()), None).send(request_of(&event)).await
+}
+
+#[test]
+fn every_event_has_a_row_and_every_row_an_event() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let entries = std::fs::read_dir(folder).expect("the events");
+    let files: BTreeSet<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    let rows: BTreeSet<String> = EVENTS.iter().map(|(event, ..)| format!("{event}.json")).collect();
+    assert_eq!(files, rows);
+}
+
+#[tokio::test]
+async fn events_get_their_status_as_they_are() {
+    for (event, status, _) in EVENTS {
+        let app = TestApp::start().await;
+        let answer = ask(&app, function_of(event), &text_of(event)).await;
+        assert_eq!(answer.status.as_u16(), status, "{event}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn events_get_their_status_with_the_id_of_a_user() {
+    for (event, _, status) in EVENTS {
+        let app = TestApp::start().await;
+        let user = app.admin().await.create_user("somebody", &json!({})).await;
+        let text = text_of(event).replace(NOBODY, user["id"].as_str().expect("an id"));
+        let answer = ask(&app, function_of(event), &text).await;
+        assert_eq!(answer.status.as_u16(), status, "{event}: {answer:?}");
+    }
+}
+
+#[test]
+fn events_are_what_the_routes_of_the_template_make_of_a_request() {
+    let template = template();
+    let routes = routes(&template);
+    for (name, ..) in EVENTS {
+        let event: Value = serde_json::from_str(&text_of(name)).expect("JSON");
+        let context = &event["requestContext"];
+        let (method, path) = (context["http"]["method"].as_str(), context["http"]["path"].as_str());
+        let route = choose(&routes, method.expect("a method"), path.expect("a path")).expect("a route");
+        assert_eq!(route.function, function_of(name), "{name}");
+        assert_eq!((&event["routeKey"], &context["routeKey"]), (&json!(route.key), &json!(route.key)), "{name}");
+        assert_eq!(event["rawPath"], context["http"]["path"], "{name}");
+    }
+}
+
+#[test]
+fn a_decoded_path_is_encoded_again_and_the_query_is_kept() {
+    let request = request_of(&changed(|event| {
+        event["rawPath"] = json!("/api/v1/users/user/Zoë \"x\"/");
+        event["rawQueryString"] = json!("a=1&a=%2F&b=x+y");
+    }));
+    assert_eq!(request.uri(), "/api/v1/users/user/Zo%C3%AB%20%22x%22/?a=1&a=%2F&b=x+y");
+}
+
+#[tokio::test]
+async fn a_decoded_question_mark_or_number_sign_stays_in_the_path() {
+    let app = TestApp::start().await;
+    for (sign, encoded) in [("?", "%3F"), ("#", "%23")] {
+        let event = changed(|event| event["rawPath"] = json!(format!("/api/v1/users/user/{sign}page=9")));
+        assert_eq!(request_of(&event).uri(), &*format!("/api/v1/users/user/{encoded}page=9"));
+        // It used to be read as the list's query, or to cut the query off.
+        assert_eq!(ask(&app, "users", &event).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[test]
+fn dots_in_a_path_lead_nowhere_else() {
+    let request = request_of(&changed(|event| event["rawPath"] = json!("/api/v1/users/token/../user/")));
+    assert_eq!(request.uri().path(), "/api/v1/users/token/../user/");
+}
+
+#[tokio::test]
+async fn bodies_arrive_byte_for_byte() {
+    for (body, is_base64, bytes) in [
+        (json!("AP/+"), true, &[0, 0xff, 0xfe][..]),
+        (json!("é\n"), false, "é\n".as_bytes()),
+        (Value::Null, false, b""),
+    ] {
+        let request = request_of(&changed(|event| {
+            event["body"] = body;
+            event["isBase64Encoded"] = json!(is_base64);
+        }));
+        assert_eq!(axum::body::to_bytes(request.into_body(), 100).await.expect("a body"), bytes);
+    }
+}
+
+#[tokio::test]
+async fn repeated_headers_arrive_joined_and_are_read_as_a_list() {
+    let app = TestApp::start().await;
+    let event = changed(|event| event["headers"]["accept"] = json!("image/png,text/html"));
+    let answer = ask(&app, "users", &event).await;
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+}
+
+#[test]
+fn cookies_become_one_header() {
+    let request = request_of(&changed(|event| event["cookies"] = json!(["a=1", "b=2"])));
+    let cookies: Vec<_> = request.headers().get_all(http::header::COOKIE).iter().collect();
+    assert_eq!(cookies, ["a=1; b=2"]);
+}
+
+#[test]
+fn the_client_is_who_the_gateway_saw_and_not_who_it_says_to_be() {
+    let request = request_of(&changed(|event| {
+        event["requestContext"]["http"]["sourceIp"] = json!("198.51.100.4");
+        event["headers"]["x-forwarded-for"] = json!("203.0.113.99, 198.51.100.4");
+        event["headers"]["x-real-ip"] = json!("203.0.113.99");
+    }));
+    let address = request.extensions().get::<ClientAddress>();
+    assert_eq!(address, Some(&ClientAddress(Some("198.51.100.4".to_owned()))));
+}
+
+#[tokio::test]
+async fn links_name_the_host_and_the_stage_that_the_client_used() {
+    let app = TestApp::start().await;
+    app.admin().await.create_user("somebody", &json!({})).await;
+    for (stage, before, base) in [
+        ("$default", "", "https://abcdef1234.execute-api.us-east-1.amazonaws.com"),
+        ("prod", "/prod", "https://abcdef1234.execute-api.us-east-1.amazonaws.com/prod"),
+        // Behind a custom domain the stage does not show. Links used to name it all the same.
+        ("prod", "", "https://abcdef1234.execute-api.us-east-1.amazonaws.com"),
+        ("pro", "/pro", "https://abcdef1234.execute-api.us-east-1.amazonaws.com/pro"),
+    ] {
+        let event = changed(|event| {
+            event["requestContext"]["stage"] = json!(stage);
+            event["rawPath"] = json!(format!("{before}/api/v1/users/user/"));
+            event["rawQueryString"] = json!("page_size=1");
+        });
+        let answer = ask(&app, "users", &event).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        assert_eq!(answer.json()["next"], format!("{base}/api/v1/users/user/?page=2&page_size=1"));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_stays_in_the_stage() {
+    let app = TestApp::start().await;
+    let event = changed_event("users-list-without-slash", |event| {
+        event["requestContext"]["stage"] = json!("prod");
+        event["rawPath"] = json!("/prod/api/v1/users/user");
+    });
+    let answer = ask(&app, "users", &event).await;
+    assert_eq!(answer.status, StatusCode::MOVED_PERMANENTLY);
+    // It used to lead to the same path outside the stage.
+    assert_eq!(answer.header("location"), Some("/prod/api/v1/users/user/?page_size=10"));
+}
+
+#[tokio::test]
+async fn an_address_is_confirmed_within_a_stage() {
+    let app = TestApp::start().await;
+    let within = |event: &mut Value, path: &str| {
+        event["requestContext"]["stage"] = json!("prod");
+        event["rawPath"] = json!(path);
+    };
+    let create = changed_event("users-create", |event| within(event, "/prod/api/v1/users/user/"));
+    assert_eq!(ask(&app, "users", &create).await.status, StatusCode::CREATED);
+    let mails = app.directory.waiting_mails(10).await.expect("mails");
+    let MailKind::Confirmation { link } = &mails[0].kind else { panic!("another mail") };
+    let path = link.strip_prefix("https://abcdef1234.execute-api.us-east-1.amazonaws.com").expect("a link to the host");
+    assert!(path.starts_with("/prod/accounts/confirm-email/"), "{path}");
+
+    let page = ask(&app, "auth", &changed_event("auth-confirm-email", |event| within(event, path))).await;
+    let cookie = page.header("set-cookie").expect("a cookie");
+    // The cookie used to be for /accounts/, where browsers would not send it back from within the stage.
+    assert!(cookie.contains("; Path=/prod/accounts/;"), "{cookie}");
+    let token = cookie.split(['=', ';']).nth(1).expect("a value");
+    let submit = changed_event("auth-confirm-email-submit", |event| {
+        within(event, path);
+        event["cookies"] = json!([format!("csrftoken={token}")]);
+        event["body"] = json!(format!("csrfmiddlewaretoken={token}"));
+        event["isBase64Encoded"] = json!(false);
+    });
+    let done = ask(&app, "auth", &submit).await;
+    assert_eq!(done.status, StatusCode::FOUND, "{done:?}");
+    assert_eq!(done.header("location"), Some("/prod/accounts/email-verification-success/"));
+}
+
+#[test]
+fn an_event_gives_the_request_that_the_local_server_would_see() {
+    let request = request_of(&changed(|_| ()));
+    assert_eq!(request.method(), Method::GET);
+    assert_eq!(request.uri(), "/api/v1/users/user/?page=1&page_size=10");
+    assert_eq!(request.headers()[http::header::HOST], "abcdef1234.execute-api.us-east-1.amazonaws.com");
+    assert_eq!(request.headers()[http::header::AUTHORIZATION], "Bearer TOKEN");
+}

@@ -1,0 +1,24 @@
+//! The functions that answer requests, as each runs in Lambda.
+
+use std::sync::Arc;
+
+use axum::Router;
+use shared::Directory;
+use shared::dialect::openwisp::OpenWisp;
+use shared::runtime::complete;
+
+/// Makes all that a function serves.
+type Serves = fn(Arc<Directory>) -> Router;
+
+/// Every function with routes: its name and what it serves.
+pub const FUNCTIONS: [(&str, Serves); 2] = [
+    ("auth", |directory| complete::<OpenWisp>(auth::router(directory.clone()), directory)),
+    ("users", |directory| complete::<OpenWisp>(users::router(directory.clone()), directory)),
+];
+
+/// What the function of that name serves.
+pub fn router_of(function: &str, directory: Arc<Directory>) -> Router {
+    let found = FUNCTIONS.iter().find(|(name, _)| *name == function);
+    let (_, serves) = found.unwrap_or_else(|| panic!("no function {function}"));
+    serves(directory)
+}
