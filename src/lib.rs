@@ -10,7 +10,8 @@ use shared::runtime::complete;
 
 /// The addresses of the OpenWISP API that all functions together serve.
 pub fn openwisp_endpoints() -> Vec<&'static Endpoint> {
-    let all = [auth::endpoints(), users::endpoints()];
+    let all =
+        [auth::endpoints(), emails::endpoints(), groups::endpoints(), organizations::endpoints(), users::endpoints()];
     all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
 }
 

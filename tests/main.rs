@@ -2,8 +2,12 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that meets something unexpected shall fail there")]
 
+mod access;
+mod budgets;
 mod events;
 mod follow_up;
+mod fuzz;
+mod lists;
 mod mailer;
 mod openwisp;
 mod routes;

@@ -1,17 +1,9 @@
 //! Hashes of users who moved in, and that nobody can tell from a login's work who exists (`design.md` section 5).
 
-use std::sync::Arc;
-
-use axum::Router;
 use http::StatusCode;
 use serde_json::json;
-use shared::Directory;
-use shared::config::TokenLife;
-use shared::directory::Settings;
 use shared::model::{User, UserId};
-use shared::sign_in::keys::{KeyRing, KeySource};
-use shared::sign_in::password::{HashCost, Hasher};
-use shared::store::{Connection, Patience, Store};
+use shared::sign_in::password::HashCost;
 
 use crate::support::{Client, PASSWORD, TOKEN, TestApp, insert, plain_user};
 
@@ -74,24 +66,6 @@ async fn hashes_that_are_none_let_nobody_in() {
     }
 }
 
-/// The same directory with a hasher that can make no hash: who asks it for one fails.
-fn with_broken_hasher(app: &TestApp) -> Router {
-    let store = Store::new(
-        Connection::local(format!("http://{}", app.engine)),
-        "rollcall",
-        app.script.clone(),
-        Patience::default(),
-    );
-    let directory = Directory::new(
-        store,
-        app.script.clone(),
-        KeyRing::new(KeySource::Inline(app.keys.clone()), app.script.clone()),
-        Hasher::new(HashCost { memory: 0, passes: 0 }, app.script.clone(), 1),
-        Settings { token_life: TokenLife::Never, throttle: false, public_url: None, cost_header: false },
-    );
-    rollcall::app(Arc::new(directory))
-}
-
 #[tokio::test]
 async fn a_hash_is_computed_for_every_login_also_where_nobody_can_get_in() {
     let app = TestApp::start().await;
@@ -99,7 +73,8 @@ async fn a_hash_is_computed_for_every_login_also_where_nobody_can_get_in() {
     {
         insert(&app, &User { password: hash.to_owned(), ..plain_user(&app, name).await }).await;
     }
-    let client = Client::new(with_broken_hasher(&app), None);
+    // A hasher that can make no hash: whoever asks it for one fails.
+    let client = app.restarted(HashCost { memory: 0, passes: 0 }).anonymous();
     for name in ["nobody", "nobody@mail.example", "+393331234567", "", "none", "unusable", "damaged", "odd"] {
         let status = login(&client, name, PASSWORD).await;
         let expected = if name.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::INTERNAL_SERVER_ERROR };

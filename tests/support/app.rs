@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::{Database, Item};
 use shared::Directory;
 use shared::ambient::Ambient as _;
 use shared::config::TokenLife;
@@ -18,6 +20,9 @@ use super::{Client, Script};
 
 /// The password of every user that tests make.
 pub const PASSWORD: &str = "Orchid-lantern-42";
+
+/// What a hash costs in tests.
+pub const CHEAP: HashCost = HashCost { memory: 8, passes: 1 };
 
 /// What a test may want otherwise.
 pub struct Options {
@@ -42,6 +47,8 @@ pub struct TestApp {
     pub script: Arc<Script>,
     /// Where the engine listens.
     pub engine: SocketAddr,
+    /// The engine itself.
+    pub database: Database,
     /// The key set that signs tokens.
     pub keys: String,
 }
@@ -66,23 +73,47 @@ impl TestApp {
     /// The same, but for what `options` says.
     pub async fn with(options: Options) -> Self {
         let Options { throttle, token_life, patience, connection } = options;
-        let engine = engine().await;
+        let (engine, database) = engine().await;
         let script = Arc::new(Script::new());
         let connection = connection(Connection::local(format!("http://{engine}")));
         let keys = rotated(None, &*script).expect("signing keys");
-        let directory = Directory::new(
-            Store::new(connection, "rollcall", script.clone(), patience),
-            script.clone(),
-            KeyRing::new(KeySource::Inline(keys.clone()), script.clone()),
-            Hasher::new(HashCost { memory: 8, passes: 1 }, script.clone(), 4),
-            Settings { token_life, throttle, public_url: None, cost_header: true },
-        );
-        let directory = Arc::new(directory);
+        let settings = Settings { token_life, throttle, public_url: None, cost_header: true };
+        let store = Store::new(connection, "rollcall", script.clone(), patience);
+        let directory = assembled(store, &script, &keys, CHEAP, settings);
         directory.store().table_create().await.expect("the table");
         directory.install().await.expect("an installation");
         let admin = Username::parse("admin").expect("a name");
         directory.create_superuser(admin, None, PASSWORD.to_owned()).await.expect("a superuser");
-        Self { router: rollcall::app(directory.clone()), directory, script, engine, keys }
+        Self { router: rollcall::app(directory.clone()), directory, script, engine, database, keys }
+    }
+
+    /// Another process on the same table, which remembers nothing, with a hasher of that cost.
+    pub fn restarted(&self, cost: HashCost) -> Self {
+        let connection = Connection::local(format!("http://{}", self.engine));
+        let store = Store::new(connection, "rollcall", self.script.clone(), Patience::default());
+        let settings = self.directory.settings().clone();
+        let directory = assembled(store, &self.script, &self.keys, cost, settings);
+        Self { router: rollcall::app(directory.clone()), directory, ..self.clone() }
+    }
+
+    /// Everything that is stored.
+    pub fn items(&self) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let request = ScanRequest {
+                table_name: "rollcall".to_owned(),
+                consistent_read: Some(true),
+                exclusive_start_key: start,
+                ..ScanRequest::default()
+            };
+            let page = self.database.scan(request).expect("a scan");
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return items;
+            }
+        }
     }
 
     /// A client without credentials.
@@ -113,11 +144,16 @@ impl TestApp {
     }
 }
 
+fn assembled(store: Store, script: &Arc<Script>, keys: &str, cost: HashCost, settings: Settings) -> Arc<Directory> {
+    let keys = KeyRing::new(KeySource::Inline(keys.to_owned()), script.clone());
+    Arc::new(Directory::new(store, script.clone(), keys, Hasher::new(cost, script.clone(), 4), settings))
+}
+
 /// An engine of its own in memory, which ends with the test.
-async fn engine() -> SocketAddr {
-    let database = dynoxide::Database::memory().expect("an engine");
+async fn engine() -> (SocketAddr, Database) {
+    let database = Database::memory().expect("an engine");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    address
+    tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+    (address, database)
 }

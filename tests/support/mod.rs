@@ -1,13 +1,15 @@
 //! A directory of its own for every test, and clients that ask it.
 
 mod app;
+mod bulk;
 mod client;
 mod functions;
 pub mod gateway;
 mod script;
 mod seed;
 
-pub use app::{Options, PASSWORD, TestApp};
+pub use app::{CHEAP, Options, PASSWORD, TestApp};
+pub use bulk::insert_many;
 pub use client::{Answer, Client, request};
 pub use functions::{FUNCTIONS, router_of};
 pub use script::Script;

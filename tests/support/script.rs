@@ -25,6 +25,13 @@ impl Script {
     pub fn advance(&self, seconds: i64) {
         self.state.lock().expect("the script").now += seconds * 1_000_000;
     }
+
+    /// A number that was not drawn before.
+    pub fn draw(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
 }
 
 impl Ambient for Script {

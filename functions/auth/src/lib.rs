@@ -49,6 +49,14 @@ const RESET_CONFIRM: Endpoint = Endpoint {
     fields: password::confirm_fields,
 };
 
+const CONFIRM: &str = "/accounts/confirm-email/{key}/";
+const CONFIRMED: &str = "/accounts/email-verification-success/";
+const RESET_PAGE: &str = "/accounts/password/reset/key/{pair}/";
+const RESET_DONE: &str = "/accounts/password/reset/key/done/";
+
+/// The pages for browsers that this function serves beside the API.
+pub const PAGES: [&str; 4] = [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE];
+
 /// The addresses that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
@@ -62,11 +70,11 @@ pub fn endpoints() -> Endpoints {
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
     mount_all(&directory, endpoints())
-        .route("/accounts/confirm-email/{key}/", get(pages::ask).post(pages::confirm))
+        .route(CONFIRM, get(pages::ask).post(pages::confirm))
         .route("/accounts/confirm-email/{key}", any(add_final_slash))
-        .route("/accounts/email-verification-success/", get(pages::confirmed))
-        .route("/accounts/password/reset/key/{pair}/", get(reset_pages::open).post(reset_pages::submit))
-        .route("/accounts/password/reset/key/done/", get(reset_pages::done))
+        .route(CONFIRMED, get(pages::confirmed))
+        .route(RESET_PAGE, get(reset_pages::open).post(reset_pages::submit))
+        .route(RESET_DONE, get(reset_pages::done))
         .route("/accounts/email-verification-success", any(add_final_slash))
         .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
         .with_state(directory)

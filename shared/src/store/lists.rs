@@ -69,6 +69,14 @@ struct Start {
     ascending: bool,
 }
 
+/// A place that was sought.
+#[derive(Debug, Default)]
+struct Found {
+    place: Option<String>,
+    /// The newest place that was read, if the search began at the newest end.
+    newest: Option<String>,
+}
+
 impl Memory {
     fn remember(&mut self, counts: &Counts, year: i32, rank: u64, sk: &str) {
         if self.epochs.get(&counts.list) != Some(&counts.epoch) {
@@ -143,22 +151,27 @@ impl Store {
         let count = counts.years.get(&year).copied().unwrap_or_default();
         // Rows are read below this rank; `count` stands for the newest end.
         let rank = count - skip;
-        let before = if skip == 0 { None } else { self.place_of_rank(counts, year, rank, count).await? };
+        let Found { place, newest } =
+            if skip == 0 { Found::default() } else { self.place_of_rank(counts, year, rank, count).await? };
         let pk = counts.list.rows(year);
-        let bound = before.as_deref().map_or(Bound::Whole, Bound::Before);
+        let bound = place.as_deref().map_or(Bound::Whole, Bound::Before);
         let items = self.query(Range { pk: &pk, bound, ascending: false }, limit).await?;
-        if let Some(last) = items.last() {
+        let newest = if skip == 0 { items.first().map(|item| key_of(item).sk) } else { newest };
+        let last = items.last().map(|item| key_of(item).sk);
+        if let Some(sk) = last.filter(|sk| self.is_settled(counts.list, sk))
+            && self.is_exact(counts, newest.as_deref()).await?
+        {
             let passed = u64::try_from(items.len()).unwrap_or(u64::MAX);
-            self.remember(counts, year, rank.saturating_sub(passed), &key_of(last).sk);
+            self.lock().remember(counts, year, rank.saturating_sub(passed), &sk);
         }
         Ok(items)
     }
 
     /// The place of that rank: as many of the year are older.
-    async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Option<String>> {
+    async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Found> {
         let start = self.lock().nearest(counts, year, rank, count);
         if start.steps == 0 {
-            return Ok(start.sk);
+            return Ok(Found { place: start.sk, newest: None });
         }
         let pk = counts.list.places(year);
         let bound = match (&start.sk, start.ascending) {
@@ -169,14 +182,24 @@ impl Store {
         let range = Range { pk: &pk, bound, ascending: start.ascending };
         let steps = usize::try_from(start.steps).unwrap_or(usize::MAX);
         let items = self.query(range, steps).await?;
-        Ok(items.last().map(|item| key_of(item).sk))
+        let from_newest = start.sk.is_none() && !start.ascending;
+        let newest = items.first().filter(|_| from_newest).map(|item| key_of(item).sk);
+        Ok(Found { place: items.last().map(|item| key_of(item).sk), newest })
     }
 
-    fn remember(&self, counts: &Counts, year: i32, rank: u64, sk: &str) {
-        let settled = Place::new(counts.list, self.ambient.now().plus_seconds(-SETTLED), uuid::Uuid::nil());
-        if sk < settled.sk.as_str() {
-            self.lock().remember(counts, year, rank, sk);
+    /// Whether ranks that were counted from `newest` on are those that `counts` gives:
+    /// what has appeared since the counts were read would have moved them.
+    async fn is_exact(&self, counts: &Counts, newest: Option<&str>) -> Result<bool> {
+        match newest {
+            Some(sk) if !self.is_settled(counts.list, sk) => Ok(self.counts(counts.list).await? == *counts),
+            _ => Ok(true),
         }
+    }
+
+    /// Whether that place is so old that no older one can still appear unannounced.
+    fn is_settled(&self, list: List, sk: &str) -> bool {
+        let limit = Place::new(list, self.ambient.now().plus_seconds(-SETTLED), uuid::Uuid::nil());
+        sk < limit.sk.as_str()
     }
 
     /// Moves something from one place to another, or in, or out, with the counters; `row` is what its row holds.

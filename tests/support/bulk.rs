@@ -1,0 +1,128 @@
+//! Many users at once, for measurements: one is written through the store, the others are copies of its items.
+
+use dynoxide::{ImportOptions, Item};
+use serde_json::{Value, json};
+use shared::ambient::Ambient as _;
+use shared::model::{EdgeId, Timestamp, User, UserId, UserNumber};
+use shared::store::{UserWrite, Written};
+
+use super::{TestApp, insert, plain_user};
+
+/// How many users are handed to the engine in one piece.
+const PIECE: usize = 5_000;
+/// Numbers of copied users begin here, above all that are given out.
+const FIRST_NUMBER: u64 = 7_000_000_000;
+
+/// Inserts one user like `pattern` for each of `moments`, the time of joining; its user name ends with `000000`,
+/// theirs with the index of the moment. Gives the users.
+///
+/// No moment may fall in a year in which somebody has joined already.
+pub async fn insert_many(app: &TestApp, pattern: &User, moments: &[Timestamp]) -> Vec<User> {
+    let pattern = User { number: UserNumber(FIRST_NUMBER + 123_456), ..pattern.clone() };
+    let items = items_of(app, &pattern).await;
+    let mut years = std::collections::BTreeMap::<i32, u64>::new();
+    let mut users = Vec::new();
+    for (piece, moments) in moments.chunks(PIECE).enumerate() {
+        let mut copies = Vec::new();
+        for (offset, &joined) in moments.iter().enumerate() {
+            let index = piece * PIECE + offset;
+            let user = copied(app, &pattern, index, joined);
+            *years.entry(joined.year()).or_default() += 1;
+            copies.extend(items.iter().map(|item| copied_item(item, &pattern, &user)));
+            users.push(user);
+        }
+        import(app, copies);
+    }
+    let count = |(year, rows): (&i32, &u64)| {
+        let sk = format!("USERS#{year:04}#00");
+        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
+    };
+    import(app, years.iter().map(count).collect());
+    users
+}
+
+/// The items that the store writes for a user, in the engine's JSON.
+async fn items_of(app: &TestApp, user: &User) -> Vec<String> {
+    let before: Vec<String> = app.items().iter().map(key).collect();
+    insert(app, user).await;
+    let made: Vec<String> = app
+        .items()
+        .iter()
+        .filter(|item| !before.contains(&key(item)) && !key(item).starts_with("COUNT "))
+        .map(|item| serde_json::to_string(item).expect("JSON"))
+        .collect();
+    let write = UserWrite { before: Some(user), ..UserWrite::default() };
+    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+    made
+}
+
+fn key(item: &Item) -> String {
+    let text = |name: &str| match &item[name] {
+        dynoxide::AttributeValue::S(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    format!("{} {}", text("pk"), text("sk"))
+}
+
+fn copied(app: &TestApp, pattern: &User, index: usize, joined: Timestamp) -> User {
+    let stem = pattern.username.as_str().strip_suffix("000000").expect("a name that ends with 000000");
+    let name = format!("{stem}{index:06}");
+    let email = pattern.email.as_ref().map(|email| email.as_str().replace(pattern.username.as_str(), &name));
+    User {
+        id: UserId::generate(&*app.script),
+        number: UserNumber(FIRST_NUMBER + 1_000_000 + u64::try_from(index).expect("small")),
+        edge_id: EdgeId::generate(&*app.script),
+        username: shared::model::Username::parse(&name).expect("a name"),
+        email: email.and_then(|email| shared::model::EmailAddress::parse(&email)),
+        date_joined: joined,
+        ..pattern.clone()
+    }
+}
+
+fn copied_item(text: &str, from: &User, to: &User) -> Item {
+    let thousands = |user: &User| format!("NUMBERS#{}\"", user.number.0 / 1000);
+    let year = |user: &User| format!("S#{:04}\"", user.date_joined.year());
+    let moment = |user: &User| format!("{:015x}#", user.date_joined.ordinal());
+    let micros = |user: &User| format!("\"{}\"", user.date_joined.micros());
+    let text = text
+        .replace(&from.id.to_string(), &to.id.to_string())
+        .replace(&from.id.0.simple().to_string(), &to.id.0.simple().to_string())
+        .replace(&from.edge_id.to_string(), &to.edge_id.to_string())
+        .replace(from.username.as_str(), to.username.as_str())
+        .replace(&thousands(from), &thousands(to))
+        .replace(&format!("{}\"", from.number), &format!("{}\"", to.number))
+        .replace(&year(from), &year(to))
+        .replace(&moment(from), &moment(to))
+        .replace(&micros(from), &micros(to));
+    serde_json::from_str(&text).expect("an item")
+}
+
+fn item(value: Value) -> Item {
+    serde_json::from_value(value).expect("an item")
+}
+
+fn import(app: &TestApp, items: Vec<Item>) {
+    app.database.import_items("rollcall", items, ImportOptions::default()).expect("an import");
+}
+
+#[tokio::test]
+async fn copies_are_what_the_store_writes() {
+    let app = TestApp::start().await;
+    let pattern = plain_user(&app, "copy000000").await;
+    let moments: Vec<Timestamp> =
+        (1..4).map(|year| app.script.now().plus_seconds(-year * 366 * 24 * 60 * 60)).collect();
+    let users = insert_many(&app, &pattern, &moments).await;
+    let store = app.directory.store();
+    let counts = store.user_counts().await.expect("counts");
+    assert_eq!(counts.total(), 4);
+    let rows = store.user_rows(&counts, 1, 10).await.expect("rows");
+    assert_eq!(rows, users.iter().map(|user| user.row(&[])).collect::<Vec<_>>());
+    for user in &users {
+        assert_eq!(store.user(user.id).await.expect("the store").as_ref(), Some(user));
+        let write = UserWrite { before: Some(user), ..UserWrite::default() };
+        assert_eq!(store.user_write(&write).await.expect("a write"), Written::Done, "every claim is the user's own");
+    }
+    let left = app.items().iter().map(key).filter(|key| !key.starts_with("COUNT ")).collect::<Vec<_>>();
+    assert!(users.iter().all(|user| left.iter().all(|key| !key.contains(&user.id.0.simple().to_string()))), "{left:?}");
+    assert!(left.iter().all(|key| !key.contains("copy")), "{left:?}");
+}
