@@ -4,11 +4,15 @@
 
 mod access;
 mod budgets;
+mod crash;
 mod events;
+mod faults;
 mod follow_up;
 mod fuzz;
+mod invariants;
 mod lists;
 mod mailer;
 mod openwisp;
+mod races;
 mod routes;
 mod support;

@@ -33,7 +33,7 @@ pub struct Options {
     /// How long the store tries again.
     pub patience: Patience,
     /// What the engine's connection is put through, for faults.
-    pub connection: fn(Connection) -> Connection,
+    pub connection: Box<dyn FnOnce(Connection) -> Connection + Send>,
 }
 
 /// A directory of its own with the superuser `admin`.
@@ -59,7 +59,7 @@ impl Default for Options {
             throttle: false,
             token_life: TokenLife::Seconds(30 * 24 * 60 * 60),
             patience: Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
-            connection: |connection| connection,
+            connection: Box::new(|connection| connection),
         }
     }
 }
@@ -72,28 +72,54 @@ impl TestApp {
 
     /// The same, but for what `options` says.
     pub async fn with(options: Options) -> Self {
-        let Options { throttle, token_life, patience, connection } = options;
-        let (engine, database) = engine().await;
-        let script = Arc::new(Script::new());
-        let connection = connection(Connection::local(format!("http://{engine}")));
-        let keys = rotated(None, &*script).expect("signing keys");
-        let settings = Settings { token_life, throttle, public_url: None, cost_header: true };
-        let store = Store::new(connection, "rollcall", script.clone(), patience);
-        let directory = assembled(store, &script, &keys, CHEAP, settings);
-        directory.store().table_create().await.expect("the table");
-        directory.install().await.expect("an installation");
+        let app = Self::bare(options).await;
+        app.directory.store().table_create().await.expect("the table");
+        app.directory.install().await.expect("an installation");
         let admin = Username::parse("admin").expect("a name");
-        directory.create_superuser(admin, None, PASSWORD.to_owned()).await.expect("a superuser");
-        Self { router: rollcall::app(directory.clone()), directory, script, engine, database, keys }
+        app.directory.create_superuser(admin, None, PASSWORD.to_owned()).await.expect("a superuser");
+        app
     }
 
-    /// Another process on the same table, which remembers nothing, with a hasher of that cost.
+    /// Without even a table.
+    pub async fn bare(options: Options) -> Self {
+        let (engine, database) = engine().await;
+        let script = Arc::new(Script::new());
+        let keys = rotated(None, &*script).expect("signing keys");
+        Self::on(engine, database, script, keys, CHEAP, options)
+    }
+
+    /// Another process on the same table, which remembers nothing of what the first one did.
+    pub fn another(&self, options: Options) -> Self {
+        let (script, keys) = (self.script.clone(), self.keys.clone());
+        Self::on(self.engine, self.database.clone(), script, keys, CHEAP, options)
+    }
+
+    /// Another process on the same table, with a hasher of that cost.
     pub fn restarted(&self, cost: HashCost) -> Self {
-        let connection = Connection::local(format!("http://{}", self.engine));
-        let store = Store::new(connection, "rollcall", self.script.clone(), Patience::default());
-        let settings = self.directory.settings().clone();
-        let directory = assembled(store, &self.script, &self.keys, cost, settings);
-        Self { router: rollcall::app(directory.clone()), directory, ..self.clone() }
+        let settings = self.directory.settings();
+        let options = Options { throttle: settings.throttle, token_life: settings.token_life, ..Options::default() };
+        Self::on(self.engine, self.database.clone(), self.script.clone(), self.keys.clone(), cost, options)
+    }
+
+    fn on(
+        engine: SocketAddr,
+        database: Database,
+        script: Arc<Script>,
+        keys: String,
+        cost: HashCost,
+        options: Options,
+    ) -> Self {
+        let Options { throttle, token_life, patience, connection } = options;
+        let connection = connection(Connection::local(format!("http://{engine}")));
+        let directory = Directory::new(
+            Store::new(connection, "rollcall", script.clone(), patience),
+            script.clone(),
+            KeyRing::new(KeySource::Inline(keys.clone()), script.clone()),
+            Hasher::new(cost, script.clone(), 4),
+            Settings { token_life, throttle, public_url: None, cost_header: true },
+        );
+        let directory = Arc::new(directory);
+        Self { router: rollcall::app(directory.clone()), directory, script, engine, database, keys }
     }
 
     /// Everything that is stored.
@@ -133,20 +159,20 @@ impl TestApp {
 
     /// A user with the tests' password, signed in.
     pub async fn signed_in(&self, username: &str) -> Client {
+        self.bearer(&self.token(username).await)
+    }
+
+    /// The token of a user with the tests' password.
+    pub async fn token(&self, username: &str) -> String {
         let body = serde_json::json!({"username": username, "password": PASSWORD});
         let answer = self.anonymous().post("/api/v1/users/token/", &body).await;
-        self.bearer(answer.json()["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")))
+        answer.json()["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")).to_owned()
     }
 
     /// Today, as dates are written, moved by so many days.
     pub fn day(&self, offset: i64) -> String {
         shared::model::date_text(self.script.now().plus_seconds(offset * 24 * 60 * 60).date())
     }
-}
-
-fn assembled(store: Store, script: &Arc<Script>, keys: &str, cost: HashCost, settings: Settings) -> Arc<Directory> {
-    let keys = KeyRing::new(KeySource::Inline(keys.to_owned()), script.clone());
-    Arc::new(Directory::new(store, script.clone(), keys, Hasher::new(cost, script.clone(), 4), settings))
 }
 
 /// An engine of its own in memory, which ends with the test.

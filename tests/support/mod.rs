@@ -3,15 +3,19 @@
 mod app;
 mod bulk;
 mod client;
+mod faults;
 mod functions;
 pub mod gateway;
+pub mod invariants;
 mod script;
 mod seed;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp};
 pub use bulk::insert_many;
 pub use client::{Answer, Client, request};
+pub use faults::{Fault, Faults, Plan};
 pub use functions::{FUNCTIONS, router_of};
+pub use invariants::Table;
 pub use script::Script;
 pub use seed::{insert, plain_user};
 

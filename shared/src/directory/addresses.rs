@@ -1,13 +1,11 @@
 //! A user's e-mail addresses: added, changed, removed (`contracts/openwisp.md` section 10).
 
-use super::{Caller, Directory, Draft, UserDetail};
+use super::{Caller, Directory, Draft, UserDetail, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{AddressId, EmailAddress, MailboxEntry, User};
 use crate::store::keys::Sequence;
 use crate::store::{UserWrite, Written};
 
-/// How often a change is tried again on the user's newer state.
-const TRIES: u32 = 20;
 /// The name under which violations of the address as a whole are told.
 const WHOLE: &str = "__all__";
 
@@ -113,7 +111,8 @@ impl Directory {
         change: impl Fn(&mut Vec<MailboxEntry>) -> Result<T>,
     ) -> Result<T> {
         let mut current = user;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             let before = &current.user;
             let mut after = before.clone();
             let changed = change(&mut after.addresses)?;
@@ -130,13 +129,13 @@ impl Directory {
             match self.store.user_write(&write).await? {
                 Written::Done => return Ok(changed),
                 Written::Taken(_) => return Err(Error::invalid("email", Rule::AddressTaken)),
-                Written::Stale => current = self.user(caller, before.id).await?,
+                Written::Stale if tries.again().await => current = self.user(caller, before.id).await?,
+                Written::Stale => return Err(too_busy()),
                 Written::OtherSuperuserLost | Written::UnknownGroup(_) => {
                     return Err(Error::internal("a change of addresses met another rule"));
                 }
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
     }
 
     /// Adds a violation when the address is verified, for whomever.

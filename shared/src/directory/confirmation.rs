@@ -1,13 +1,10 @@
 //! Confirming an e-mail address by the mailed link (`contracts/openwisp.md` section 13.1).
 
-use super::Directory;
-use crate::error::{Error, Result};
+use super::{Directory, too_busy};
+use crate::error::Result;
 use crate::model::{EmailAddress, MailboxEntry, User, Username};
 use crate::sign_in::ConfirmationKey;
 use crate::store::{UserWrite, Written};
-
-/// How often a confirmation is tried again on the user's newer state.
-const TRIES: u32 = 20;
 
 /// An address that a link can confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +31,8 @@ impl Directory {
     /// # Errors
     /// When the store does not answer.
     pub async fn confirm_address(&self, key: &str) -> Result<bool> {
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        while tries.next().await {
             let Some((before, entry)) = self.find_confirmable(key).await? else { return Ok(false) };
             let mut after = before.clone();
             let becomes_primary = !after.addresses.iter().any(|address| address.primary);
@@ -62,7 +60,7 @@ impl Directory {
                 Written::Stale | Written::OtherSuperuserLost | Written::UnknownGroup(_) => {}
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+        Err(too_busy())
     }
 
     async fn find_confirmable(&self, key: &str) -> Result<Option<(User, MailboxEntry)>> {

@@ -6,16 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Directory;
-use crate::error::{Error, Result};
+use super::{Directory, too_busy};
+use crate::error::Result;
 use crate::model::{GroupId, Membership, Organization, OrganizationId, User, UserId};
 use crate::store::keys::Work;
 use crate::store::{Member, MembershipWrite, OrganizationState, OrganizationWritten, UserWrite, WaitingWork, Written};
 
 /// How many steps are taken at once.
 const STEPS: usize = 50;
-/// How often a step is tried again on a user's newer state.
-const TRIES: u32 = 20;
 
 /// What was removed and is still noted in the records of users.
 #[derive(Debug, Default)]
@@ -92,7 +90,8 @@ impl Directory {
     }
 
     async fn follow(&self, user: UserId, id: OrganizationId) -> Result<()> {
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        while tries.next().await {
             // A removal leaves work of its own.
             let Some(organization) = self.store.organization(id).await? else { return Ok(()) };
             let Some((before, mut memberships)) = self.store.user_with_memberships(user).await? else { return Ok(()) };
@@ -119,7 +118,7 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+        Err(too_busy())
     }
 
     /// Takes members out of a removed organization.
@@ -132,7 +131,8 @@ impl Directory {
     }
 
     async fn leave_removed(&self, member: &Member, id: OrganizationId) -> Result<()> {
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        while tries.next().await {
             let gone = Membership { id: member.membership, organization: id, name: String::new(), is_admin: true };
             let Some((before, memberships)) = self.store.user_with_memberships(member.user).await? else {
                 return self.store.membership_remove(member.user, &member.place, &gone).await;
@@ -150,7 +150,7 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+        Err(too_busy())
     }
 
     async fn write_membership(
@@ -182,7 +182,8 @@ impl Directory {
     }
 
     async fn disown(&self, membership: &Membership) -> Result<()> {
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        while tries.next().await {
             let Some(before) = self.store.organization(membership.organization).await? else { return Ok(()) };
             if before.owner.is_none_or(|(owner, _)| owner != membership.id) {
                 return Ok(());
@@ -193,7 +194,7 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(Error::Unavailable("the organization changes faster than it can be written".into()))
+        Err(too_busy())
     }
 
     /// What was removed and may still stand in the records of users.

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Directory, Draft};
+use super::{Directory, Draft, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Group, GroupChanges, GroupId, Permission, PermissionId};
 use crate::store::GroupWritten;
 use crate::store::keys::{Sequence, Work};
 
-/// How often a change is tried again on the group's newer state.
-const TRIES: u32 = 20;
 /// Groups with smaller ids exist from installation.
 const FIRST_ID: u64 = 3;
 
@@ -62,7 +60,8 @@ impl Directory {
             return Err(self.refused(violations, content.name.as_deref(), Some(&group)).await?);
         }
         let mut before = group;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             let mut after = before.clone();
             if let Some(name) = &content.name {
                 after.name.clone_from(name);
@@ -76,10 +75,10 @@ impl Directory {
             match self.store.group_write(Some(&before), Some(&after)).await? {
                 GroupWritten::Done => return Ok(Group { version: before.version + 1, ..after }),
                 GroupWritten::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
-                GroupWritten::Stale => before = self.group(before.id).await?,
+                GroupWritten::Stale if tries.again().await => before = self.group(before.id).await?,
+                GroupWritten::Stale => return Err(too_busy()),
             }
         }
-        Err(Error::Unavailable("the group changes faster than it can be written".into()))
     }
 
     /// Removes a group. Its users lose it at once, however many they are;
@@ -89,16 +88,17 @@ impl Directory {
     /// [`Error::NotFound`] when it is gone meanwhile.
     pub async fn delete_group(&self, group: Group) -> Result<()> {
         let mut before = group;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             match self.store.group_write(Some(&before), None).await? {
-                GroupWritten::Stale => before = self.group(before.id).await?,
+                GroupWritten::Stale if tries.again().await => before = self.group(before.id).await?,
+                GroupWritten::Stale => return Err(too_busy()),
                 GroupWritten::Done | GroupWritten::NameTaken => {
                     self.follow_up_some(Work::Group(before.id)).await;
                     return Ok(());
                 }
             }
         }
-        Err(Error::Unavailable("the group changes faster than it can be removed".into()))
     }
 
     /// Takes at most `limit` users out of a removed group; `true` when none is left.

@@ -25,6 +25,7 @@ pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::Ambient;
 use crate::config::TokenLife;
+use crate::error::Error;
 use crate::sign_in::keys::KeyRing;
 use crate::sign_in::password::Hasher;
 use crate::store::Store;
@@ -59,6 +60,11 @@ pub struct Caller {
     pub user: crate::model::User,
     /// What the user may do.
     pub rights: Rights,
+}
+
+/// Others change a record so fast that a change of it found no moment.
+fn too_busy() -> Error {
+    Error::Unavailable("the record changes faster than it can be written".into())
 }
 
 impl Directory {

@@ -1,13 +1,11 @@
 //! Organizations: made, read, changed, removed (`contracts/openwisp.md` section 12).
 
-use super::{Caller, Directory, Draft, Sight};
+use super::{Caller, Directory, Draft, Sight, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Change, MembershipId, Organization, OrganizationChanges, OrganizationId};
 use crate::store::OrganizationWritten;
 use crate::store::keys::Work;
 
-/// How often a change is tried again on the organization's newer state.
-const TRIES: u32 = 20;
 const OWNER: &str = "owner.organization_user";
 
 /// A stretch of the list of organizations.
@@ -126,7 +124,8 @@ impl Directory {
             return Err(Error::Invalid(violations));
         }
         let mut before = organization;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             let mut after = before.clone();
             apply(&mut after, &content);
             match &owner {
@@ -143,15 +142,15 @@ impl Directory {
                     return Ok(Organization { version: before.version + 1, ..after });
                 }
                 OrganizationWritten::SlugTaken(_) => return Err(Error::invalid("slug", Rule::Taken)),
-                OrganizationWritten::Stale => {
+                OrganizationWritten::Stale if tries.again().await => {
                     before = self.organization(caller, before.id).await?;
                     if let Change::Set((membership, _)) = &owner {
                         self.new_owner(caller, &before, &Change::Set(*membership)).await?;
                     }
                 }
+                OrganizationWritten::Stale => return Err(too_busy()),
             }
         }
-        Err(Error::Unavailable("the organization changes faster than it can be written".into()))
     }
 
     /// Removes an organization; its members stay, and see it no more.
@@ -160,16 +159,17 @@ impl Directory {
     /// [`Error::NotFound`] when it is gone meanwhile.
     pub async fn delete_organization(&self, caller: &Caller, organization: Organization) -> Result<()> {
         let mut before = organization;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             match self.store.organization_write(Some(&before), None).await? {
                 OrganizationWritten::Done => {
                     self.follow_up_some(Work::Organization(before.id)).await;
                     return Ok(());
                 }
-                _ => before = self.organization(caller, before.id).await?,
+                _ if tries.again().await => before = self.organization(caller, before.id).await?,
+                _ => return Err(too_busy()),
             }
         }
-        Err(Error::Unavailable("the organization changes faster than it can be removed".into()))
     }
 
     /// Whose the membership is that shall own the organization.

@@ -1,6 +1,6 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
-use super::{Caller, Directory, UserDetail};
+use super::{Caller, Directory, UserDetail, too_busy};
 use crate::ambient::random;
 use crate::error::{Error, Refusal, Result, Rule, Violation};
 use crate::model::{Mail, MailKind, User, UserId};
@@ -8,9 +8,6 @@ use crate::sign_in::link::{ResetPair, reset_pair};
 use crate::sign_in::password::{Verdict, is_usable};
 use crate::sign_in::strength::weaknesses;
 use crate::store::{UserWrite, Written};
-
-/// How often a change is tried again on the user's newer state.
-const TRIES: u32 = 20;
 
 /// A password to be set for a user.
 pub struct SetPassword {
@@ -205,15 +202,18 @@ impl Directory {
     async fn replace_password(&self, user: UserDetail, new: String, ends_tokens: bool) -> Result<()> {
         let id = user.user.id;
         let mut current = Some(user);
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             let Some(user) = current else { return Err(Error::NotFound(crate::error::Entity::User)) };
             if self.write_password(&user, new.clone(), ends_tokens).await? == Written::Done {
                 return Ok(());
             }
+            if !tries.again().await {
+                return Err(too_busy());
+            }
             let found = self.store.user_with_memberships(id).await?;
             current = found.map(|(user, memberships)| UserDetail { user, memberships });
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
     }
 
     async fn write_password(&self, user: &UserDetail, new: String, ends_tokens: bool) -> Result<Written> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::memberships::MembershipPlan;
-use super::{Caller, Directory, Sight};
+use super::{Caller, Directory, Sight, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
     AddressId, Date, EdgeId, Group, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission,
@@ -12,9 +12,6 @@ use crate::model::{
 use crate::sign_in::link::confirmation_key;
 use crate::store::keys::{Sequence, Work};
 use crate::store::{Claim, Taken, UserWrite, Written};
-
-/// How often a change is tried again on the user's newer state before the caller is asked to come back.
-const TRIES: u32 = 20;
 
 /// What a client sent: the part that could be used, and what was wrong with the rest.
 ///
@@ -129,7 +126,8 @@ impl Directory {
             }
         }
         let mut current = detail;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             let mut violations = violations.clone();
             let before = &current.user;
             if !caller.user.is_superuser
@@ -179,11 +177,11 @@ impl Directory {
                 }
                 Written::Taken(taken) => return Err(Error::Invalid(violations_of(&after, &taken))),
                 Written::UnknownGroup(id) => return Err(unknown_group(id)),
-                Written::Stale => current = self.user(caller, current.user.id).await?,
-                Written::OtherSuperuserLost => {}
+                Written::Stale if tries.again().await => current = self.user(caller, current.user.id).await?,
+                Written::OtherSuperuserLost if tries.again().await => {}
+                Written::Stale | Written::OtherSuperuserLost => return Err(too_busy()),
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
     }
 
     /// Removes a user whom the caller can see, with everything that belongs to it.
@@ -192,7 +190,8 @@ impl Directory {
     /// [`Error::NotFound`] when it is gone meanwhile, [`Error::Refused`] for the last active superuser.
     pub async fn delete_user(&self, caller: &Caller, detail: UserDetail) -> Result<()> {
         let mut current = detail;
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        loop {
             let guardian = self.superuser_left_by(&current.user, None).await?;
             let written = self
                 .store
@@ -210,16 +209,17 @@ impl Directory {
                 Written::Taken(_) | Written::UnknownGroup(_) => {
                     return Err(Error::internal("a removal met a claim"));
                 }
-                Written::Stale => current = self.user(caller, current.user.id).await?,
-                Written::OtherSuperuserLost => {}
+                Written::Stale if tries.again().await => current = self.user(caller, current.user.id).await?,
+                Written::OtherSuperuserLost if tries.again().await => {}
+                Written::Stale | Written::OtherSuperuserLost => return Err(too_busy()),
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be removed".into()))
     }
 
     /// Takes a user out of a removed group.
     pub(super) async fn leave_group(&self, id: UserId, group: GroupId) -> Result<()> {
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        while tries.next().await {
             let Some((before, memberships)) = self.store.user_with_memberships(id).await? else {
                 return self.store.group_user_remove(group, id).await;
             };
@@ -237,7 +237,7 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(Error::Unavailable("the user changes faster than it can be written".into()))
+        Err(too_busy())
     }
 
     /// Leaves out groups and organizations that were removed and are still noted in the records of users.
@@ -324,7 +324,8 @@ impl Directory {
         user.date_joined = self.ambient.now();
         let mails = self.first_address(&mut user, email_verified, base).await?;
         // An organization that changes meanwhile is read again; the user is new.
-        for _ in 0..TRIES {
+        let mut tries = self.store.tries();
+        while tries.next().await {
             let memberships = plan.as_ref().map(|plan| plan.applied_to(&[])).unwrap_or_default();
             if let Some(plan) = &plan {
                 plan.apply_to(&mut user);
@@ -349,7 +350,7 @@ impl Directory {
                 }
             }
         }
-        Err(Error::Unavailable("the organization changes faster than the user can join it".into()))
+        Err(too_busy())
     }
 
     /// Gives a new user its one address, and asks by mail to confirm it unless it counts as verified.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, UserId};
-use crate::store::Store;
+use crate::store::{Counted, Store};
 
 /// Failures of one address in a day.
 const BY_ADDRESS: Limit = Limit { failures: 20, window: 24 * 60 * 60 };
@@ -19,7 +19,7 @@ struct Limit {
 /// An attempt that counts as failed until it is [forgiven](Attempt::forgive).
 #[derive(Debug, Default)]
 pub(crate) struct Attempt {
-    counted: Vec<(String, i64)>,
+    counted: Vec<Counted>,
 }
 
 impl Attempt {
@@ -40,8 +40,8 @@ impl Attempt {
 
     /// Takes the attempt back: it succeeded.
     pub(crate) async fn forgive(self, store: &Store) -> Result<()> {
-        for (whose, end) in self.counted {
-            store.throttle_refund(&whose, end).await?;
+        for counted in self.counted {
+            store.throttle_refund(counted).await?;
         }
         Ok(())
     }
@@ -49,10 +49,8 @@ impl Attempt {
     async fn count(&mut self, store: &Store, now: Timestamp, whose: String, limit: Limit) -> Result<()> {
         let seconds = now.seconds();
         let end = (seconds.div_euclid(limit.window) + 1) * limit.window;
-        if store.throttle_count(&whose, end, limit.failures).await? {
-            self.counted.push((whose, end));
-            return Ok(());
-        }
-        Err(Error::Throttled { retry_after: (end - seconds).max(1).unsigned_abs() })
+        let throttled = || Error::Throttled { retry_after: (end - seconds).max(1).unsigned_abs() };
+        self.counted.push(store.throttle_count(&whose, end, limit.failures).await?.ok_or_else(throttled)?);
+        Ok(())
     }
 }

@@ -22,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 pub use self::cost::{Cost, measured};
 pub use self::groups::GroupWritten;
@@ -36,9 +37,10 @@ use self::keys::Key;
 pub use self::lists::Counts;
 pub use self::organizations::{Member, OrganizationWritten};
 pub use self::outbox::mail_of_stream;
+pub use self::throttle::Counted;
 pub use self::users::{Claim, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
 pub use self::work::WaitingWork;
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, random};
 use crate::error::{Cause, Error, Result};
 
 /// How many items one `BatchGetItem` may ask for.
@@ -46,6 +48,8 @@ const BATCH: usize = 100;
 /// How often what a batch left unprocessed is asked for again.
 const TRIES: u32 = 5;
 
+/// What the SDK tells of a call.
+type Sent<T, E> = std::result::Result<T, SdkError<E>>;
 /// An item as the SDK gives it.
 type Item = HashMap<String, AttributeValue>;
 
@@ -67,6 +71,36 @@ pub struct Patience {
     pub pause: Duration,
     /// No try is begun later than this after the first.
     pub deadline: Duration,
+}
+
+/// Tries of one piece of work: each but the first after a pause with jitter, none after the deadline.
+pub struct Tries<'a> {
+    store: &'a Store,
+    begun: bool,
+    deadline: Instant,
+    pause: Duration,
+}
+
+impl Tries<'_> {
+    /// Waits until the next try may begin; the first may at once. `false` when there is no time for another.
+    pub async fn next(&mut self) -> bool {
+        let first = !std::mem::replace(&mut self.begun, true);
+        first || self.again().await
+    }
+
+    /// Waits until a further try may begin, before the state that it begins with is read.
+    /// `false` when there is no time for another.
+    pub async fn again(&mut self) -> bool {
+        let [byte] = random(&*self.store.ambient);
+        // At least half of the pause.
+        let pause = self.pause.mul_f64(0.5 + f64::from(byte) / 512.0);
+        if Instant::now() + pause > self.deadline {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        self.pause = (self.pause * 2).min(self.store.patience.deadline / 8);
+        true
+    }
 }
 
 impl Default for Patience {
@@ -108,6 +142,8 @@ impl Store {
         let retry = RetryConfig::standard().with_max_attempts(4).with_initial_backoff(patience.pause);
         let timeout = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
+            // A request or answer that is lost without a sign leaves time for another try.
+            .operation_attempt_timeout((patience.deadline / 4).max(Duration::from_secs(1)))
             .operation_timeout(patience.deadline)
             .build();
         let mut config = aws_sdk_dynamodb::Config::builder()
@@ -116,6 +152,8 @@ impl Store {
             .credentials_provider(connection.credentials)
             .http_client(connection.http)
             .retry_config(retry)
+            // The SDK stops trying again when too many tries fail; it shall not count those of other clients.
+            .retry_partition(RetryPartition::custom("rollcall").build())
             .timeout_config(timeout);
         if let Some(endpoint) = connection.endpoint {
             config = config.endpoint_url(endpoint);
@@ -127,6 +165,30 @@ impl Store {
             patience,
             blocks: sequences::Blocks::default(),
             waypoints: lists::Waypoints::default(),
+        }
+    }
+
+    /// Tries of a piece of work that begins now.
+    pub fn tries(&self) -> Tries<'_> {
+        let Patience { pause, deadline } = self.patience;
+        Tries { store: self, begun: false, deadline: Instant::now() + deadline, pause }
+    }
+
+    /// Sends a write of one item, again while a transaction has the item.
+    ///
+    /// All other passing trouble the SDK tries again by itself. The write must be one that can be made twice.
+    async fn write<T, E, F>(&self, send: impl Fn() -> F) -> Sent<T, E>
+    where
+        E: ProvideErrorMetadata,
+        F: Future<Output = Sent<T, E>>,
+    {
+        let mut tries = self.tries();
+        loop {
+            let sent = send().await;
+            let conflict = sent.as_ref().is_err_and(|error| error.code() == Some(CONFLICT));
+            if !conflict || !tries.again().await {
+                return sent;
+            }
         }
     }
 
@@ -183,15 +245,13 @@ impl Store {
 
     /// Removes an item, whether it is there or not.
     async fn remove(&self, key: &Key) -> Result<()> {
-        let output = self
+        let delete = self
             .client
             .delete_item()
             .table_name(&*self.table)
             .set_key(Some(key.attributes()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(unavailable)?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = self.write(|| delete.clone().send()).await.map_err(unavailable)?;
         cost::wrote(output.consumed_capacity());
         Ok(())
     }
@@ -280,8 +340,11 @@ fn key_of(item: &Item) -> Key {
     Key { pk: text(keys::PK), sk: text(keys::SK) }
 }
 
+/// The code by which DynamoDB refuses a write of one item while a transaction has the item.
+const CONFLICT: &str = "TransactionConflictException";
 /// Codes by which DynamoDB says that a call may succeed later.
-const PASSING: [&str; 7] = [
+const PASSING: [&str; 8] = [
+    CONFLICT,
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "RequestLimitExceeded",
@@ -306,15 +369,17 @@ struct StoreFailure {
     cause: Cause,
 }
 
-impl<E, R> From<SdkError<E, R>> for StoreFailure
+impl<E> From<SdkError<E>> for StoreFailure
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
-    fn from(error: SdkError<E, R>) -> Self {
+    fn from(error: SdkError<E>) -> Self {
         let passing = match &error {
             SdkError::ConstructionFailure(_) => false,
-            SdkError::ServiceError(context) => context.err().code().is_none_or(|code| PASSING.contains(&code)),
+            SdkError::ServiceError(context) => {
+                context.raw().status().is_server_error()
+                    || context.err().code().is_none_or(|code| PASSING.contains(&code))
+            }
             _ => true,
         };
         Self { passing, cause: error.into() }

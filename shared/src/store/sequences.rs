@@ -33,7 +33,8 @@ impl Store {
 
     /// Moves a sequence on and tells its new end.
     async fn sequence_reserve(&self, sequence: Sequence, count: u64) -> Result<u64> {
-        let output = self
+        // Made twice, it leaves numbers out.
+        let update = self
             .client
             .update_item()
             .table_name(&*self.table)
@@ -42,10 +43,8 @@ impl Store {
             .expression_attribute_names("#n", "given")
             .expression_attribute_values(":count", AttributeValue::N(count.to_string()))
             .return_values(ReturnValue::UpdatedNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(unavailable)?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = self.write(|| update.clone().send()).await.map_err(unavailable)?;
         cost::wrote(output.consumed_capacity());
         output
             .attributes()

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TimeToLiveSpecification,
+    StreamViewType, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
 use super::{Store, keys, unavailable};
@@ -44,22 +44,33 @@ impl Store {
         match created {
             Ok(_) => {}
             Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
-                return Ok(());
+                // What made it may have ended before the rest was done.
             }
             Err(error) => return Err(unavailable(error)),
+        }
+        if self.expires().await? {
+            return Ok(());
         }
         let expiry = TimeToLiveSpecification::builder()
             .enabled(true)
             .attribute_name(keys::EXPIRES)
             .build()
             .map_err(unavailable)?;
-        self.client
-            .update_time_to_live()
-            .table_name(&*self.table)
-            .time_to_live_specification(expiry)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        Ok(())
+        let told =
+            self.client.update_time_to_live().table_name(&*self.table).time_to_live_specification(expiry).send().await;
+        match told {
+            Ok(_) => Ok(()),
+            // An earlier try was carried out and its answer was lost.
+            Err(_) if self.expires().await? => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Whether the table's items expire already; DynamoDB refuses to be told twice.
+    async fn expires(&self) -> Result<bool> {
+        let described =
+            self.client.describe_time_to_live().table_name(&*self.table).send().await.map_err(unavailable)?;
+        let status = described.time_to_live_description.and_then(|expiry| expiry.time_to_live_status);
+        Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
     }
 }

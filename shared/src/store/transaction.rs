@@ -7,12 +7,14 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
-use tokio::time::Instant;
 
 use super::keys::{self, Key};
 use super::{Item, Store, cost, unavailable};
 use crate::ambient::random;
 use crate::error::{Error, Result};
+
+/// Reasons of a cancellation that may be gone at the next try.
+const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
 /// Changes to be made together. `G` names what a condition that fails at a position means.
 pub(super) struct Transaction<G> {
@@ -137,15 +139,14 @@ impl Store {
     /// Carries the changes out together.
     ///
     /// Every try bears the same client request token, so that a change whose answer was lost is not made twice.
-    /// Conflicts with other transactions are tried again, after a pause with jitter, until the deadline.
+    /// Conflicts with other transactions, and items in busy partitions, are tried again until the deadline.
     /// The inner error lists the conditions that did not hold; nothing was changed then.
     pub(super) async fn transact<G: Clone>(
         &self,
         transaction: &Transaction<G>,
     ) -> Result<std::result::Result<(), Vec<Broken<G>>>> {
         let token = uuid::Builder::from_random_bytes(random(&*self.ambient)).into_uuid().to_string();
-        let deadline = Instant::now() + self.patience.deadline;
-        let mut pause = self.patience.pause;
+        let mut tries = self.tries();
         loop {
             let sent = self
                 .client
@@ -167,21 +168,15 @@ impl Store {
             if !broken.is_empty() {
                 return Ok(Err(broken));
             }
-            let again = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"))
-                || error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_in_progress_exception);
-            if !again || Instant::now() + pause > deadline {
-                let cancelled = !reasons.is_empty();
-                return Err(if cancelled { Error::Unavailable(error.into()) } else { unavailable(error) });
+            let in_progress = TransactWriteItemsError::is_transaction_in_progress_exception;
+            let passing = reasons.iter().any(|reason| reason.code().is_some_and(|code| PASSING.contains(&code)));
+            if !passing && !error.as_service_error().is_some_and(in_progress) {
+                return Err(unavailable(error));
             }
-            tokio::time::sleep(self.jittered(pause)).await;
-            pause = (pause * 2).min(self.patience.deadline / 8);
+            if !tries.again().await {
+                return Err(Error::Unavailable(error.into()));
+            }
         }
-    }
-
-    /// A random part of `pause`, at least half of it.
-    fn jittered(&self, pause: std::time::Duration) -> std::time::Duration {
-        let [byte] = random(&*self.ambient);
-        pause.mul_f64(0.5 + f64::from(byte) / 512.0)
     }
 }
 

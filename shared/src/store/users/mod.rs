@@ -278,7 +278,7 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn user_password_replace(&self, user: &User, hash: &str) -> Result<()> {
-        let replaced = self
+        let update = self
             .client
             .update_item()
             .table_name(&*self.table)
@@ -290,10 +290,8 @@ impl Store {
             .expression_attribute_values(":new", AttributeValue::S(hash.to_owned()))
             .expression_attribute_values(":old", AttributeValue::S(user.password.clone()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match replaced {
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match self.write(|| update.clone().send()).await {
             Ok(output) => cost::wrote(output.consumed_capacity()),
             Err(error)
                 if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {}

@@ -1,0 +1,279 @@
+//! Users: made, changed, removed, confirmed, signed in.
+
+use http::Method;
+use shared::model::UserId;
+use shared::sign_in::password::{HashCost, Hasher};
+use shared::web::ClientAddress;
+
+use super::*;
+use crate::support::{PASSWORD, USERS};
+
+/// A valid number for each name.
+fn phone(name: &str) -> String {
+    let sum = name.bytes().fold(0_u64, |sum, byte| (sum * 257 + u64::from(byte)) % 999_983);
+    format!("+4915110{sum:06}")
+}
+
+fn id_of(user: &Value) -> String {
+    user["id"].as_str().expect("an id").to_owned()
+}
+
+fn creation(name: &str, verified: bool) -> Trial {
+    let email = format!("{name}@mail.example");
+    let body = json!({
+        "username": name, "email": email, "password": PASSWORD, "email_verified": verified,
+        "phone_number": phone(name), "groups": [1],
+    });
+    let taken = json!({
+        "username": ["A user with that username already exists."],
+        "email": ["user with this email address already exists."],
+        "phone_number": ["user with this phone number already exists."],
+    });
+    let name = name.to_owned();
+    Trial::json(Method::POST, USERS, body, StatusCode::CREATED).again(StatusCode::BAD_REQUEST, Some(taken)).effect(
+        move |table| {
+            let mails = table.mails_to(&email).count();
+            match table.user_named(&name) {
+                None if mails == 0 => Effect::Nothing,
+                Some(user) if user["version"] == 1 && mails == usize::from(!verified) => Effect::All,
+                user => Effect::Odd(format!("{user:?} with {mails} mails")),
+            }
+        },
+    )
+}
+
+#[tokio::test]
+async fn a_verified_user_is_made_once_or_not_at_all() {
+    endure(false, async |_: &Stage, name| creation(&name, true)).await;
+}
+
+#[tokio::test]
+async fn an_unverified_user_is_made_with_one_mail_or_not_at_all() {
+    endure(false, async |_: &Stage, name| creation(&name, false)).await;
+}
+
+/// Changes a user that has `fields`, whose record then differs by `differences` (null for what goes).
+async fn change(stage: &Stage, name: &str, fields: Value, patch: Value, differences: Value) -> Trial {
+    let user = stage.admin.create_user(name, &fields).await;
+    let id = id_of(&user);
+    let before = stage.table().user(&id).expect("the user").clone();
+    let mut after = before.clone();
+    after.insert("version".to_owned(), json!(2));
+    for (name, value) in differences.as_object().expect("an object") {
+        if value.is_null() {
+            after.remove(name)
+        } else {
+            after.insert(name.clone(), value.clone())
+        };
+    }
+    let path = format!("{USERS}{id}/");
+    Trial::json(Method::PATCH, &path, patch, StatusCode::OK).turns(
+        move |table| table.user(&id).cloned(),
+        Some(before),
+        Some(after),
+    )
+}
+
+#[tokio::test]
+async fn a_rename_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"username": format!("{name}.new")});
+        change(stage, &name, json!({}), patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_email_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"email": format!("{name}.New@mail.example")});
+        change(stage, &name, json!({}), patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_telephone_number_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"phone_number": phone(&format!("{name}.new"))});
+        change(stage, &name, json!({"phone_number": phone(&name)}), patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_everything_that_is_unique_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let fields = json!({"phone_number": phone(&name), "groups": [1]});
+        let patch = json!({
+            "username": format!("{name}.new"), "email": format!("{name}.new@mail.example"),
+            "phone_number": phone(&format!("{name}.new")), "groups": [2],
+        });
+        change(stage, &name, fields, patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_names_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"first_name": "Jane", "last_name": "Doe"});
+        change(stage, &name, json!({}), patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn giving_up_email_and_telephone_number_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"email": null, "phone_number": null});
+        change(stage, &name, json!({"phone_number": phone(&name)}), patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_promotion_to_superuser_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"is_superuser": true});
+        change(stage, &name, json!({}), patch.clone(), patch).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_demotion_of_a_superuser_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let patch = json!({"is_superuser": false});
+        change(stage, &name, json!({"is_superuser": true}), patch, json!({"is_superuser": null})).await
+    })
+    .await;
+}
+
+async fn removal(stage: &Stage, name: &str, fields: Value) -> Trial {
+    let id = id_of(&stage.admin.create_user(name, &fields).await);
+    let before = stage.table().user(&id).cloned();
+    let gone = json!({"detail": "No User matches the given query."});
+    Trial::json(Method::DELETE, &format!("{USERS}{id}/"), Value::Null, StatusCode::NO_CONTENT)
+        .again(StatusCode::NOT_FOUND, Some(gone))
+        .turns(move |table| table.user(&id).cloned(), before, None)
+}
+
+#[tokio::test]
+async fn a_removal_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        removal(stage, &name, json!({"phone_number": phone(&name), "groups": [1, 2]})).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removal_of_a_superuser_is_whole() {
+    endure(false, async |stage: &Stage, name| removal(stage, &name, json!({"is_superuser": true})).await).await;
+}
+
+#[tokio::test]
+async fn a_confirmation_is_whole() {
+    endure(false, async |stage: &Stage, name| {
+        let email = format!("{name}@mail.example");
+        let id = id_of(&stage.admin.create_user(&name, &json!({"email_verified": false})).await);
+        let table = stage.table();
+        let mail = table.mails_to(&email).next().expect("a mail");
+        let link = mail["link"].as_str().expect("a link");
+        let path = link.strip_prefix("http://rollcall.example").expect("our host").to_owned();
+        // The mail goes out before its link is followed.
+        let (mail, _) = table.partition("OUTBOX").next().expect("a mail");
+        stage.app.directory.mail_was_sent(mail).await.expect("an empty outbox");
+        let before = table.user(&id).expect("the user").clone();
+        let mut after = before.clone();
+        after["version"] = json!(2);
+        after["addresses"][0]["verified"] = json!(true);
+        after["addresses"][0]["primary"] = json!(true);
+        let request = move || {
+            let request = Request::builder().method(Method::POST).uri(&path).header(HOST, "rollcall.example");
+            let request = request.header("cookie", "csrftoken=seed");
+            let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            request.body("csrfmiddlewaretoken=seed".into()).expect("a request")
+        };
+        let trial = Trial::json(Method::POST, "", Value::Null, StatusCode::FOUND).again(StatusCode::OK, None);
+        Trial { request: Box::new(request), ..trial }.turns(
+            move |table| table.user(&id).cloned(),
+            Some(before),
+            Some(after),
+        )
+    })
+    .await;
+}
+
+/// A call of the token endpoint, from an address of its own.
+fn login(name: &str, password: &str, done: StatusCode) -> Trial {
+    let address = format!("address-of-{name}");
+    let body = json!({"username": name, "password": password});
+    let trial = Trial::json(Method::POST, "/api/v1/users/token/", body, done);
+    let plain = trial.request;
+    let request = move || {
+        let mut request = plain();
+        request.extensions_mut().insert(ClientAddress(Some(address.clone())));
+        request
+    };
+    Trial { request: Box::new(request), ..trial }
+}
+
+/// The attempts that count as failed: of the address, of the user.
+fn failures(table: &Table, name: &str, id: &str) -> Vec<i64> {
+    let of = |whose: String| {
+        let items: Vec<&Item> = table.partition(&format!("THROTTLE#{whose}")).map(|(_, item)| item).collect();
+        assert!(items.len() <= 1, "{items:?}");
+        items.first().and_then(|item| item.get("attempts")).map_or(0, attempts)
+    };
+    vec![of(format!("ADDRESS#address-of-{name}")), of(format!("USER#{id}"))]
+}
+
+fn attempts(value: &Value) -> i64 {
+    value.as_i64().or(value.as_array().and_then(|list| i64::try_from(list.len()).ok())).expect("a count")
+}
+
+#[tokio::test]
+async fn a_login_renews_an_old_hash_and_leaves_no_failure() {
+    endure(true, async |stage: &Stage, name| {
+        let id = id_of(&stage.admin.create_user(&name, &json!({})).await);
+        let directory = &stage.app.directory;
+        let outdated = Hasher::new(HashCost { memory: 16, passes: 1 }, stage.app.script.clone(), 1);
+        let outdated = outdated.hash(PASSWORD.to_owned()).await.expect("a hash");
+        let user = directory.store().user(UserId::parse(&id).expect("an id")).await.expect("an answer");
+        directory.store().user_password_replace(&user.expect("the user"), &outdated).await.expect("a replacement");
+        let once = name.starts_with("once");
+        login(&name, PASSWORD, StatusCode::OK).effect(move |table| {
+            let failures = failures(table, &name, &id);
+            let user = table.user(&id).expect("the user");
+            let renewed = user["password"] != outdated;
+            let version = user["version"].as_i64().expect("a version");
+            // What lasting trouble cuts short may go on counting as a failure.
+            let most = if once { 0 } else { 1 };
+            match (renewed, version) {
+                _ if failures.iter().any(|&count| !(0..=most).contains(&count)) => Effect::Odd(format!("{failures:?}")),
+                (false, 2) => Effect::Nothing,
+                (true, 3) => Effect::All,
+                _ => Effect::Odd(format!("version {version}, failures {failures:?}")),
+            }
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_login_counts_once() {
+    endure(true, async |stage: &Stage, name| {
+        let id = id_of(&stage.admin.create_user(&name, &json!({})).await);
+        let once = name.starts_with("once");
+        login(&name, "wrong", StatusCode::BAD_REQUEST).effect(move |table| match &failures(table, &name, &id)[..] {
+            [0, 0] => Effect::Nothing,
+            [1, 1] => Effect::All,
+            // Told as unavailable after it was counted for the address; a repetition counts again.
+            [1, 0] if !once => Effect::Nothing,
+            [1 | 2, 1 | 2] if !once => Effect::All,
+            other => Effect::Odd(format!("{other:?}")),
+        })
+    })
+    .await;
+}

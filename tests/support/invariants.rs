@@ -1,0 +1,463 @@
+//! What must hold between the items of the table, whatever happened.
+//!
+//! Reads the whole table as the engine has it and spells every key by itself, so that it shares no mistake with the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::{AttributeValue, Database};
+use serde_json::{Map, Value, json};
+use shared::model::Timestamp;
+use uuid::Uuid;
+
+/// An item: its attributes but for the key.
+pub type Item = Map<String, Value>;
+/// Partition key and sort key.
+pub type Key = (String, String);
+
+/// Attributes of a user that its list row does not show.
+const NOT_IN_ROW: [&str; 10] =
+    ["version", "token_version", "password", "bio", "url", "company", "location", "notes", "manages", "addresses"];
+/// Partitions (up to the first `#`) whose items follow from users, memberships, groups and organizations alone.
+const DERIVED: [&str; 16] = [
+    "USERNAME",
+    "EMAIL",
+    "ADDRESS",
+    "PHONE",
+    "EDGE",
+    "NUMBERS",
+    "USERS",
+    "PLACES",
+    "SUPERUSERS",
+    "GROUPNAME",
+    "GROUP",
+    "ORGANIZATIONS",
+    "SLUG",
+    "MEMBERS",
+    "MANAGERS",
+    "MEMBERSHIP",
+];
+/// Groups with smaller ids are there from the start.
+const FIRST_GROUP: i64 = 3;
+
+/// Everything in the table at one moment.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// All items.
+    pub items: BTreeMap<Key, Item>,
+}
+
+impl Table {
+    /// Reads the whole table.
+    pub fn read(database: &Database) -> Self {
+        let mut items = BTreeMap::new();
+        let mut start = None;
+        loop {
+            let request = ScanRequest {
+                table_name: "rollcall".to_owned(),
+                exclusive_start_key: start,
+                consistent_read: Some(true),
+                ..ScanRequest::default()
+            };
+            let page = database.scan(request).expect("the table");
+            for item in page.items.into_iter().flatten() {
+                let mut item: Item = item.into_iter().map(|(name, value)| (name, plain(value))).collect();
+                let mut part = |name| text(&item.remove(name).expect("a key")).to_owned();
+                let key = (part("pk"), part("sk"));
+                items.insert(key, item);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Self { items };
+            }
+        }
+    }
+
+    /// Fails when something does not hold.
+    pub fn assert_sound(&self) {
+        let complaints = self.complaints();
+        assert!(complaints.is_empty(), "the table is not sound:\n{}", complaints.join("\n"));
+    }
+
+    /// The items of one partition, by sort key.
+    pub fn partition(&self, pk: &str) -> impl Iterator<Item = (&str, &Item)> {
+        let of_partition = move |(key, item)| key_in(key, pk).map(|sk| (sk, item));
+        self.items.iter().filter_map(of_partition)
+    }
+
+    /// The item of that key.
+    pub fn item(&self, pk: &str, sk: &str) -> Option<&Item> {
+        self.items.get(&(pk.to_owned(), sk.to_owned()))
+    }
+
+    /// All users.
+    pub fn users(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|((pk, sk), _)| pk.starts_with("USER#") && sk == "USER").map(|(_, item)| item)
+    }
+
+    /// The user of that id.
+    pub fn user(&self, id: &str) -> Option<&Item> {
+        self.item(&format!("USER#{id}"), "USER")
+    }
+
+    /// The user of that name.
+    pub fn user_named(&self, name: &str) -> Option<&Item> {
+        self.users().find(|user| user["username"] == name)
+    }
+
+    /// The mails that wait for that address.
+    pub fn mails_to<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a Item> {
+        self.partition("OUTBOX").map(|(_, mail)| mail).filter(move |mail| mail["to"] == address)
+    }
+
+    /// Everything that does not hold, in words; empty when all is well.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut complaints = self.derived_complaints();
+        complaints.extend(self.count_complaints());
+        complaints.extend(self.mail_complaints());
+        complaints.extend(self.group_complaints());
+        complaints.extend(self.membership_complaints());
+        complaints.extend(self.owner_complaints());
+        complaints.extend(self.number_complaints());
+        complaints.extend(self.strangers());
+        complaints
+    }
+
+    /// The ids of that kind whose changes have left work: `GROUP`, `ORGANIZATION`, `USER`.
+    fn work(&self, kind: &str) -> BTreeSet<&str> {
+        let id = move |sk: &'_ str| sk.split_once('#').filter(|(of, _)| *of == kind).is_some();
+        self.partition("WORK").map(|(sk, _)| sk).filter(|sk| id(sk)).map(|sk| &sk[kind.len() + 1..]).collect()
+    }
+
+    /// Claims, rows, places, registers: exactly those that are called for.
+    fn derived_complaints(&self) -> Vec<String> {
+        let mut wanted = BTreeMap::new();
+        let mut complaints = Vec::new();
+        let group_name =
+            |(_, group): (&str, &Item)| (claim(format!("GROUPNAME#{}", text(&group["name"]))), Item::new());
+        let all = (self.users().flat_map(wanted_by_user))
+            .chain(self.memberships().flat_map(wanted_by_membership))
+            .chain(self.organizations().flat_map(wanted_by_organization))
+            .chain(self.partition("GROUPS").map(group_name));
+        for (key, item) in all {
+            if wanted.insert(key.clone(), item).is_some() {
+                complaints.push(format!("two want {key:?}"));
+            }
+        }
+        let (groups, organizations) = (self.work("GROUP"), self.work("ORGANIZATION"));
+        // Users of a group that goes are noted on one side only until the work is done.
+        let waits = |pk: &str| {
+            pk.strip_prefix("GROUP#").is_some_and(|rest| groups.contains(rest.split('#').next().unwrap_or_default()))
+        };
+        for (key, item) in self.items.iter().filter(|((pk, _), _)| DERIVED.contains(&kind(pk)) && !waits(pk)) {
+            match wanted.remove(key) {
+                None => complaints.push(format!("nobody wants {key:?}: {item:?}")),
+                Some(mut wanted) if kind(&key.0) == "USERS" => {
+                    // So are members of an organization that goes or was renamed.
+                    self.add_memberships(&mut wanted, &organizations);
+                    let item = without_memberships(item, &organizations);
+                    if item != wanted {
+                        complaints.push(format!("{key:?} should be {wanted:?} and is {item:?}"));
+                    }
+                }
+                Some(wanted) if kind(&key.0) == "ORGANIZATIONS" => {
+                    let mut item = item.clone();
+                    // Lists do not show them.
+                    item.remove("version");
+                    item.remove("owner");
+                    if item != wanted {
+                        complaints.push(format!("{key:?} should be {wanted:?} and is {item:?}"));
+                    }
+                }
+                Some(wanted) if wanted != *item => {
+                    complaints.push(format!("{key:?} should be {wanted:?} and is {item:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        complaints.extend(wanted.keys().filter(|(pk, _)| !waits(pk)).map(|key| format!("{key:?} is missing")));
+        complaints
+    }
+
+    /// All memberships, each with the id of its user.
+    fn memberships(&self) -> impl Iterator<Item = (&str, &Item)> {
+        self.items.iter().filter_map(|((pk, sk), item)| {
+            let user = pk.strip_prefix("USER#")?;
+            sk.starts_with("MEMBERSHIP#").then_some((user, item))
+        })
+    }
+
+    /// All organizations.
+    fn organizations(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|((pk, _), _)| pk.starts_with("ORGANIZATION#")).map(|(_, item)| item)
+    }
+
+    fn organization(&self, id: &str) -> Option<&Item> {
+        self.item(&format!("ORGANIZATION#{id}"), "ORGANIZATION")
+    }
+
+    /// Adds to a list row the user's memberships, but those in organizations that are left out.
+    fn add_memberships(&self, row: &mut Item, left_out: &BTreeSet<&str>) {
+        let mut memberships: Vec<&Item> = self
+            .memberships()
+            .filter(|(user, membership)| row["id"] == *user && !left_out.contains(text(&membership["organization"])))
+            .map(|(_, membership)| membership)
+            .collect();
+        memberships.sort_by_key(|membership| (text(&membership["name"]), text(&membership["organization"])));
+        let memberships: Vec<Value> =
+            memberships.into_iter().map(|item| Value::Object(bare(item, &["place"]))).collect();
+        if !memberships.is_empty() {
+            row.insert("memberships".to_owned(), Value::Array(memberships));
+        }
+    }
+
+    /// The counters tell how many users joined in each year, how many organizations were made, and their members.
+    fn count_complaints(&self) -> Vec<String> {
+        let mut surplus = BTreeMap::<String, i64>::new();
+        let mut add = |what: String, amount: i64| *surplus.entry(what).or_default() += amount;
+        for (sk, count) in self.partition("COUNT") {
+            let (list, rest) = sk.split_once('#').expect("a count of a list");
+            let year = rest.split('#').next().expect("a year");
+            add(format!("{list} of {year}"), count.get("rows").map_or(0, number));
+        }
+        for ((pk, _), count) in &self.items {
+            if let Some(organization) = pk.strip_prefix("MEMBERCOUNT#") {
+                add(format!("members of {organization}"), number(&count["members"]));
+            }
+        }
+        let year = |item: &Item, of: &str| Timestamp::from_micros(number(&item[of])).year();
+        self.users().for_each(|user| add(format!("USERS of {:04}", year(user, "date_joined")), -1));
+        self.organizations().for_each(|item| add(format!("ORGANIZATIONS of {:04}", year(item, "created")), -1));
+        self.memberships().for_each(|(_, item)| add(format!("members of {}", text(&item["organization"])), -1));
+        let wrong = surplus.into_iter().filter(|(_, surplus)| *surplus != 0);
+        wrong.map(|(what, surplus)| format!("{surplus} {what} too many are counted")).collect()
+    }
+
+    /// A mail that asks to confirm an address goes to one that some user has and has not verified.
+    fn mail_complaints(&self) -> Vec<String> {
+        let entries = self.users().flat_map(|user| list(user, "addresses"));
+        let unverified: BTreeSet<&str> = entries
+            .filter(|entry| entry.get("verified") != Some(&json!(true)))
+            .map(|entry| text(&entry["email"]))
+            .collect();
+        let mails = self.partition("OUTBOX").map(|(_, mail)| mail).filter(|mail| mail["kind"] == "confirmation");
+        let mails = mails.map(|mail| text(&mail["to"])).filter(|to| !unverified.contains(to));
+        mails.map(|to| format!("a mail to {to}, which waits for none")).collect()
+    }
+
+    /// The groups of users exist, or are being removed.
+    fn group_complaints(&self) -> Vec<String> {
+        let groups: BTreeSet<u64> = self.partition("GROUPS").filter_map(|(sk, _)| sk.parse().ok()).collect();
+        let going: BTreeSet<u64> = self.work("GROUP").iter().map(|group| group.parse().expect("a group")).collect();
+        let both = groups.intersection(&going).map(|group| format!("group {group} is there and removed"));
+        let of_users = self.users().flat_map(|user| list(user, "groups")).filter_map(Value::as_u64);
+        let unknown = of_users.filter(|group| !groups.contains(group) && !going.contains(group));
+        both.chain(unknown.map(|group| format!("a user is in group {group}, which there is not"))).collect()
+    }
+
+    /// Memberships join what exists, bear the organization's name and tell what the user manages.
+    /// Where one of both has gone or changed, work waits.
+    fn membership_complaints(&self) -> Vec<String> {
+        let (users, organizations) = (self.work("USER"), self.work("ORGANIZATION"));
+        let mut complaints = Vec::new();
+        let mut managed = BTreeSet::new();
+        for (user, membership) in self.memberships() {
+            let id = text(&membership["organization"]);
+            if self.user(user).is_none() && !users.contains(user) {
+                complaints.push(format!("{user} is gone and in {id}"));
+            }
+            match self.organization(id) {
+                _ if organizations.contains(id) => {}
+                None => complaints.push(format!("{user} is in {id}, which is gone")),
+                Some(organization) if organization["name"] != membership["name"] => {
+                    complaints.push(format!("{user} is in {membership:?}, which is {organization:?}"));
+                }
+                Some(organization) => {
+                    if organization["is_active"] == true && membership.get("is_admin") == Some(&json!(true)) {
+                        managed.insert((user, id));
+                    }
+                }
+            }
+        }
+        let manage = |user| list(user, "manages").iter().map(move |id| (text(&user["id"]), text(id)));
+        let manages: BTreeSet<_> =
+            self.users().flat_map(manage).filter(|(_, id)| !organizations.contains(id)).collect();
+        managed.retain(|(user, _)| self.user(user).is_some());
+        let wrong = manages.symmetric_difference(&managed);
+        complaints.extend(wrong.map(|(user, id)| format!("whether {user} manages {id} is not clear")));
+        complaints
+    }
+
+    /// The membership that owns an organization exists, unless its user has gone and work waits.
+    fn owner_complaints(&self) -> Vec<String> {
+        let going = self.work("USER");
+        let mut complaints = Vec::new();
+        for organization in self.organizations() {
+            let Some(owner) = organization.get("owner") else { continue };
+            let (user, id) = (text(&owner["user"]), text(&organization["id"]));
+            let membership = self.item(&format!("USER#{user}"), &format!("MEMBERSHIP#{id}"));
+            if membership.is_none_or(|membership| membership["id"] != owner["membership"]) && !going.contains(user) {
+                complaints.push(format!("{id} is owned by {owner}, who is no member"));
+            }
+        }
+        complaints
+    }
+
+    /// No number was given twice, and none that its sequence has not reached.
+    fn number_complaints(&self) -> Vec<String> {
+        let addresses = self.users().flat_map(|user| list(user, "addresses")).map(|entry| number(&entry["id"]));
+        let groups = self.partition("GROUPS").filter_map(|(sk, _)| sk.parse::<i64>().ok());
+        let kinds: [(&str, Vec<i64>); 3] = [
+            ("USERS", self.users().map(|user| number(&user["number"])).collect()),
+            ("ADDRESSES", addresses.collect()),
+            ("GROUPS", groups.map(|id| id - FIRST_GROUP + 1).filter(|&id| id > 0).collect()),
+        ];
+        let mut complaints = Vec::new();
+        for (name, numbers) in kinds {
+            let given = self.item("SEQUENCE", name).map_or(0, |sequence| number(&sequence["given"]));
+            if numbers.iter().any(|&number| number > given) {
+                complaints.push(format!("the sequence {name} has given {given} only"));
+            }
+            if numbers.iter().collect::<BTreeSet<_>>().len() < numbers.len() {
+                complaints.push(format!("a number of {name} is there twice"));
+            }
+        }
+        complaints
+    }
+
+    /// Items that belong to nothing.
+    fn strangers(&self) -> Vec<String> {
+        let known = |pk: &str, sk: &str| match kind(pk) {
+            "USER" if sk == "USER" => self.user(&pk[5..]).is_some_and(|user| user["id"] == pk[5..]),
+            "USER" => sk.starts_with("MEMBERSHIP#"),
+            "ORGANIZATION" => sk == "ORGANIZATION",
+            "THROTTLE" => self.item(pk, sk).is_some_and(|item| number(&item["expires"]) == sk.parse().unwrap_or(0)),
+            "COUNT" | "GROUPS" | "WORK" | "SEQUENCE" | "OUTBOX" | "INSTALLATION" => !pk.contains('#'),
+            "MEMBERCOUNT" => true,
+            kind => DERIVED.contains(&kind),
+        };
+        let strangers = self.items.keys().filter(|(pk, sk)| !known(pk, sk));
+        strangers.map(|key| format!("{key:?} belongs to nothing")).collect()
+    }
+}
+
+/// What must exist because a user does; the list row without memberships.
+fn wanted_by_user(user: &Item) -> Vec<(Key, Item)> {
+    let id = text(&user["id"]);
+    let mine = || Item::from_iter([("user".to_owned(), json!(id))]);
+    let mine_as = |text: &str| Item::from_iter([("user".to_owned(), json!(id)), ("text".to_owned(), json!(text))]);
+    let (year, place) = place(number(&user["date_joined"]), id);
+    let serial = number(&user["number"]);
+    let mut wanted = vec![
+        (claim(format!("USERNAME#{}", text(&user["username"]))), mine()),
+        (claim(format!("EDGE#{}", text(&user["edge_id"]))), mine()),
+        ((format!("NUMBERS#{}", serial / 1000), format!("{serial:020}")), mine()),
+        ((format!("USERS#{year}"), place.clone()), bare(user, &NOT_IN_ROW)),
+        ((format!("PLACES#USERS#{year}"), place), Item::new()),
+    ];
+    if let Some(email) = user.get("email") {
+        wanted.push((claim(format!("EMAIL#{}", text(email).to_lowercase())), mine_as(text(email))));
+    }
+    if let Some(phone) = user.get("phone_number") {
+        wanted.push((claim(format!("PHONE#{}", text(phone))), mine()));
+    }
+    for address in list(user, "addresses").iter().filter(|address| address["verified"] == true) {
+        wanted.push((claim(format!("ADDRESS#{}", text(&address["email"]).to_lowercase())), mine()));
+    }
+    if user.get("is_superuser") == Some(&json!(true)) {
+        wanted.push((("SUPERUSERS".to_owned(), id.to_owned()), Item::new()));
+    }
+    for group in list(user, "groups") {
+        wanted.push(((format!("GROUP#{group}#USERS"), id.to_owned()), Item::new()));
+    }
+    wanted
+}
+
+/// What must exist because a membership does.
+fn wanted_by_membership((user, membership): (&str, &Item)) -> Vec<(Key, Item)> {
+    let organization = text(&membership["organization"]);
+    let leads = Item::from_iter([("user".to_owned(), json!(user)), ("text".to_owned(), json!(organization))]);
+    let member = (format!("MEMBERS#{organization}"), text(&membership["place"]).to_owned());
+    let mut wanted =
+        vec![(member, bare(membership, &["place"])), (claim(format!("MEMBERSHIP#{}", text(&membership["id"]))), leads)];
+    if membership.get("is_admin") == Some(&json!(true)) {
+        wanted.push(((format!("MANAGERS#{organization}"), user.to_owned()), Item::new()));
+    }
+    wanted
+}
+
+/// What must exist because an organization does.
+fn wanted_by_organization(organization: &Item) -> Vec<(Key, Item)> {
+    let id = text(&organization["id"]);
+    let (year, place) = place(number(&organization["created"]), id);
+    let has = Item::from_iter([("organization".to_owned(), json!(id))]);
+    vec![
+        (claim(format!("SLUG#{}", text(&organization["slug"]))), has),
+        ((format!("ORGANIZATIONS#{year}"), place.clone()), bare(organization, &["version", "owner"])),
+        ((format!("PLACES#ORGANIZATIONS#{year}"), place), Item::new()),
+    ]
+}
+
+/// Year and place in the list of what began to exist then.
+fn place(micros: i64, id: &str) -> (String, String) {
+    let moment = Timestamp::from_micros(micros);
+    let id = Uuid::parse_str(id).expect("an id").simple();
+    (format!("{:04}", moment.year()), format!("{:015x}#{id}", moment.ordinal()))
+}
+
+fn without_memberships(row: &Item, left_out: &BTreeSet<&str>) -> Item {
+    let mut row = row.clone();
+    if let Some(Value::Array(memberships)) = row.get_mut("memberships") {
+        memberships.retain(|membership| !left_out.contains(text(&membership["organization"])));
+        if memberships.is_empty() {
+            row.remove("memberships");
+        }
+    }
+    row
+}
+
+fn kind(pk: &str) -> &str {
+    pk.split('#').next().unwrap_or_default()
+}
+
+/// An item without some of its attributes.
+fn bare(item: &Item, without: &[&str]) -> Item {
+    let kept = item.iter().filter(|(name, _)| !without.contains(&name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn key_in<'a>((of, sk): &'a Key, pk: &str) -> Option<&'a str> {
+    (of == pk).then_some(sk.as_str())
+}
+
+fn claim(pk: String) -> Key {
+    (pk, "CLAIM".to_owned())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+fn number(value: &Value) -> i64 {
+    value.as_i64().expect("a number")
+}
+
+fn list<'a>(item: &'a Item, name: &str) -> &'a [Value] {
+    item.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Without DynamoDB's types.
+fn plain(value: AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => Value::String(text),
+        AttributeValue::N(digits) => serde_json::from_str(&digits).expect("a number"),
+        AttributeValue::BOOL(flag) => Value::Bool(flag),
+        AttributeValue::NULL(_) => Value::Null,
+        AttributeValue::L(items) => items.into_iter().map(plain).collect(),
+        AttributeValue::M(map) => map.into_iter().map(|(name, value)| (name, plain(value))).collect::<Item>().into(),
+        AttributeValue::SS(texts) => texts.into_iter().map(Value::String).collect(),
+        AttributeValue::NS(numbers) => numbers.iter().map(|digits| plain(AttributeValue::N(digits.clone()))).collect(),
+        AttributeValue::B(bytes) => json!(bytes),
+        AttributeValue::BS(items) => json!(items),
+    }
+}
