@@ -9,6 +9,7 @@ use shared::model::MailKind;
 use shared::runtime::from_gateway;
 use shared::web::ClientAddress;
 
+use crate::routes::DOCUMENTED;
 use crate::support::gateway::{choose, read, routes, template};
 use crate::support::{Answer, Client, FUNCTIONS, PASSWORD, TestApp, router_of};
 
@@ -16,15 +17,63 @@ use crate::support::{Answer, Client, FUNCTIONS, PASSWORD, TestApp, router_of};
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Every event with the status it gets from the function it is named for, once `TOKEN` is a superuser's token:
-/// as it is, and with the id of a user in place of [`NOBODY`].
-const EVENTS: [(&str, u16, u16); 22] = [
+/// as it is, and with the id of a user, or of an organization, in place of [`NOBODY`].
+const EVENTS: [(&str, u16, u16); 72] = [
     ("auth-confirm-email", 200, 200),
+    ("auth-confirm-email-head", 200, 200),
     ("auth-confirm-email-submit", 200, 200),
     ("auth-email-confirmed", 200, 200),
+    ("auth-email-confirmed-head", 200, 200),
+    ("auth-password-change", 200, 200),
+    ("auth-password-change-options", 200, 200),
+    ("auth-password-change-without-slash", 301, 301),
+    ("auth-password-reset", 200, 200),
+    ("auth-password-reset-confirm", 400, 400),
+    ("auth-password-reset-confirm-options", 200, 200),
+    ("auth-password-reset-options", 200, 200),
+    ("auth-reset-done", 200, 200),
+    ("auth-reset-done-head", 200, 200),
+    ("auth-reset-link", 200, 200),
+    ("auth-reset-link-head", 200, 200),
+    ("auth-reset-link-mailed", 200, 200),
+    ("auth-reset-link-submit", 200, 200),
     ("auth-token", 200, 200),
     ("auth-token-form", 200, 200),
     ("auth-token-options", 200, 200),
     ("auth-token-without-slash", 301, 301),
+    ("emails-create", 404, 201),
+    ("emails-delete", 404, 204),
+    ("emails-list", 404, 200),
+    ("emails-list-head", 404, 200),
+    ("emails-list-options", 404, 200),
+    ("emails-list-without-slash", 301, 301),
+    ("emails-read", 404, 200),
+    ("emails-read-head", 404, 200),
+    ("emails-read-options", 404, 200),
+    ("emails-replace", 404, 200),
+    ("emails-update", 404, 200),
+    ("groups-create", 201, 201),
+    ("groups-delete", 204, 204),
+    ("groups-list", 200, 200),
+    ("groups-list-head", 200, 200),
+    ("groups-list-options", 200, 200),
+    ("groups-list-without-slash", 301, 301),
+    ("groups-read", 200, 200),
+    ("groups-read-head", 200, 200),
+    ("groups-read-options", 200, 200),
+    ("groups-replace", 200, 200),
+    ("groups-update", 200, 200),
+    ("organizations-create", 201, 201),
+    ("organizations-delete", 404, 204),
+    ("organizations-list", 200, 200),
+    ("organizations-list-head", 200, 200),
+    ("organizations-list-options", 200, 200),
+    ("organizations-list-without-slash", 301, 301),
+    ("organizations-read", 404, 200),
+    ("organizations-read-head", 404, 200),
+    ("organizations-read-options", 200, 200),
+    ("organizations-replace", 404, 200),
+    ("organizations-update", 404, 200),
     ("users-create", 201, 201),
     ("users-delete", 404, 204),
     ("users-list", 200, 200),
@@ -38,6 +87,8 @@ const EVENTS: [(&str, u16, u16); 22] = [
     ("users-read-options", 200, 200),
     ("users-read-without-slash", 301, 301),
     ("users-replace", 404, 200),
+    ("users-set-password", 404, 200),
+    ("users-set-password-options", 200, 200),
     ("users-unknown-path", 404, 404),
     ("users-update", 404, 200),
 ];
@@ -85,6 +136,21 @@ fn every_event_has_a_row_and_every_row_an_event() {
     assert_eq!(files, rows);
 }
 
+#[test]
+fn every_method_of_every_documented_address_has_an_event() {
+    let asked = |(name, ..): &(&str, u16, u16)| {
+        let event: Value = serde_json::from_str(&text_of(name)).expect("JSON");
+        let http = &event["requestContext"]["http"];
+        (http["method"].as_str().expect("a method").to_owned(), http["path"].as_str().expect("a path").to_owned())
+    };
+    let events: BTreeSet<_> = EVENTS.iter().map(asked).collect();
+    for (path, allow, _) in DOCUMENTED {
+        for method in allow.split(", ") {
+            assert!(events.contains(&(method.to_owned(), path.to_owned())), "no event for {method} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn events_get_their_status_as_they_are() {
     for (event, status, _) in EVENTS {
@@ -95,11 +161,16 @@ async fn events_get_their_status_as_they_are() {
 }
 
 #[tokio::test]
-async fn events_get_their_status_with_the_id_of_a_user() {
+async fn events_get_their_status_with_an_id_that_is_there() {
     for (event, _, status) in EVENTS {
         let app = TestApp::start().await;
-        let user = app.admin().await.create_user("somebody", &json!({})).await;
-        let text = text_of(event).replace(NOBODY, user["id"].as_str().expect("an id"));
+        let admin = app.admin().await;
+        let there = if function_of(event) == "organizations" {
+            admin.post("/api/v1/users/organization/", &json!({"name": "Here", "slug": "here"})).await.json()
+        } else {
+            admin.create_user("somebody", &json!({})).await
+        };
+        let text = text_of(event).replace(NOBODY, there["id"].as_str().expect("an id"));
         let answer = ask(&app, function_of(event), &text).await;
         assert_eq!(answer.status.as_u16(), status, "{event}: {answer:?}");
     }

@@ -72,7 +72,7 @@ async fn a_batch_is_sent_and_leaves_the_outbox() {
     let event = serde_json::from_value(event(&mails)).expect("an event");
     let response = handle(&app.directory, &transport, &sender(), event).await;
     assert!(response.batch_item_failures.is_empty());
-    let taken = transport.taken.lock().expect("the messages");
+    let taken = transport.taken.lock().expect("the messages").clone();
     let subjects: Vec<_> = taken.iter().map(|message| message.subject.as_str()).collect();
     assert_eq!(subjects, ["[Site] Please Confirm Your Email Address"; 3]);
     for (message, mail) in taken.iter().zip(&mails) {

@@ -13,13 +13,33 @@ use shared::store::keys;
 use crate::support::gateway::{choose, functions, read, routes, template};
 use crate::support::{Client, FUNCTIONS, TestApp, router_of};
 
-/// Every documented address, its methods and the function that answers there.
-const DOCUMENTED: [(&str, &str, &str); 5] = [
+/// Every documented address as the events ask for it, its methods and the function that answers there.
+pub const DOCUMENTED: [(&str, &str, &str); 17] = [
     ("/api/v1/users/token/", "POST, OPTIONS", "auth"),
-    ("/api/v1/users/user/", "GET, POST, HEAD, OPTIONS", "users"),
-    ("/api/v1/users/user/36cb4a06-c952-47de-a570-6e9d35282f29/", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "users"),
+    ("/api/v1/users/user/password/change/", "POST, OPTIONS", "auth"),
+    ("/api/v1/users/password/reset/", "POST, OPTIONS", "auth"),
+    ("/api/v1/users/password/reset/confirm/", "POST, OPTIONS", "auth"),
     ("/accounts/confirm-email/KEY/", "GET, POST, HEAD", "auth"),
     ("/accounts/email-verification-success/", "GET, HEAD", "auth"),
+    ("/accounts/password/reset/key/00000000000000000000000000000000-set-password/", "GET, POST, HEAD", "auth"),
+    ("/accounts/password/reset/key/done/", "GET, HEAD", "auth"),
+    ("/api/v1/users/user/", "GET, POST, HEAD, OPTIONS", "users"),
+    ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "users"),
+    ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/password/", "PUT, OPTIONS", "users"),
+    ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/email/", "GET, POST, HEAD, OPTIONS", "emails"),
+    (
+        "/api/v1/users/user/00000000-0000-0000-0000-000000000000/email/1/",
+        "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
+        "emails",
+    ),
+    ("/api/v1/users/group/", "GET, POST, HEAD, OPTIONS", "groups"),
+    ("/api/v1/users/group/1/", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "groups"),
+    ("/api/v1/users/organization/", "GET, POST, HEAD, OPTIONS", "organizations"),
+    (
+        "/api/v1/users/organization/00000000-0000-0000-0000-000000000000/",
+        "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
+        "organizations",
+    ),
 ];
 
 fn methods(allow: &str) -> impl Iterator<Item = Method> {
@@ -171,19 +191,42 @@ fn the_table_outlives_the_stack() {
     assert_eq!(table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
 }
 
+/// The reader of the table's stream of that name, and what it is told of.
+fn reader<'a>(template: &'a Value, name: &str) -> (&'a Value, Vec<serde_json::Value>) {
+    let source = &template["Resources"][name]["Properties"];
+    let filters = source["FilterCriteria"]["Filters"].as_sequence().expect("filters");
+    let pattern = |filter: &Value| serde_json::from_str(filter["Pattern"].as_str().expect("a pattern")).expect("JSON");
+    (source, filters.iter().map(pattern).collect())
+}
+
 #[test]
 fn the_mailer_gets_new_mails_and_nothing_else() {
     let template = template();
-    let source = &template["Resources"]["NewMails"]["Properties"];
-    let filters = source["FilterCriteria"]["Filters"].as_sequence().expect("filters");
-    let patterns: Vec<serde_json::Value> = filters
-        .iter()
-        .map(|filter| serde_json::from_str(filter["Pattern"].as_str().expect("a pattern")).expect("JSON"))
-        .collect();
+    let (source, patterns) = reader(&template, "NewMails");
     let wanted = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [keys::OUTBOX]}}}});
     assert_eq!(patterns, [wanted]);
     // The function says how far it came in a batch; without this Lambda would take any answer for success.
     assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures");
+}
+
+#[test]
+fn housekeeping_is_called_for_new_work_and_every_hour() {
+    let template = template();
+    let (source, patterns) = reader(&template, "NewWork");
+    let wanted = json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [keys::WORK]}}}});
+    assert_eq!(patterns, [wanted]);
+    // It answers with nothing, which would be read as the success of all.
+    assert!(source.get("FunctionResponseTypes").is_none());
+    let (_, properties) = functions(&template).into_iter().find(|(name, _)| name == "housekeeping").expect("it");
+    assert_eq!(properties["Events"]["Hourly"]["Properties"]["Schedule"], "rate(1 hour)");
+}
+
+#[test]
+fn no_more_than_two_functions_read_the_stream() {
+    let template = template();
+    let resources = template["Resources"].as_mapping().expect("resources");
+    let readers = resources.values().filter(|resource| resource["Type"] == "AWS::Lambda::EventSourceMapping");
+    assert_eq!(readers.count(), 2);
 }
 
 #[test]

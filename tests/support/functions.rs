@@ -11,8 +11,11 @@ use shared::runtime::complete;
 type Serves = fn(Arc<Directory>) -> Router;
 
 /// Every function with routes: its name and what it serves.
-pub const FUNCTIONS: [(&str, Serves); 2] = [
+pub const FUNCTIONS: [(&str, Serves); 5] = [
     ("auth", |directory| complete::<OpenWisp>(auth::router(directory.clone()), directory)),
+    ("emails", |directory| complete::<OpenWisp>(emails::router(directory.clone()), directory)),
+    ("groups", |directory| complete::<OpenWisp>(groups::router(directory.clone()), directory)),
+    ("organizations", |directory| complete::<OpenWisp>(organizations::router(directory.clone()), directory)),
     ("users", |directory| complete::<OpenWisp>(users::router(directory.clone()), directory)),
 ];
 

@@ -47,6 +47,9 @@ pub fn routes(template: &Value) -> Vec<Route> {
     let mut routes = Vec::new();
     for (function, properties) in functions(template) {
         for event in properties["Events"].as_mapping().into_iter().flat_map(serde_yaml_ng::Mapping::values) {
+            if event["Type"] == "Schedule" {
+                continue;
+            }
             assert_eq!(event["Type"], "HttpApi");
             // SAM makes an event without method and path the default route.
             let key = match (event["Properties"]["Method"].as_str(), event["Properties"]["Path"].as_str()) {

@@ -80,7 +80,8 @@ pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) ->
 
 /// Logs as JSON lines on standard output, as CloudWatch wants them; `RUST_LOG` chooses what.
 pub fn log_as_json(config: &Config) {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
+    // The span of an invocation names its request; the list of spans around it would say the same again.
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
     // A second call in one process changes nothing.
     let _ = tracing_subscriber::registry().with(lines).with(config.log.clone()).try_init();
 }
