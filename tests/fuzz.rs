@@ -13,7 +13,7 @@ use shared::model::MailKind;
 use crate::support::{Answer, Client, NOBODY, Options, PASSWORD, TOKEN, TestApp, USERS};
 
 /// How many requests are made up.
-const CASES: u32 = 500;
+const CASES: u32 = 400;
 
 const FIELDS: [&str; 36] = [
     "username",

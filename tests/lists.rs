@@ -196,8 +196,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[test]
 fn no_history_makes_a_page_wrong() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let mut runner = TestRunner::new(Config { cases: 8, failure_persistence: None, ..Config::default() });
-    let steps = prop::collection::vec(step(), 10..60);
+    let mut runner = TestRunner::new(Config { cases: 5, failure_persistence: None, ..Config::default() });
+    let steps = prop::collection::vec(step(), 10..40);
     let outcome = runner.run(&steps, |steps| {
         runtime.block_on(async {
             let mut model = Model::start().await;
