@@ -66,7 +66,7 @@ const TABLE: [(&str, &str, [u16; 9]); 119] = [
     ("/api/v1/users/user/{id}/password/", "PUT", [401, 401, 403, 403, 403, 403, 404, 403, 200]),
     ("/api/v1/users/user/{id}/password/", "PATCH", [401, 401, 403, 403, 403, 403, 405, 403, 405]),
     ("/api/v1/users/user/{id}/password/", "DELETE", [401, 401, 403, 403, 403, 403, 405, 403, 405]),
-    ("/api/v1/users/user/{id}/password/", "OPTIONS", [401, 401, 403, 403, 403, 403, 200, 403, 200]),
+    ("/api/v1/users/user/{id}/password/", "OPTIONS", [401, 401, 200, 200, 200, 200, 200, 200, 200]),
     ("/api/v1/users/user/{id}/email/", "GET", [401, 401, 403, 403, 404, 403, 404, 403, 200]),
     ("/api/v1/users/user/{id}/email/", "HEAD", [401, 401, 403, 403, 404, 403, 404, 403, 200]),
     ("/api/v1/users/user/{id}/email/", "POST", [401, 401, 403, 403, 403, 404, 403, 403, 201]),

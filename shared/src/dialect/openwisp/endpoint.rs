@@ -165,7 +165,7 @@ async fn admitted(
         request.extensions_mut().insert(parent);
     }
     if request.method() == Method::OPTIONS {
-        return describe(endpoint, caller, request, next).await;
+        return describe(endpoint, caller, parameters, request, next).await;
     }
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
@@ -178,6 +178,8 @@ fn may_request(caller: &Caller, access: Access, method: &Method, parameters: &Ra
     match access {
         Access::Anyone | Access::User => true,
         Access::Model(model) => caller.may_request(method, model),
+        // OPTIONS needs no more than credentials.
+        Access::Oneself if *method == Method::OPTIONS => true,
         Access::Oneself => {
             user_id(parameters) == Some(caller.user.id) || caller.rights.allow(Action::Change, Model::User)
         }
@@ -192,6 +194,7 @@ fn user_id(parameters: &RawPathParams) -> Option<UserId> {
 async fn describe(
     endpoint: &'static Endpoint,
     caller: Option<Caller>,
+    parameters: &RawPathParams,
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
@@ -199,6 +202,9 @@ async fn describe(
     let is_superuser = caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
     let fields = (endpoint.fields)(is_superuser);
     let mut could = true;
+    if let (Some(caller), Access::Oneself) = (&caller, endpoint.access) {
+        could = may_request(caller, endpoint.access, &Method::PUT, parameters);
+    }
     if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
         could = taking.as_ref().is_some_and(|method| caller.may_request(method, model));
         if could && taking == Some(Method::PUT) && endpoint.allow.contains(Method::GET.as_str()) {
