@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::store::Patience;
 
-use crate::support::{Answer, Client, Faults, Options, PASSWORD, Plan, Table, TestApp, USERS};
+use crate::support::{Answer, Client, Faults, Options, PASSWORD, Plan, TOKEN, Table, TestApp, USERS};
 
 /// A directory whose store may be in a storm.
 struct Arena {
@@ -295,4 +295,60 @@ async fn nobody_joins_a_group_that_goes() {
     let table = arena.table();
     assert_eq!(table.partition("WORK").count(), 0);
     assert_eq!(table.users().filter(|user| user.contains_key("groups")).count(), 0);
+}
+
+/// Several people who know one password, or have one link, set another at once: the first ends it for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_is_changed_by_the_first_who_knows_it() {
+    let arena = Arena::open(true).await;
+    arena.user("jane", &json!({})).await;
+    let jane = arena.app.signed_in("jane").await;
+    let new = |number: usize| format!("Copper-kettle-{number}");
+    let answers = arena
+        .all((0..6).map(|number| {
+            let body = json!({"old_password": PASSWORD, "new_password1": new(number), "new_password2": new(number)});
+            let jane = jane.clone();
+            async move { jane.post("/api/v1/users/user/password/change/", &body).await }
+        }))
+        .await;
+    assert_eq!(count(&answers, StatusCode::OK), 1, "{answers:?}");
+    let wrong = json!({"old_password": ["Your old password was entered incorrectly. Please enter it again."]});
+    assert_eq!(answers.iter().filter(|answer| answer.json() == wrong).count(), 5, "{answers:?}");
+    let first = answers.iter().position(|answer| answer.status == StatusCode::OK).expect("the first");
+    let login = json!({"username": "jane", "password": new(first)});
+    assert_eq!(arena.app.anonymous().post(TOKEN, &login).await.status, StatusCode::OK);
+    arena.table();
+}
+
+/// Of several who follow one link, one sets a password; changes of other fields do not end the link.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_sets_one_password_whatever_else_changes() {
+    let arena = Arena::open(true).await;
+    let id = arena.user("jane", &json!({})).await;
+    arena.admin.post("/api/v1/users/password/reset/", &json!({"input": "jane"})).await;
+    let table = arena.table();
+    let link = table.mails_to("jane@mail.example").next().expect("a mail")["link"].as_str().expect("a link");
+    let pair = link.trim_end_matches('/').rsplit('/').next().expect("a pair");
+    let (uid, token) = pair.split_once('-').expect("a pair");
+    let calls = (0..24).map(|number| {
+        if number % 12 == 6 {
+            let new = format!("Copper-kettle-{number}");
+            let body = json!({"uid": uid, "token": token, "new_password1": new, "new_password2": new});
+            ("/api/v1/users/password/reset/confirm/".to_owned(), body, true)
+        } else {
+            (format!("{USERS}{id}/"), json!({"first_name": format!("Jane {number}")}), false)
+        }
+    });
+    let answers = arena
+        .all(calls.map(|(path, body, post)| {
+            let client = arena.admin.clone();
+            async move { if post { client.post(&path, &body).await } else { client.patch(&path, &body).await } }
+        }))
+        .await;
+    let (resets, patches): (Vec<_>, Vec<_>) = answers.into_iter().enumerate().partition(|(number, _)| number % 12 == 6);
+    assert!(patches.iter().all(|(_, answer)| answer.status == StatusCode::OK), "{patches:?}");
+    assert_eq!(resets.iter().filter(|(_, answer)| answer.status == StatusCode::OK).count(), 1, "{resets:?}");
+    let used = json!({"token": ["Invalid value"]});
+    assert_eq!(resets.iter().filter(|(_, answer)| answer.json() == used).count(), 1, "{resets:?}");
+    arena.table();
 }

@@ -2,7 +2,7 @@
 
 use super::{Caller, Directory, UserDetail, too_busy};
 use crate::ambient::random;
-use crate::error::{Error, Refusal, Result, Rule, Violation};
+use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{Mail, MailKind, User, UserId};
 use crate::sign_in::link::{ResetPair, reset_pair};
 use crate::sign_in::password::{Verdict, is_usable};
@@ -58,7 +58,8 @@ impl Directory {
     ) -> Result<()> {
         let SetPassword { current, new, again } = set;
         let is_own = caller.user.id == user.user.id;
-        if is_own && !caller.user.is_superuser {
+        let must_know = is_own && !caller.user.is_superuser;
+        if must_know {
             self.check_own_password(&user.user, current.as_deref(), "current_password", address).await?;
         }
         if new != again {
@@ -67,7 +68,8 @@ impl Directory {
         if current.as_deref() == Some(&new) {
             return Err(Error::invalid("new_password", Rule::SameAsOld));
         }
-        self.replace_password(user, new, !is_own).await
+        let known = current.as_deref().filter(|_| must_know).map(|current| ("current_password", current));
+        self.replace_password(user, known, new, !is_own).await
     }
 
     /// Changes the caller's own password (section 9.2). Tokens stay good.
@@ -84,7 +86,7 @@ impl Directory {
         let user = self.user_or_oneself(caller, caller.user.id).await?;
         self.check_own_password(&user.user, Some(&old), "old_password", address).await?;
         self.check_new_password(&user.user, &new, &again).await?;
-        self.replace_password(user, new, false).await
+        self.replace_password(user, Some(("old_password", &old)), new, false).await
     }
 
     /// Mails a link for a new password to each active user whom `identifier` names and who can sign in (section 9.3).
@@ -123,16 +125,18 @@ impl Directory {
     pub async fn reset_password(&self, reset: ResetPassword, address: Option<&str>) -> Result<()> {
         let ResetPassword { uid, token, new, again } = reset;
         let attempt = self.attempt(address, &[]).await?;
-        let user = self.user_of_uid(&uid).await?.ok_or_else(|| Error::invalid("uid", Rule::InvalidValue))?;
-        if !self.is_reset_token(&user.user, &token).await? {
-            return Err(Error::invalid("token", Rule::InvalidValue));
-        }
+        let mut user = self.user_of_pair(&uid, &token).await?;
         attempt.forgive(&self.store).await?;
         self.check_new_password(&user.user, &new, &again).await?;
-        // A password that was changed meanwhile has ended the pair.
-        match self.write_password(&user, new, true).await? {
-            Written::Done => Ok(()),
-            _ => Err(Error::invalid("token", Rule::InvalidValue)),
+        let hash = self.hasher.hash(new).await?;
+        let mut tries = self.store.tries();
+        loop {
+            match self.write_password(&user, &hash, true).await? {
+                Written::Done => return Ok(()),
+                // A password that was changed meanwhile has ended the pair; other changes have not.
+                _ if tries.again().await => user = self.user_of_pair(&uid, &token).await?,
+                _ => return Err(too_busy()),
+            }
         }
     }
 
@@ -144,6 +148,16 @@ impl Directory {
         match self.user_of_uid(uid).await? {
             Some(user) => self.is_reset_token(&user.user, token).await,
             None => Ok(false),
+        }
+    }
+
+    /// The user whose password the pair can set now.
+    async fn user_of_pair(&self, uid: &str, token: &str) -> Result<UserDetail> {
+        let user = self.user_of_uid(uid).await?.ok_or_else(|| Error::invalid("uid", Rule::InvalidValue))?;
+        if self.is_reset_token(&user.user, token).await? {
+            Ok(user)
+        } else {
+            Err(Error::invalid("token", Rule::InvalidValue))
         }
     }
 
@@ -199,26 +213,37 @@ impl Directory {
     }
 
     /// Writes a new password on the user's newest state.
-    async fn replace_password(&self, user: UserDetail, new: String, ends_tokens: bool) -> Result<()> {
-        let id = user.user.id;
-        let mut current = Some(user);
+    /// Where the caller had to know the old one, as the field of that name said, it must still be the old one.
+    async fn replace_password(
+        &self,
+        user: UserDetail,
+        known: Option<(&'static str, &str)>,
+        new: String,
+        ends_tokens: bool,
+    ) -> Result<()> {
+        let hash = self.hasher.hash(new).await?;
+        let mut user = user;
         let mut tries = self.store.tries();
-        loop {
-            let Some(user) = current else { return Err(Error::NotFound(crate::error::Entity::User)) };
-            if self.write_password(&user, new.clone(), ends_tokens).await? == Written::Done {
-                return Ok(());
-            }
+        while self.write_password(&user, &hash, ends_tokens).await? != Written::Done {
             if !tries.again().await {
                 return Err(too_busy());
             }
-            let found = self.store.user_with_memberships(id).await?;
-            current = found.map(|(user, memberships)| UserDetail { user, memberships });
+            let found = self.store.user_with_memberships(user.user.id).await?;
+            let (newer, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+            if let Some((field, old)) = known
+                && newer.password != user.user.password
+                && !self.is_password(&newer, old).await?
+            {
+                return Err(Error::invalid(field, Rule::WrongPassword));
+            }
+            user = UserDetail { user: newer, memberships };
         }
+        Ok(())
     }
 
-    async fn write_password(&self, user: &UserDetail, new: String, ends_tokens: bool) -> Result<Written> {
+    async fn write_password(&self, user: &UserDetail, hash: &str, ends_tokens: bool) -> Result<Written> {
         let mut after = user.user.clone();
-        after.password = self.hasher.hash(new).await?;
+        hash.clone_into(&mut after.password);
         after.token_version += u64::from(ends_tokens);
         let write = UserWrite {
             before: Some(&user.user),
