@@ -1,6 +1,7 @@
 //! The embedded engine: DynamoDB's wire on a loopback port, the data in a file.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use shared::error::Cause;
@@ -22,7 +23,11 @@ impl Engine {
     /// When the folder or the port cannot be used.
     pub async fn start(folder: &Path, listen: SocketAddr) -> Result<Self, Cause> {
         let cannot = |what: &str, error: &dyn std::fmt::Display| Cause::from(format!("cannot {what}: {error}"));
-        std::fs::create_dir_all(folder)
+        // Password hashes lie there, so the folder is its owner's alone.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|error| cannot(&format!("make the folder {}", folder.display()), &error))?;
         let file = folder.join("rollcall.db");
         let path = file.to_str().ok_or("ROLLCALL_DATA should be a path in UTF-8")?;

@@ -128,7 +128,10 @@ impl Config {
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             access_keys,
             log: parsed(&get, "RUST_LOG", "levels such as info or shared=debug,info", |text| text.parse().ok())?
-                .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO)),
+                .unwrap_or_else(|| {
+                    // The embedded engine warns of every refused condition, which here is no trouble.
+                    Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR)
+                }),
         })
     }
 }
