@@ -94,7 +94,7 @@ impl Server {
 
     fn connect(&self) -> Connection {
         let stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
         Connection { stream: BufReader::new(stream), token: String::new() }
     }
 
@@ -129,7 +129,7 @@ impl Server {
     fn ended(mut self) -> ExitStatus {
         let (sender, ended) = channel();
         std::thread::spawn(move || sender.send(self.child.wait()));
-        ended.recv_timeout(Duration::from_secs(60)).expect("an end within a minute").expect("a status")
+        ended.recv_timeout(Duration::from_mins(1)).expect("an end within a minute").expect("a status")
     }
 }
 

@@ -22,7 +22,7 @@ impl Arena {
         let faults = Faults::new();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
-        let patience = Patience { pause: Duration::from_millis(2), deadline: Duration::from_secs(60) };
+        let patience = Patience { pause: Duration::from_millis(2), deadline: Duration::from_mins(1) };
         let app = TestApp::with(Options { patience, connection, ..Options::default() }).await;
         let admin = app.admin().await;
         Self { app, admin, faults, stormy }

@@ -249,7 +249,7 @@ async fn a_login_renews_an_old_hash_and_leaves_no_failure() {
             let renewed = user["password"] != outdated;
             let version = user["version"].as_i64().expect("a version");
             // What lasting trouble cuts short may go on counting as a failure.
-            let most = if once { 0 } else { 1 };
+            let most = i64::from(!once);
             match (renewed, version) {
                 _ if failures.iter().any(|&count| !(0..=most).contains(&count)) => Effect::Odd(format!("{failures:?}")),
                 (false, 2) => Effect::Nothing,

@@ -125,7 +125,7 @@ impl Table {
 
     /// The ids of that kind whose changes have left work: `GROUP`, `ORGANIZATION`, `USER`.
     fn work(&self, kind: &str) -> BTreeSet<&str> {
-        let id = move |sk: &'_ str| sk.split_once('#').filter(|(of, _)| *of == kind).is_some();
+        let id = move |sk: &'_ str| sk.split_once('#').is_some_and(|(of, _)| of == kind);
         self.partition("WORK").map(|(sk, _)| sk).filter(|sk| id(sk)).map(|sk| &sk[kind.len() + 1..]).collect()
     }
 

@@ -184,10 +184,10 @@ impl Store {
     {
         let mut tries = self.tries();
         loop {
-            let sent = send().await;
-            let conflict = sent.as_ref().is_err_and(|error| error.code() == Some(CONFLICT));
+            let answer = send().await;
+            let conflict = answer.as_ref().is_err_and(|error| error.code() == Some(CONFLICT));
             if !conflict || !tries.again().await {
-                return sent;
+                return answer;
             }
         }
     }
