@@ -323,7 +323,7 @@ async fn a_password_is_changed_by_the_first_who_knows_it() {
 /// Of several who follow one link, one sets a password; changes of other fields do not end the link.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_sets_one_password_whatever_else_changes() {
-    let arena = Arena::open(true).await;
+    let arena = Arena::open(false).await;
     let id = arena.user("jane", &json!({})).await;
     arena.admin.post("/api/v1/users/password/reset/", &json!({"input": "jane"})).await;
     let table = arena.table();
