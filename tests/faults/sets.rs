@@ -119,8 +119,8 @@ async fn a_change_of_an_address_is_whole() {
         after["version"] = json!(2);
         after["addresses"] =
             json!([{"id": number, "email": format!("{name}.new@mail.example"), "verified": true, "primary": true}]);
-        let patch = json!({"email": format!("{name}.new@mail.example"), "verified": true});
-        Trial::json(Method::PATCH, &format!("{path}{number}/"), patch, StatusCode::OK).turns(
+        let body = json!({"email": format!("{name}.new@mail.example"), "verified": true});
+        Trial::json(Method::PATCH, &format!("{path}{number}/"), body, StatusCode::OK).turns(
             move |table| table.user(&id).cloned(),
             Some(before),
             Some(after),

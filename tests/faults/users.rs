@@ -60,14 +60,12 @@ async fn change(stage: &Stage, name: &str, fields: Value, patch: Value, differen
     let mut after = before.clone();
     after.insert("version".to_owned(), json!(2));
     for (name, value) in differences.as_object().expect("an object") {
-        if value.is_null() {
-            after.remove(name)
-        } else {
-            after.insert(name.clone(), value.clone())
+        match value {
+            Value::Null => after.remove(name),
+            value => after.insert(name.clone(), value.clone()),
         };
     }
-    let path = format!("{USERS}{id}/");
-    Trial::json(Method::PATCH, &path, patch, StatusCode::OK).turns(
+    Trial::json(Method::PATCH, &format!("{USERS}{id}/"), patch, StatusCode::OK).turns(
         move |table| table.user(&id).cloned(),
         Some(before),
         Some(after),
