@@ -275,3 +275,25 @@ async fn a_failed_login_counts_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_last_attempt_that_a_limit_lets_through_is_let_through_though_its_answer_is_lost() {
+    let stage = Stage::set(true).await;
+    stage.admin.create_user("jane", &json!({})).await;
+    let process = stage.process(PATIENT);
+    let (wrong, right) = (login("jane", "wrong", StatusCode::BAD_REQUEST), login("jane", PASSWORD, StatusCode::OK));
+    process.faults.follow(Plan::Calm);
+    assert_eq!(wrong.send(&process.client).await.status, wrong.done);
+    let counted = |(_, operation): &(usize, String)| operation == "UpdateItem";
+    let calls = process.faults.calls();
+    let (call, _) = calls.into_iter().enumerate().rfind(counted).expect("an attempt counted for the user");
+    for _ in 0..8 {
+        assert_eq!(wrong.send(&process.client).await.status, wrong.done);
+    }
+    process.faults.follow(Plan::At { call, fault: Fault::AnswerLost, lasting: false });
+    assert_eq!(right.send(&process.client).await.status, right.done);
+    assert_eq!(process.faults.struck(), 1);
+    // It was taken back, so that there is room for one more and no other.
+    assert_eq!(wrong.send(&process.client).await.status, wrong.done);
+    assert_eq!(right.send(&process.client).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
