@@ -46,7 +46,8 @@ pub enum Plan {
     Calm,
     /// At the try of that number, counted from 0; if `lasting`, at every later one too.
     At { call: usize, fault: Fault, lasting: bool },
-    /// At random: one transaction in five conflicts, one in twenty is still in progress, one answer in twenty is lost.
+    /// At random: one transaction in five conflicts, one in fifty is still in progress, one answer in fifty is lost.
+    /// More of these would now and then use up all tries of one call.
     Storm,
 }
 
@@ -138,10 +139,10 @@ impl Faults {
         let fault = match state.plan {
             Plan::Calm => None,
             Plan::At { call, fault, lasting } => (number == call || lasting && number > call).then_some(fault),
-            Plan::Storm => match state.draw() % 20 {
-                0..4 => Some(Fault::Conflict),
-                4 => Some(Fault::InProgress),
-                5 => Some(Fault::AnswerLost),
+            Plan::Storm => match state.draw() % 100 {
+                0..20 => Some(Fault::Conflict),
+                20..22 => Some(Fault::InProgress),
+                22..24 => Some(Fault::AnswerLost),
                 _ => None,
             },
         };
