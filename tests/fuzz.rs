@@ -300,7 +300,7 @@ impl Target {
         let mails = self.app.directory.waiting_mails(1000).await.expect("the outbox");
         let link = mails.iter().find_map(|mail| match &mail.kind {
             MailKind::Confirmation { link } => Some(link),
-            MailKind::PasswordReset { .. } => None,
+            _ => None,
         });
         let link = link.expect("a confirmation");
         self.link = format!("/accounts/{}", link.split_once("/accounts/").expect("a link").1);

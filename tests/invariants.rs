@@ -12,7 +12,7 @@ async fn sound() -> Table {
     let organization = admin.post("/api/v1/users/organization/", &json!({"name": "Crew", "slug": "crew"})).await.json();
     admin.post("/api/v1/users/group/", &json!({"name": "Watch", "permissions": [1]})).await;
     let fields = json!({
-        "email_verified": false, "phone_number": "+4915112345678", "groups": [1, 3], "is_superuser": true,
+        "email_verified": false, "phone_number": "+4915112345678", "groups": [1, 3], "is_superuser": true, "expiration_date": app.day(30),
         "organization_users": {"organization": organization["id"], "is_admin": true},
     });
     admin.create_user("jane", &fields).await;
@@ -43,6 +43,7 @@ async fn every_kind_of_item_is_there() {
         "EDGE",
         "NUMBERS",
         "SUPERUSERS",
+        "EXPIRY",
         "ORGANIZATION",
         "SLUG",
         "MEMBERS",
@@ -101,6 +102,7 @@ async fn a_different_item_is_noticed() {
             "GROUP",
             "PLACES",
             "SUPERUSERS",
+            "EXPIRY",
             "MANAGERS",
             "USERS",
             "ORGANIZATIONS",

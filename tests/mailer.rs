@@ -34,10 +34,7 @@ fn sender() -> Sender {
 fn event(mails: &[Mail]) -> Value {
     let text = |value: &str| json!({ "S": value });
     let record = |(index, mail): (usize, &Mail)| {
-        let (kind, link) = match &mail.kind {
-            MailKind::Confirmation { link } => ("confirmation", link),
-            MailKind::PasswordReset { link } => ("password-reset", link),
-        };
+        let MailKind::Confirmation { link } = &mail.kind else { panic!("another mail") };
         json!({
             "eventID": format!("{index}"), "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
             "awsRegion": "eu-west-1", "eventSourceARN": "arn:aws:dynamodb:eu-west-1:1:table/rollcall/stream/1",
@@ -46,7 +43,7 @@ fn event(mails: &[Mail]) -> Value {
                 "StreamViewType": "NEW_IMAGE", "Keys": { "pk": text("OUTBOX"), "sk": text(&mail.id) },
                 "NewImage": {
                     "pk": text("OUTBOX"), "sk": text(&mail.id), "to": text(mail.to.as_str()),
-                    "username": text(&mail.username), "kind": text(kind), "link": text(link), "expires": { "N": "1795608000" },
+                    "username": text(&mail.username), "kind": text("confirmation"), "link": text(link), "expires": { "N": "1795608000" },
                 },
             },
         })

@@ -6,6 +6,7 @@ mod access;
 mod budgets;
 mod crash;
 mod events;
+mod expiry;
 mod faults;
 mod follow_up;
 mod fuzz;

@@ -210,7 +210,7 @@ fn the_mailer_gets_new_mails_and_nothing_else() {
 }
 
 #[test]
-fn housekeeping_is_called_for_new_work_and_every_hour() {
+fn housekeeping_is_called_for_new_work_every_hour_and_at_the_beginning_of_a_day() {
     let template = template();
     let (source, patterns) = reader(&template, "NewWork");
     let wanted = json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [keys::WORK]}}}});
@@ -219,6 +219,7 @@ fn housekeeping_is_called_for_new_work_and_every_hour() {
     assert!(source.get("FunctionResponseTypes").is_none());
     let (_, properties) = functions(&template).into_iter().find(|(name, _)| name == "housekeeping").expect("it");
     assert_eq!(properties["Events"]["Hourly"]["Properties"]["Schedule"], "rate(1 hour)");
+    assert_eq!(properties["Events"]["Daily"]["Properties"]["Schedule"], "cron(1 0 * * ? *)");
 }
 
 #[test]

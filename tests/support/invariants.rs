@@ -16,10 +16,22 @@ pub type Item = Map<String, Value>;
 pub type Key = (String, String);
 
 /// Attributes of a user that its list row does not show.
-const NOT_IN_ROW: [&str; 10] =
-    ["version", "token_version", "password", "bio", "url", "company", "location", "notes", "manages", "addresses"];
+const NOT_IN_ROW: [&str; 11] = [
+    "version",
+    "token_version",
+    "password",
+    "bio",
+    "url",
+    "company",
+    "location",
+    "notes",
+    "manages",
+    "addresses",
+    "reminded_of",
+];
 /// Partitions (up to the first `#`) whose items follow from users, memberships, groups and organizations alone.
-const DERIVED: [&str; 16] = [
+const DERIVED: [&str; 17] = [
+    "EXPIRY",
     "USERNAME",
     "EMAIL",
     "ADDRESS",
@@ -367,10 +379,23 @@ fn wanted_by_user(user: &Item) -> Vec<(Key, Item)> {
     if user.get("is_superuser") == Some(&json!(true)) {
         wanted.push((("SUPERUSERS".to_owned(), id.to_owned()), Item::new()));
     }
+    if let Some(due) = expiry_due(user) {
+        wanted.push((("EXPIRY".to_owned(), format!("{due}#{id}")), Item::new()));
+    }
     for group in list(user, "groups") {
         wanted.push(((format!("GROUP#{group}#USERS"), id.to_owned()), Item::new()));
     }
     wanted
+}
+
+/// The day on which an active user's expiration date asks for something: a week before it, or the day after it
+/// when it was reminded of.
+fn expiry_due(user: &Item) -> Option<String> {
+    let last = user.get("expiration_date").filter(|_| user.get("is_active") == Some(&json!(true)))?;
+    let days = if user.get("reminded_of") == Some(last) { 1 } else { -7 };
+    let shape = time::macros::format_description!("[year]-[month]-[day]");
+    let last = time::Date::parse(text(last), &shape).expect("a day");
+    Some((last + time::Duration::days(days)).format(&shape).expect("a day"))
 }
 
 /// What must exist because a membership does.

@@ -40,6 +40,7 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         permissions: BTreeSet::new(),
         manages: BTreeSet::new(),
         addresses: Vec::new(),
+        reminded_of: None,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The `housekeeping` function: finishes what removals have left to be done.
+//! The `housekeeping` function: finishes what removals have left to be done, and does what expiration dates ask for.
 //!
-//! It is called when such work is noted (by the table's stream) and once an hour besides.
-//! What called it does not matter: the work is in the table, and doing it twice changes nothing.
+//! It is called when such work is noted (by the table's stream), once an hour, and when a day has begun.
+//! What called it does not matter: what is to be done is in the table, and doing it twice changes nothing.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let directory = Arc::new(runtime::function_directory(&config)?);
     lambda_runtime::run(service_fn(move |_: LambdaEvent<IgnoredAny>| {
         let directory = directory.clone();
-        async move { directory.follow_up().await.map_err(lambda_runtime::Error::from) }
+        async move { directory.keep_house().await.map_err(lambda_runtime::Error::from) }
     }))
     .await
 }

@@ -1,7 +1,7 @@
 //! What mails say (`contracts/openwisp.md` section 13).
 
 use maud::html;
-use shared::model::{EmailAddress, Mail, MailKind};
+use shared::model::{EmailAddress, Mail, MailKind, date_text};
 
 /// A mail in words: plain text and HTML with the same links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,41 @@ impl Message {
                 }
                 .into_string(),
             },
+            MailKind::AccountExpires { last_day } => {
+                let last_day = date_text(*last_day);
+                Self {
+                    to: to.clone(),
+                    subject: "Action Required: Account Expiration Notice".to_owned(),
+                    text: format!(
+                        "Hello from {site_name}!\n\nThe account of the user {username} expires: \
+                         {last_day} is the last day on which it works. \
+                         If you need it longer, ask an administrator to extend it before then.\n"
+                    ),
+                    html: html! {
+                        p { "Hello from " (site_name) "!" }
+                        p {
+                            "The account of the user " strong { (username) } " expires: "
+                            strong { (last_day) } " is the last day on which it works."
+                        }
+                        p { "If you need it longer, ask an administrator to extend it before then." }
+                    }
+                    .into_string(),
+                }
+            }
+            MailKind::AccountDeactivated => Self {
+                to: to.clone(),
+                subject: "Your account has been deactivated".to_owned(),
+                text: format!(
+                    "Hello from {site_name}!\n\nThe account of the user {username} has expired and was deactivated. \
+                     If you still need it, ask an administrator.\n"
+                ),
+                html: html! {
+                    p { "Hello from " (site_name) "!" }
+                    p { "The account of the user " strong { (username) } " has expired and was deactivated." }
+                    p { "If you still need it, ask an administrator." }
+                }
+                .into_string(),
+            },
         }
     }
 }
@@ -60,17 +95,33 @@ impl Message {
 mod tests {
     use super::*;
 
+    fn mail(kind: MailKind) -> Mail {
+        let to = EmailAddress::parse("a@b.example").expect("an address");
+        Mail { id: "1".to_owned(), to, username: "a&b".to_owned(), kind }
+    }
+
     #[test]
     fn a_confirmation_names_the_user_and_has_the_link_twice() {
-        let mail = Mail {
-            id: "1".to_owned(),
-            to: EmailAddress::parse("a@b.example").expect("an address"),
-            username: "a&b".to_owned(),
-            kind: MailKind::Confirmation { link: "http://h/accounts/confirm-email/k/".to_owned() },
-        };
-        let message = Message::new(&mail, "Site");
+        let link = "http://h/accounts/confirm-email/k/".to_owned();
+        let message = Message::new(&mail(MailKind::Confirmation { link }), "Site");
         assert_eq!(message.subject, "[Site] Please Confirm Your Email Address");
         assert!(message.text.contains("a&b") && message.text.contains("http://h/accounts/confirm-email/k/"));
         assert!(message.html.contains("a&amp;b") && message.html.contains("http://h/accounts/confirm-email/k/"));
+    }
+
+    #[test]
+    fn a_reminder_names_the_user_and_the_last_day() {
+        let last_day = shared::model::Timestamp::from_micros(0).date();
+        let message = Message::new(&mail(MailKind::AccountExpires { last_day }), "Site");
+        assert_eq!(message.subject, "Action Required: Account Expiration Notice");
+        assert!(message.text.contains("a&b") && message.text.contains("1970-01-01"));
+        assert!(message.html.contains("a&amp;b") && message.html.contains("1970-01-01"));
+    }
+
+    #[test]
+    fn a_deactivation_names_the_user() {
+        let message = Message::new(&mail(MailKind::AccountDeactivated), "Site");
+        assert_eq!(message.subject, "Your account has been deactivated");
+        assert!(message.text.contains("a&b") && message.html.contains("a&amp;b"));
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 mod addresses;
 mod confirmation;
+mod expiry;
 mod follow_up;
 mod groups;
 mod installation;
@@ -23,9 +24,10 @@ pub use self::addresses::AddressChanges;
 pub use self::organizations::OrganizationPage;
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::users::{Draft, UserDetail, UserPage};
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, random};
 use crate::config::TokenLife;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::model::{EmailAddress, Mail, MailKind, User};
 use crate::sign_in::keys::KeyRing;
 use crate::sign_in::password::Hasher;
 use crate::store::Store;
@@ -57,7 +59,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The user, as it is now.
-    pub user: crate::model::User,
+    pub user: User,
     /// What the user may do.
     pub rights: Rights,
 }
@@ -67,10 +69,25 @@ fn too_busy() -> Error {
     Error::Unavailable("the record changes faster than it can be written".into())
 }
 
+/// A mail to a user, under a name that nobody can foresee.
+fn new_mail(ambient: &dyn Ambient, to: EmailAddress, user: &User, kind: MailKind) -> Mail {
+    let name = uuid::Builder::from_random_bytes(random(ambient)).into_uuid();
+    Mail { id: name.simple().to_string(), to, username: user.username.to_string(), kind }
+}
+
 impl Directory {
     /// A directory on these parts.
     pub fn new(store: Store, ambient: Arc<dyn Ambient>, keys: KeyRing, hasher: Hasher, settings: Settings) -> Self {
         Self { store, ambient, keys: Arc::new(keys), hasher, settings: Arc::new(settings) }
+    }
+
+    /// Does all that is to be done without anybody asking: what changes have left, and what expiration dates ask for.
+    ///
+    /// # Errors
+    /// When the store does not answer; the next call takes up what this one has left.
+    pub async fn keep_house(&self) -> Result<()> {
+        let (followed, expired) = (self.follow_up().await, self.expire_accounts().await);
+        followed.and(expired)
     }
 
     /// The settings that requests depend on.

@@ -1,9 +1,8 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
-use super::{Caller, Directory, UserDetail, too_busy};
-use crate::ambient::random;
+use super::{Caller, Directory, UserDetail, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
-use crate::model::{Mail, MailKind, User, UserId};
+use crate::model::{MailKind, User, UserId};
 use crate::sign_in::link::{ResetPair, reset_pair};
 use crate::sign_in::password::{Verdict, is_usable};
 use crate::sign_in::strength::weaknesses;
@@ -106,13 +105,8 @@ impl Directory {
                 continue;
             }
             let pair = reset_pair(&self.keys, now, &user).await?;
-            let name = uuid::Builder::from_random_bytes(random(&*self.ambient)).into_uuid();
-            let mail = Mail {
-                id: name.simple().to_string(),
-                to,
-                username: user.username.to_string(),
-                kind: MailKind::PasswordReset { link: format!("{base}/accounts/password/reset/key/{pair}/") },
-            };
+            let kind = MailKind::PasswordReset { link: format!("{base}/accounts/password/reset/key/{pair}/") };
+            let mail = new_mail(&*self.ambient, to, &user, kind);
             self.store.outbox_insert(&mail).await?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::memberships::MembershipPlan;
-use super::{Caller, Directory, Sight, too_busy};
+use super::{Caller, Directory, Sight, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
     AddressId, Date, EdgeId, Group, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission,
@@ -317,6 +317,7 @@ impl Directory {
             permissions: BTreeSet::new(),
             manages: BTreeSet::new(),
             addresses: Vec::new(),
+            reminded_of: None,
         };
         self.check_expiration(None, &user)?;
         user.password = self.hasher.hash(password).await?;
@@ -361,13 +362,8 @@ impl Directory {
         user.addresses.push(MailboxEntry { id, email: email.clone(), verified, primary: verified });
         let (Some(base), false) = (base, verified) else { return Ok(Vec::new()) };
         let key = confirmation_key(&self.keys, self.ambient.now(), user.id, id, &email).await?;
-        let name = uuid::Builder::from_random_bytes(crate::ambient::random(&*self.ambient)).into_uuid();
-        Ok(vec![Mail {
-            id: name.simple().to_string(),
-            to: email,
-            username: user.username.to_string(),
-            kind: MailKind::Confirmation { link: format!("{base}/accounts/confirm-email/{key}/") },
-        }])
+        let kind = MailKind::Confirmation { link: format!("{base}/accounts/confirm-email/{key}/") };
+        Ok(vec![new_mail(&*self.ambient, email, user, kind)])
     }
 
     /// A new last day must not have passed, and an expired account is not switched on.

@@ -1,6 +1,6 @@
 //! Mails that wait to be sent.
 
-use super::EmailAddress;
+use super::{Date, EmailAddress};
 
 /// A mail in the outbox: the facts, from which the mailer writes the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,4 +29,12 @@ pub enum MailKind {
         /// The page with the form.
         link: String,
     },
+    /// Reminds of the day on which the account ends (13.3).
+    AccountExpires {
+        /// The last day on which it works.
+        #[serde(with = "super::time::plain_date")]
+        last_day: Date,
+    },
+    /// Tells that the account has expired and was switched off (13.3).
+    AccountDeactivated,
 }

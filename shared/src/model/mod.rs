@@ -22,5 +22,5 @@ pub use organization::{Membership, MembershipRequest, Organization, Organization
 pub use phone::PhoneNumber;
 pub use time::{Date, Timestamp, date_text};
 pub use url::is_url;
-pub use user::{Change, NewUser, User, UserChanges, UserRow};
+pub use user::{Change, Expiry, NewUser, User, UserChanges, UserRow};
 pub use username::Username;

@@ -109,6 +109,23 @@ pub fn date_text(date: Date) -> String {
     date.format(&Iso8601::DATE).unwrap_or_default()
 }
 
+/// For serde: a day as `YYYY-MM-DD`.
+pub(crate) mod plain_date {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Date;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+    pub fn serialize<S: Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::date_text(*date))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::parse_date(&text).ok_or_else(|| D::Error::custom("no date"))
+    }
+}
+
 /// For serde: a day as `YYYY-MM-DD`, or null.
 pub(crate) mod optional_date {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

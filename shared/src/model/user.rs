@@ -64,6 +64,8 @@ pub struct User {
     pub manages: BTreeSet<OrganizationId>,
     /// Its e-mail addresses, in order of their ids.
     pub addresses: Vec<MailboxEntry>,
+    /// The expiration date that it was reminded of.
+    pub reminded_of: Option<Date>,
 }
 
 /// What lists show of a user.
@@ -125,6 +127,15 @@ pub struct NewUser {
     pub membership: Option<MembershipRequest>,
 }
 
+/// What an expiration date asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// Tell the user when the account ends.
+    Remind,
+    /// The last day is over: switch the account off and tell the user.
+    Deactivate,
+}
+
 /// What to do with a field that may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Change<T> {
@@ -168,6 +179,8 @@ impl User {
     pub const MAX_VERIFIED: usize = 40;
     /// The most groups one user may be in, so that they can all be changed in one transaction.
     pub const MAX_GROUPS: usize = 25;
+    /// How long before its last day an account is reminded of it.
+    pub const REMINDED_AHEAD: time::Duration = time::Duration::days(7);
 
     /// Whether the account works on that day: switched on, and not past its expiration date.
     pub fn is_active_on(&self, today: Date) -> bool {
@@ -177,6 +190,26 @@ impl User {
     /// Whether the last day of the account lies before `today`.
     pub fn is_expired_on(&self, today: Date) -> bool {
         self.expiration_date.is_some_and(|last| last < today)
+    }
+
+    /// The first day on which there is something to do about its expiration; see [`User::expiry_on`].
+    pub fn expiry_due(&self) -> Option<Date> {
+        let last = self.expiration_date.filter(|_| self.is_active)?;
+        if self.reminded_of == Some(last) { last.next_day() } else { Some(last.saturating_sub(Self::REMINDED_AHEAD)) }
+    }
+
+    /// What is to be done on that day about its expiration, if anything (`contracts/openwisp.md` section 7.5).
+    ///
+    /// Of each date it is reminded once; on the day after the date it is deactivated, reminded or not.
+    pub fn expiry_on(&self, today: Date) -> Option<Expiry> {
+        let is_due = self.expiry_due().is_some_and(|due| due <= today);
+        is_due.then(|| if self.is_expired_on(today) { Expiry::Deactivate } else { Expiry::Remind })
+    }
+
+    /// Where mails go that nobody has asked for: a verified address, the primary one first.
+    pub fn mailbox(&self) -> Option<&EmailAddress> {
+        let verified = || self.addresses.iter().filter(|address| address.verified);
+        verified().find(|address| address.primary).or_else(|| verified().next()).map(|address| &address.email)
     }
 
     /// What lists show of it.

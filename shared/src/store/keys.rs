@@ -23,6 +23,7 @@
 //! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<place>` |
 //! | its bare place, for counting past it | `PLACES#USERS#<year>`, … | `<place>` |
 //! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
+//! | what an expiration date asks for next | `EXPIRY` | `<day>#<user>` |
 //! | work that a change has left | `WORK` | `GROUP#<id>`, `ORGANIZATION#<id>`, `USER#<id>` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
 //! | mail to be sent | `OUTBOX` | `<random>` |
@@ -37,8 +38,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use crate::model::{
-    EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, User, UserId,
-    UserNumber, Username,
+    Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, User,
+    UserId, UserNumber, Username, date_text,
 };
 
 /// Name of the partition key's attribute.
@@ -60,6 +61,8 @@ pub(crate) const COUNT: &str = "COUNT";
 pub(crate) const GROUPS: &str = "GROUPS";
 /// Partition of the follow-up work of removals.
 pub const WORK: &str = "WORK";
+/// Partition of what expiration dates ask for, by the day on which it is due.
+pub(crate) const EXPIRY: &str = "EXPIRY";
 /// Partition of the register of superusers.
 pub(crate) const SUPERUSERS: &str = "SUPERUSERS";
 /// How many claims on OpenL2M ids share a partition.
@@ -319,6 +322,22 @@ pub(crate) fn group_users(id: GroupId) -> String {
 /// Exists while the user is in the group.
 pub(crate) fn group_user(id: GroupId, user: UserId) -> Key {
     Key::new(group_users(id), user.to_string())
+}
+
+/// Exists while the user's expiration date asks for something on that day.
+pub(crate) fn expiry(due: Date, user: UserId) -> Key {
+    Key::new(EXPIRY, format!("{}#{user}", date_text(due)))
+}
+
+/// Sort key before which everything stands that is due on that day or earlier.
+pub(crate) fn expiry_after(day: Date) -> String {
+    // `$` follows `#`.
+    format!("{}$", date_text(day))
+}
+
+/// Whose a sort key of [`EXPIRY`] is.
+pub(crate) fn expiry_user(sk: &str) -> Option<UserId> {
+    UserId::parse(sk.split_once('#')?.1)
 }
 
 /// Exists from a change until everything that follows from it is done.

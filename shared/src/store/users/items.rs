@@ -87,6 +87,8 @@ pub(super) struct UserItem {
     manages: BTreeSet<OrganizationId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<AddressItem>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
+    reminded_of: Option<Date>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -120,6 +122,7 @@ impl UserItem {
             notes: user.notes.clone(),
             manages: user.manages.clone(),
             addresses: user.addresses.iter().map(address).collect(),
+            reminded_of: user.reminded_of,
         }
     }
 }
@@ -128,8 +131,20 @@ impl TryFrom<UserItem> for User {
     type Error = Error;
 
     fn try_from(item: UserItem) -> Result<Self> {
-        let UserItem { row, version, token_version, password, bio, url, company, location, notes, manages, addresses } =
-            item;
+        let UserItem {
+            row,
+            version,
+            token_version,
+            password,
+            bio,
+            url,
+            company,
+            location,
+            notes,
+            manages,
+            addresses,
+            reminded_of,
+        } = item;
         let row = UserRow::try_from(row)?;
         let entry = |item: AddressItem| MailboxEntry {
             id: item.id,
@@ -165,6 +180,7 @@ impl TryFrom<UserItem> for User {
             permissions: row.permissions,
             manages,
             addresses: addresses.into_iter().map(entry).collect(),
+            reminded_of,
         })
     }
 }

@@ -20,7 +20,8 @@ use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavail
 use crate::ambient::random;
 use crate::error::{Error, Refusal, Result};
 use crate::model::{
-    EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId, UserRow, Username,
+    Date, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId, UserRow,
+    Username,
 };
 
 /// The largest record that is written; DynamoDB's own limit is 400 KB with names and keys.
@@ -232,6 +233,18 @@ impl Store {
         Ok(Superusers { ids: names.iter().filter_map(|name| UserId::parse(name)).collect(), after })
     }
 
+    /// Users whose expiration date asks for something on that day, or has asked for it since an earlier one,
+    /// the longest due first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn users_due(&self, today: Date) -> Result<Vec<UserId>> {
+        let end = keys::expiry_after(today);
+        let range = Range { pk: keys::EXPIRY, bound: Bound::Before(&end), ascending: true };
+        let items = self.query(range, usize::MAX).await?;
+        Ok(items.iter().filter_map(|item| keys::expiry_user(&key_of(item).sk)).collect())
+    }
+
     /// How many users there are, exactly.
     ///
     /// # Errors
@@ -259,6 +272,7 @@ impl Store {
         self.write_claims(&mut transaction, write)?;
         self.write_superuser(&mut transaction, write)?;
         self.write_groups(&mut transaction, write)?;
+        self.write_expiry(&mut transaction, write)?;
         self.write_membership(&mut transaction, write)?;
         if let (Some(before), None) = (write.before, write.after) {
             transaction.put(&self.table, keys::work(Work::User(before.id)).attributes())?;
@@ -416,6 +430,21 @@ impl Store {
         }
         for &id in old.difference(new) {
             transaction.delete(&self.table, &keys::group_user(id, user))?;
+        }
+        Ok(())
+    }
+
+    fn write_expiry(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        let key = |user: Option<&User>| user.and_then(|user| Some(keys::expiry(user.expiry_due()?, user.id)));
+        let (old, new) = (key(write.before), key(write.after));
+        if old == new {
+            return Ok(());
+        }
+        if let Some(old) = old {
+            transaction.delete(&self.table, &old)?;
+        }
+        if let Some(new) = new {
+            transaction.put(&self.table, new.attributes())?;
         }
         Ok(())
     }
