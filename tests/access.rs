@@ -2,6 +2,8 @@
 //!
 //! A new endpoint is new rows; one without rows fails the build.
 
+mod managers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::{Method, StatusCode};
