@@ -56,6 +56,8 @@ pub enum Entity {
     Organization,
     /// An e-mail address of a user.
     EmailAddress,
+    /// An API token of a user.
+    Token,
 }
 
 /// Why a body could not be read.
@@ -88,6 +90,8 @@ pub enum Unauthenticated {
     TokenCharacters,
     /// No such token, or not good any more.
     InvalidToken,
+    /// The token's time has passed.
+    ExpiredToken,
     /// The user is switched off or expired.
     Inactive,
     /// Name or password is wrong, or the account does not work.
@@ -101,6 +105,8 @@ pub enum Refusal {
     LastSuperuser,
     /// The record would grow beyond what the store holds.
     TooLargeToStore,
+    /// The user is in too many organizations for its moment of joining to be changed.
+    TooManyToMove,
 }
 
 /// One value that was refused.

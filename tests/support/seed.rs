@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use shared::ambient::Ambient as _;
-use shared::model::{EdgeId, EmailAddress, User, UserId, UserNumber, Username};
+use shared::model::{EdgeId, EmailAddress, Profile, Sharing, User, UserId, UserNumber, Username};
 use shared::store::keys::Sequence;
 use shared::store::{UserWrite, Written};
 
@@ -41,6 +41,9 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         manages: BTreeSet::new(),
         addresses: Vec::new(),
         reminded_of: None,
+        profile: Profile::default(),
+        sharing: Sharing::default(),
+        has_signed_in: false,
     }
 }
 

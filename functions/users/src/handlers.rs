@@ -38,7 +38,7 @@ pub async fn create(
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<(StatusCode, Json<UserRowOut>)> {
     let draft = wire::new_user(&body.read().await?, &caller);
-    let detail = directory.create_user(&caller, draft, &base.0).await?;
+    let detail = directory.create_user(&caller, draft, Some(&base.0)).await?;
     let row = detail.user.row(&detail.memberships);
     Ok((StatusCode::CREATED, Json(UserRowOut::new(row, &caller))))
 }

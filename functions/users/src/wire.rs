@@ -124,6 +124,7 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
         is_superuser: caller.user.is_superuser && reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
         groups: reader.references(&GROUPS).value().unwrap_or_default().into_iter().map(GroupId).collect(),
         membership: membership::read(&mut reader, Treatment::Create),
+        ..NewUser::default()
     };
     Draft { content, violations: reader.finish() }
 }
@@ -149,10 +150,8 @@ pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChang
         expiration_date: reader.date(&EXPIRATION_DATE).into(),
         is_active: reader.boolean(&IS_ACTIVE).value(),
         is_staff: reader.boolean(&IS_STAFF).value(),
-        is_superuser: None,
         groups: reader.references(&GROUPS).value().map(|ids| ids.into_iter().map(GroupId).collect()),
-        permissions: None,
-        membership: None,
+        ..UserChanges::default()
     };
     if caller.user.is_superuser {
         content.is_superuser = reader.boolean(&IS_SUPERUSER).value();

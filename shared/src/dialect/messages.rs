@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Kind, Rule, Similar, Violation};
+use crate::error::{Kind, Refusal, Rule, Similar, Violation};
 
 /// The sentence for what a value breaks.
 pub fn sentence(violation: &Violation) -> String {
@@ -61,6 +61,15 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::Past => "Expiration date cannot be in the past.".to_owned(),
         Rule::Expired => "Cannot activate an expired account. Clear or extend the expiration date first.".to_owned(),
         Rule::BeyondOwnRights => "You cannot assign a group that holds permissions you do not have.".to_owned(),
+    }
+}
+
+/// The sentence for a rule of the directory that forbids something.
+pub fn refusal(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::LastSuperuser => "The last active superuser cannot be deleted, deactivated or stripped of its rights.",
+        Refusal::TooLargeToStore => "The user's texts are too long in total.",
+        Refusal::TooManyToMove => "The user is in too many organizations for date_joined to be changed.",
     }
 }
 

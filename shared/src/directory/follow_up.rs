@@ -59,7 +59,9 @@ impl Directory {
                 Some(organization) => self.follow_organization(&organization).await,
                 None => self.leave_removed_organization(id).await,
             },
-            Work::User(id) => self.leave_all_organizations(id).await,
+            Work::User(id) => Ok(self.leave_all_organizations(id).await?
+                && self.store.tokens_remove_some(id, STEPS).await?
+                && self.store.attempts_remove_some(id, STEPS).await?),
         }
     }
 

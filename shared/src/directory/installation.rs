@@ -54,16 +54,9 @@ impl Directory {
             email,
             password: Some(password),
             email_verified: true,
-            first_name: String::new(),
-            last_name: String::new(),
-            phone_number: None,
-            birth_date: None,
-            expiration_date: None,
-            is_active: true,
             is_staff: true,
             is_superuser: true,
-            groups: [].into(),
-            membership: None,
+            ..NewUser::default()
         };
         let detail = self.insert_user(Draft { content: user, violations: Vec::new() }, None, None).await?;
         Ok(detail.user)

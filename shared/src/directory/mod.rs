@@ -9,18 +9,21 @@ mod confirmation;
 mod expiry;
 mod follow_up;
 mod groups;
+mod history;
 mod installation;
 mod memberships;
 mod organizations;
 mod outbox;
 mod passwords;
 mod sight;
+mod tokens;
 mod users;
 
 use std::sync::Arc;
 
 pub use self::access::{Rights, Sight};
 pub use self::addresses::AddressChanges;
+pub use self::history::History;
 pub use self::organizations::OrganizationPage;
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::users::{Draft, UserDetail, UserPage};
@@ -28,6 +31,7 @@ use crate::ambient::{Ambient, random};
 use crate::config::TokenLife;
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, Mail, MailKind, User};
+use crate::sign_in::KnownPairs;
 use crate::sign_in::keys::KeyRing;
 use crate::sign_in::password::Hasher;
 use crate::store::Store;
@@ -39,6 +43,7 @@ pub struct Directory {
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) hasher: Hasher,
+    pub(crate) known_pairs: KnownPairs,
     pub(crate) settings: Arc<Settings>,
 }
 
@@ -78,7 +83,8 @@ fn new_mail(ambient: &dyn Ambient, to: EmailAddress, user: &User, kind: MailKind
 impl Directory {
     /// A directory on these parts.
     pub fn new(store: Store, ambient: Arc<dyn Ambient>, keys: KeyRing, hasher: Hasher, settings: Settings) -> Self {
-        Self { store, ambient, keys: Arc::new(keys), hasher, settings: Arc::new(settings) }
+        let known_pairs = KnownPairs::new(&*ambient);
+        Self { store, ambient, keys: Arc::new(keys), hasher, known_pairs, settings: Arc::new(settings) }
     }
 
     /// Does all that is to be done without anybody asking: what changes have left, and what expiration dates ask for.

@@ -35,7 +35,7 @@ impl Directory {
                 let organizations = self.store.organization_rows(&counts, offset, limit).await?;
                 Ok(OrganizationPage { total, organizations })
             }
-            Sight::Managed => {
+            Sight::Managed | Sight::Oneself => {
                 let mut managed = self.store.organizations(&caller.user.manages).await?;
                 managed.retain(|organization| organization.is_active);
                 managed.sort_by_key(|organization| std::cmp::Reverse((organization.created, organization.id)));
@@ -57,7 +57,7 @@ impl Directory {
         match caller.sight() {
             Sight::Everyone => Ok(found),
             Sight::Managed if found.is_active && caller.user.manages.contains(&id) => Ok(found),
-            Sight::Managed => Err(Error::NotFound(Entity::Organization)),
+            Sight::Managed | Sight::Oneself => Err(Error::NotFound(Entity::Organization)),
         }
     }
 

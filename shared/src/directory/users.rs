@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::memberships::MembershipPlan;
-use super::{Caller, Directory, Sight, new_mail, too_busy};
+use super::{Caller, Directory, Rights, Sight, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
     AddressId, Date, EdgeId, Group, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission,
@@ -56,6 +56,7 @@ impl Directory {
                 UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? }
             }
             Sight::Managed => self.managed_users(caller, rows).await?,
+            Sight::Oneself => return Err(Error::Forbidden),
         };
         let parts = page.rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships));
         self.hide_going(parts.collect()).await?;
@@ -65,14 +66,38 @@ impl Directory {
     /// A user whom the caller can see.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none, or out of sight.
+    /// [`Error::NotFound`] when there is none, or out of sight; [`Error::Forbidden`] where asking is.
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
+        if caller.sight() == Sight::Oneself && id != caller.user.id {
+            return Err(Error::Forbidden);
+        }
         let detail = self.detail(id).await?;
         match caller.sight() {
-            Sight::Everyone => Ok(detail),
+            Sight::Everyone | Sight::Oneself => Ok(detail),
             Sight::Managed if caller.manages(&detail) => Ok(detail),
             Sight::Managed => Err(Error::NotFound(Entity::User)),
         }
+    }
+
+    /// The user with that number, as [`Directory::user`] gives it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn user_by_number(&self, caller: &Caller, number: UserNumber) -> Result<UserDetail> {
+        let id = self.store.user_claiming_number(number).await?;
+        self.user(caller, id.ok_or(Error::NotFound(Entity::User))?.user).await
+    }
+
+    /// The user with that Edge id, as [`Directory::user`] gives it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn user_by_edge_id(&self, caller: &Caller, id: EdgeId) -> Result<UserDetail> {
+        if caller.sight() == Sight::Oneself && id != caller.user.edge_id {
+            return Err(Error::Forbidden);
+        }
+        let id = self.store.user_claiming_edge_id(id).await?;
+        self.user(caller, id.ok_or(Error::NotFound(Entity::User))?.user).await
     }
 
     /// The caller, or another user whom the caller can see.
@@ -93,17 +118,19 @@ impl Directory {
         Ok(UserDetail { user, memberships })
     }
 
-    /// Makes a user. Without `email_verified` a mail with a link below `base` asks to confirm the address.
+    /// Makes a user. Without `email_verified` a mail with a link below `base`, if given, asks to confirm the address.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong; nothing is made then.
-    pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: &str) -> Result<UserDetail> {
+    /// [`Error::Invalid`] with everything that is wrong, [`Error::Forbidden`] when the caller may not make such a user;
+    /// nothing is made then.
+    pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: Option<&str>) -> Result<UserDetail> {
         let mut draft = draft;
-        if !caller.user.is_superuser {
+        if let Rights::Permissions(_) = caller.rights {
             draft.content.is_superuser = false;
+            draft.content.permissions.clear();
             draft.violations.extend(self.groups_beyond(caller, &BTreeSet::new(), &draft.content.groups).await?);
         }
-        self.insert_user(draft, Some(caller), Some(base)).await
+        self.insert_user(draft, Some(caller), base).await
     }
 
     /// Changes a user whom the caller can see. Changes of other fields that happen meanwhile survive.
@@ -117,7 +144,8 @@ impl Directory {
         draft: Draft<UserChanges>,
     ) -> Result<UserDetail> {
         let Draft { mut content, violations } = draft;
-        if !caller.user.is_superuser {
+        let by_permissions = matches!(caller.rights, Rights::Permissions(_));
+        if by_permissions {
             content.is_superuser = None;
             content.permissions = None;
             content.membership = None;
@@ -126,13 +154,12 @@ impl Directory {
             }
         }
         let mut current = detail;
+        let mut hash = None;
         let mut tries = self.store.tries();
         loop {
             let mut violations = violations.clone();
             let before = &current.user;
-            if !caller.user.is_superuser
-                && let Some(groups) = &content.groups
-            {
+            if by_permissions && let Some(groups) = &content.groups {
                 violations.extend(self.groups_beyond(caller, &before.groups, groups).await?);
             }
             violations.extend(self.unknown_references(before, &content).await?);
@@ -150,6 +177,17 @@ impl Directory {
                 return Err(Error::Invalid(violations));
             }
             self.check_expiration(Some(before), &after)?;
+            if !caller.may_write(Some(before), Some(&after)) {
+                return Err(Error::Forbidden);
+            }
+            if let Some(password) = content.password.take() {
+                hash = Some(self.hasher.hash(password).await?);
+            }
+            if let Some(hash) = &hash {
+                after.password.clone_from(hash);
+                // Set by somebody else, it ends what was signed in with the old one.
+                after.token_version += u64::from(caller.user.id != before.id);
+            }
             let mut memberships = current.memberships.clone();
             if let Some(plan) = &plan {
                 memberships = plan.applied_to(&memberships);
@@ -192,6 +230,9 @@ impl Directory {
         let mut current = detail;
         let mut tries = self.store.tries();
         loop {
+            if !caller.may_write(Some(&current.user), None) {
+                return Err(Error::Forbidden);
+            }
             let guardian = self.superuser_left_by(&current.user, None).await?;
             let written = self
                 .store
@@ -269,61 +310,23 @@ impl Directory {
             }
         }
         violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
-        let NewUser {
-            username,
-            email,
-            password,
-            email_verified,
-            first_name,
-            last_name,
-            phone_number,
-            birth_date,
-            expiration_date,
-            is_active,
-            is_staff,
-            is_superuser,
-            groups,
-            membership: _,
-        } = content.clone();
-        let (Some(username), Some(password), true) = (&username, password, violations.is_empty()) else {
+        violations.extend(unknown_permission(&content.permissions));
+        let (Some(username), Some(password), true) = (&content.username, &content.password, violations.is_empty())
+        else {
+            let NewUser { username, email, phone_number, .. } = &content;
             violations.extend(self.taken(username.as_ref(), email.as_ref(), phone_number.as_ref(), None).await?);
             return Err(Error::Invalid(violations));
         };
-        let mut user = User {
-            id: UserId::generate(&*self.ambient),
-            number: UserNumber(0),
-            edge_id: EdgeId::generate(&*self.ambient),
-            version: 1,
-            token_version: 0,
-            username: username.clone(),
-            email,
-            password: String::new(),
-            first_name,
-            last_name,
-            bio: String::new(),
-            url: String::new(),
-            company: String::new(),
-            location: String::new(),
-            notes: String::new(),
-            phone_number,
-            birth_date,
-            expiration_date,
-            is_active,
-            is_staff,
-            is_superuser,
-            last_login: None,
-            date_joined: self.ambient.now(),
-            groups,
-            permissions: BTreeSet::new(),
-            manages: BTreeSet::new(),
-            addresses: Vec::new(),
-            reminded_of: None,
-        };
+        let (id, edge_id) = (UserId::generate(&*self.ambient), EdgeId::generate(&*self.ambient));
+        let mut user = User::new(id, edge_id, username, &content, self.ambient.now());
         self.check_expiration(None, &user)?;
-        user.password = self.hasher.hash(password).await?;
+        if caller.is_some_and(|caller| !caller.may_write(None, Some(&user))) {
+            return Err(Error::Forbidden);
+        }
+        user.password = self.hasher.hash(password.clone()).await?;
         user.number = UserNumber(self.store.sequence_next(Sequence::Users).await?);
         user.date_joined = self.ambient.now();
-        let mails = self.first_address(&mut user, email_verified, base).await?;
+        let mails = self.first_address(&mut user, content.email_verified, base).await?;
         // An organization that changes meanwhile is read again; the user is new.
         let mut tries = self.store.tries();
         while tries.next().await {
@@ -429,10 +432,7 @@ impl Directory {
         if let Some(groups) = &changes.groups {
             violations.extend(self.unknown_groups(&before.groups, groups).await?);
         }
-        let unknown = changes.permissions.iter().flatten().find(|id| Permission::by_id(**id).is_none());
-        if let Some(id) = unknown {
-            violations.push(Violation { field: "user_permissions", rule: Rule::UnknownReference(id.to_string()) });
-        }
+        violations.extend(changes.permissions.as_ref().and_then(unknown_permission));
         Ok(violations)
     }
 
@@ -481,6 +481,12 @@ impl Directory {
         }
         Ok(violations)
     }
+}
+
+/// The first permission that does not exist.
+fn unknown_permission(permissions: &BTreeSet<PermissionId>) -> Option<Violation> {
+    let unknown = permissions.iter().find(|id| Permission::by_id(**id).is_none());
+    unknown.map(|id| Violation { field: "user_permissions", rule: Rule::UnknownReference(id.to_string()) })
 }
 
 fn unknown_group(id: GroupId) -> Error {

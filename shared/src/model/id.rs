@@ -87,34 +87,64 @@ number_id! {
     AddressId
 }
 
-/// A user on the Edge wire: 24 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EdgeId([u8; 12]);
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 12]);
+
+        impl $name {
+            /// Reads 24 lower-case hexadecimal digits.
+            pub fn parse(text: &str) -> Option<Self> {
+                parse_hex(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    };
+}
+
+hex_id! {
+    /// A user on the Edge wire: 24 hexadecimal digits.
+    EdgeId
+}
+hex_id! {
+    /// An API token: 24 hexadecimal digits, of which the first 14 sort by the moment of its making.
+    TokenId
+}
 
 impl EdgeId {
     /// A new id of 96 random bits.
     pub fn generate(ambient: &dyn Ambient) -> Self {
         Self(random(ambient))
     }
+}
 
-    /// Reads 24 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if text.len() != 24 || !text.bytes().all(lower_hex) {
-            return None;
-        }
+impl TokenId {
+    /// The id of a token made at that moment, with 40 random bits.
+    pub fn generate(created: Timestamp, ambient: &dyn Ambient) -> Self {
         let mut bytes = [0; 12];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        }
-        Some(Self(bytes))
+        // To four microseconds, which leaves 56 bits until the year 9134.
+        bytes[..7].copy_from_slice(&(created.ordinal() >> 2).to_be_bytes()[1..]);
+        bytes[7..].copy_from_slice(&random::<5>(ambient));
+        Self(bytes)
     }
 }
 
-impl fmt::Display for EdgeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+fn parse_hex(text: &str) -> Option<[u8; 12]> {
+    let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != 24 || !text.bytes().all(lower_hex) {
+        return None;
     }
+    let mut bytes = [0; 12];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
@@ -150,6 +180,15 @@ mod tests {
         {
             assert_eq!(EdgeId::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn tokens_made_later_sort_later() {
+        let ambient = crate::ambient::System;
+        let moments = [0, 4, 8, 1_000_000, 1_795_348_800_000_000, 1_795_348_800_000_004].map(Timestamp::from_micros);
+        let ids = moments.map(|moment| TokenId::generate(moment, &ambient));
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_eq!(TokenId::parse(&ids[5].to_string()), Some(ids[5]));
     }
 
     #[test]

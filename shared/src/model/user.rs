@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipRequest, OrganizationId, PermissionId,
-    PhoneNumber, Timestamp, UserId, UserNumber, Username,
+    Change, Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipRequest, OrganizationId,
+    PermissionId, PhoneNumber, Profile, ProfileChanges, Sharing, SharingChanges, Timestamp, UserId, UserNumber,
+    Username, replace,
 };
 
 /// A user with everything that belongs to it alone: one record, changed as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 pub struct User {
     /// The id inside and on the OpenWISP wire.
     pub id: UserId,
@@ -66,11 +68,18 @@ pub struct User {
     pub addresses: Vec<MailboxEntry>,
     /// The expiration date that it was reminded of.
     pub reminded_of: Option<Date>,
+    /// What it may do with switches.
+    pub profile: Profile,
+    /// What it shares in.
+    pub sharing: Sharing,
+    /// Whether its access history may hold a success.
+    pub has_signed_in: bool,
 }
 
 /// What lists show of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of `User`")]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 pub struct UserRow {
     pub id: UserId,
     pub number: UserNumber,
@@ -89,6 +98,8 @@ pub struct UserRow {
     pub date_joined: Timestamp,
     pub groups: BTreeSet<GroupId>,
     pub permissions: BTreeSet<PermissionId>,
+    pub sharing: Sharing,
+    pub has_signed_in: bool,
     /// The organizations it belongs to, by name.
     pub memberships: Vec<Membership>,
 }
@@ -123,8 +134,14 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// See [`User::groups`].
     pub groups: BTreeSet<GroupId>,
+    /// See [`User::permissions`].
+    pub permissions: BTreeSet<PermissionId>,
     /// An organization to join.
     pub membership: Option<MembershipRequest>,
+    /// See [`User::profile`].
+    pub profile: Profile,
+    /// See [`User::sharing`].
+    pub sharing: Sharing,
 }
 
 /// What an expiration date asks for.
@@ -134,18 +151,6 @@ pub enum Expiry {
     Remind,
     /// The last day is over: switch the account off and tell the user.
     Deactivate,
-}
-
-/// What to do with a field that may be empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Change<T> {
-    /// Leave it.
-    #[default]
-    Keep,
-    /// Empty it.
-    Clear,
-    /// Give it this value.
-    Set(T),
 }
 
 /// Changes of a user. What is `None` or [`Change::Keep`] stays.
@@ -170,6 +175,37 @@ pub struct UserChanges {
     pub groups: Option<BTreeSet<GroupId>>,
     pub permissions: Option<BTreeSet<PermissionId>>,
     pub membership: Option<MembershipRequest>,
+    pub last_login: Change<Timestamp>,
+    pub date_joined: Option<Timestamp>,
+    pub profile: ProfileChanges,
+    pub sharing: SharingChanges,
+    /// A new password in clear.
+    pub password: Option<String>,
+}
+
+impl Default for NewUser {
+    /// An active user of whom nothing is known.
+    fn default() -> Self {
+        Self {
+            username: None,
+            email: None,
+            password: None,
+            email_verified: false,
+            first_name: String::new(),
+            last_name: String::new(),
+            phone_number: None,
+            birth_date: None,
+            expiration_date: None,
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            groups: BTreeSet::new(),
+            permissions: BTreeSet::new(),
+            membership: None,
+            profile: Profile::default(),
+            sharing: Sharing::default(),
+        }
+    }
 }
 
 impl User {
@@ -181,6 +217,68 @@ impl User {
     pub const MAX_GROUPS: usize = 25;
     /// How long before its last day an account is reminded of it.
     pub const REMINDED_AHEAD: time::Duration = time::Duration::days(7);
+    /// The most organizations of a user whose moment of joining is changed, so that all follow in one transaction.
+    pub const MAX_MOVED: usize = 20;
+
+    /// A user as asked for, before it has a password and a number.
+    pub fn new(id: UserId, edge_id: EdgeId, username: &Username, new: &NewUser, now: Timestamp) -> Self {
+        let NewUser {
+            // It may be missing there.
+            username: _,
+            email,
+            // It is hashed first.
+            password: _,
+            // It makes an address.
+            email_verified: _,
+            first_name,
+            last_name,
+            phone_number,
+            birth_date,
+            expiration_date,
+            is_active,
+            is_staff,
+            is_superuser,
+            groups,
+            permissions,
+            // It is another record.
+            membership: _,
+            profile,
+            sharing,
+        } = new.clone();
+        Self {
+            id,
+            number: UserNumber(0),
+            edge_id,
+            version: 1,
+            token_version: 0,
+            username: username.clone(),
+            email,
+            password: String::new(),
+            first_name,
+            last_name,
+            bio: String::new(),
+            url: String::new(),
+            company: String::new(),
+            location: String::new(),
+            notes: String::new(),
+            phone_number,
+            birth_date,
+            expiration_date,
+            is_active,
+            is_staff,
+            is_superuser,
+            last_login: None,
+            date_joined: now,
+            groups,
+            permissions,
+            manages: BTreeSet::new(),
+            addresses: Vec::new(),
+            profile,
+            sharing,
+            has_signed_in: false,
+            reminded_of: None,
+        }
+    }
 
     /// Whether the account works on that day: switched on, and not past its expiration date.
     pub fn is_active_on(&self, today: Date) -> bool {
@@ -232,6 +330,8 @@ impl User {
             date_joined: self.date_joined,
             groups: self.groups.clone(),
             permissions: self.permissions.clone(),
+            sharing: self.sharing.clone(),
+            has_signed_in: self.has_signed_in,
             memberships: memberships.to_vec(),
         }
     }
@@ -258,6 +358,12 @@ impl User {
             permissions,
             // It is about another record.
             membership: _,
+            last_login,
+            date_joined,
+            profile,
+            sharing,
+            // It is hashed first.
+            password: _,
         } = changes;
         replace(&mut self.username, username.as_ref());
         email.apply(&mut self.email);
@@ -276,26 +382,9 @@ impl User {
         replace(&mut self.is_superuser, is_superuser.as_ref());
         replace(&mut self.groups, groups.as_ref());
         replace(&mut self.permissions, permissions.as_ref());
-    }
-}
-
-impl<T: Clone> Change<T> {
-    /// Sets `Some`, clears on `None`.
-    pub fn to(value: Option<T>) -> Self {
-        value.map_or(Self::Clear, Self::Set)
-    }
-
-    fn apply(&self, field: &mut Option<T>) {
-        match self {
-            Self::Keep => {}
-            Self::Clear => *field = None,
-            Self::Set(value) => *field = Some(value.clone()),
-        }
-    }
-}
-
-fn replace<T: Clone>(field: &mut T, value: Option<&T>) {
-    if let Some(value) = value {
-        field.clone_from(value);
+        last_login.apply(&mut self.last_login);
+        replace(&mut self.date_joined, date_joined.as_ref());
+        self.profile.apply(profile);
+        self.sharing.apply(sharing);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows no dialect: a dialect turns a header into a [`Credential`] and an error into a body.
 
+mod api_token;
+mod basic;
 pub mod keys;
 pub(crate) mod link;
 pub mod password;
@@ -11,17 +13,71 @@ mod token;
 
 use std::fmt;
 
+pub use self::api_token::OneMoreToken;
+pub(crate) use self::basic::KnownPairs;
 pub use self::link::ConfirmationKey;
 use self::password::Verdict;
 use self::throttle::Attempt;
 use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{EmailAddress, PhoneNumber, User, UserId, Username};
+use crate::model::{EmailAddress, PhoneNumber, Timestamp, User, UserId, Username};
 
 /// What a request shows to say who is asking.
 pub enum Credential {
-    /// A token in an `Authorization: Bearer` header (RFC 6750).
+    /// A token in an `Authorization: Bearer` header (RFC 6750): a JWT or the text of an API token.
     Bearer(String),
+    /// The text of an API token alone.
+    ApiToken(String),
+    /// The text of an API token, and the user name of its owner, who it must be.
+    NamedToken {
+        /// The user name.
+        username: String,
+        /// The token's text.
+        token: String,
+    },
+    /// A user name and its password, as RFC 7617 sends them with every request.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: String,
+    },
+}
+
+/// Where a request comes from, for the history.
+#[derive(Debug, Clone, Default)]
+pub struct Visit {
+    /// The client's address, as the gateway saw it.
+    pub address: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// What a credential came to.
+struct Recognized {
+    /// The user whom it names, whether it is good or not.
+    named: Option<UserId>,
+    /// The user whose it is, or why it is not good.
+    outcome: Result<User>,
+}
+
+impl Recognized {
+    fn refused(named: Option<UserId>, why: Unauthenticated) -> Self {
+        Self { named, outcome: Err(Error::Unauthenticated(why)) }
+    }
+
+    fn nobody() -> Self {
+        Self::refused(None, Unauthenticated::InvalidToken)
+    }
+
+    /// A good credential of that user.
+    fn if_active(user: User, now: Timestamp) -> Self {
+        if user.is_active_on(now.date()) {
+            Self { named: Some(user.id), outcome: Ok(user) }
+        } else {
+            Self::refused(Some(user.id), Unauthenticated::Inactive)
+        }
+    }
 }
 
 /// A token as its user gets it, once.
@@ -56,21 +112,50 @@ impl fmt::Debug for Login {
 impl Directory {
     /// The user whom a credential belongs to, as the user is now.
     ///
+    /// `address` is the client's, as the gateway saw it; wrong passwords count against it and against the user.
+    ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when it is nobody's, not good any more, or its user may not use the directory.
-    pub async fn authenticate(&self, credential: &Credential) -> Result<User> {
-        let Credential::Bearer(text) = credential;
-        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    /// [`Error::Unauthenticated`] when it is nobody's, not good any more, or its user may not use the directory;
+    /// [`Error::Throttled`] after too many wrong passwords.
+    pub async fn authenticate(&self, credential: &Credential, address: Option<&str>) -> Result<User> {
+        self.recognize(credential, address).await?.outcome
+    }
+
+    /// The same; the attempt is noted in the history of the user whom the credential names, accepted or not
+    /// (`contracts/edge.md` section 8).
+    ///
+    /// # Errors
+    /// As [`Directory::authenticate`].
+    pub async fn authenticate_noted(&self, credential: &Credential, visit: &Visit) -> Result<User> {
+        let Recognized { named, outcome } = self.recognize(credential, visit.address.as_deref()).await?;
+        match outcome {
+            Ok(user) => self.note_success(user, visit).await,
+            Err(error) => {
+                if let Some(user) = named {
+                    self.note_attempt(user, false, visit).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Whom a credential names, and whether that is who is asking. The outer error is the store's.
+    async fn recognize(&self, credential: &Credential, address: Option<&str>) -> Result<Recognized> {
+        match credential {
+            Credential::Bearer(text) if api_token::has_form(text) => self.owner_of(text, None).await,
+            Credential::Bearer(text) => self.bearer_of(text).await,
+            Credential::ApiToken(text) => self.owner_of(text, None).await,
+            Credential::NamedToken { username, token } => self.owner_of(token, Some(username)).await,
+            Credential::Basic { username, password } => self.user_with_password(username, password, address).await,
+        }
+    }
+
+    /// The user whom a JWT is about.
+    async fn bearer_of(&self, text: &str) -> Result<Recognized> {
         let now = self.ambient.now();
-        let claims = token::read(&self.keys, now, text).await?.ok_or_else(invalid)?;
-        let user = self.store.user(claims.sub).await?.ok_or_else(invalid)?;
-        if user.token_version != claims.ver {
-            return Err(invalid());
-        }
-        if !user.is_active_on(now.date()) {
-            return Err(Error::Unauthenticated(Unauthenticated::Inactive));
-        }
-        Ok(user)
+        let Some(claims) = token::read(&self.keys, now, text).await? else { return Ok(Recognized::nobody()) };
+        let user = self.store.user(claims.sub).await?.filter(|user| user.token_version == claims.ver);
+        Ok(user.map_or_else(Recognized::nobody, |user| Recognized::if_active(user, now)))
     }
 
     /// A token for who knows the password of the user whom `login` names by user name, e-mail or telephone number.
@@ -83,13 +168,7 @@ impl Directory {
     pub async fn obtain_token(&self, login: Login, address: Option<&str>) -> Result<PlainToken> {
         let Login { identifier, password } = login;
         let ids = self.named(identifier.trim()).await?;
-        let attempt = self.attempt(address, &ids).await?;
-        let user = self.whose_password(&ids, &password).await?;
-        let today = self.ambient.now().date();
-        let user = user
-            .filter(|user| user.is_active_on(today))
-            .ok_or(Error::Unauthenticated(Unauthenticated::WrongPassword))?;
-        attempt.forgive(&self.store).await?;
+        let user = self.sign_in(&ids, &password, address).await?;
         token::issue(&self.keys, &*self.ambient, self.settings.token_life, &user).await.map(PlainToken)
     }
 
@@ -122,7 +201,7 @@ impl Directory {
     }
 
     /// The first of the users whose password this is. Nobody costs as much time as somebody.
-    async fn whose_password(&self, ids: &[UserId], password: &str) -> Result<Option<User>> {
+    pub(super) async fn whose_password(&self, ids: &[UserId], password: &str) -> Result<Option<User>> {
         if ids.is_empty() {
             self.hasher.verify(password.to_owned(), None).await?;
         }

@@ -25,6 +25,10 @@
 //! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
 //! | what an expiration date asks for next | `EXPIRY` | `<day>#<user>` |
 //! | work that a change has left | `WORK` | `GROUP#<id>`, `ORGANIZATION#<id>`, `USER#<id>` |
+//! | API token, found by what it is told by | `TOKEN#<SHA-256>` | `TOKEN` |
+//! | tokens of a user, oldest first | `TOKENS#<user>` | `TOKEN#<token>` |
+//! | how often these have changed | `TOKENS#<user>` | `HEAD` |
+//! | attempt to sign in, accepted or not | `ACCEPTED#<user>`, `REFUSED#<user>` | `<moment>#<random>` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
 //! | mail to be sent | `OUTBOX` | `<random>` |
 //! | failures against a limit | `THROTTLE#<whose>` | `<end of the window>` |
@@ -38,8 +42,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use crate::model::{
-    Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, User,
-    UserId, UserNumber, Username, date_text,
+    Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, TokenId,
+    User, UserId, UserNumber, Username, date_text,
 };
 
 /// Name of the partition key's attribute.
@@ -51,6 +55,8 @@ pub const EXPIRES: &str = "expires";
 
 /// What the sort keys of memberships begin with.
 pub(crate) const MEMBERSHIP: &str = "MEMBERSHIP#";
+/// What the sort keys of a user's tokens begin with.
+pub(crate) const TOKEN: &str = "TOKEN#";
 /// Sort key of the item that is the user.
 pub(crate) const USER: &str = "USER";
 /// Partition of the mails that wait. Sort keys are random, so that DynamoDB can split it when it is busy.
@@ -358,6 +364,36 @@ pub(crate) fn work_of(sk: &str) -> Option<Work> {
         ("USER", id) => UserId::parse(id).map(Work::User),
         _ => None,
     }
+}
+
+/// An API token, by the SHA-256 of its text in hexadecimal digits.
+pub(crate) fn token(hash: &str) -> Key {
+    Key::new(format!("{TOKEN}{hash}"), "TOKEN")
+}
+
+/// Partition of the tokens of a user.
+pub(crate) fn tokens(user: UserId) -> String {
+    format!("TOKENS#{user}")
+}
+
+/// Leads to one token of a user.
+pub(crate) fn token_of_user(user: UserId, id: TokenId) -> Key {
+    Key::new(tokens(user), format!("{TOKEN}{id}"))
+}
+
+/// Counts the changes of a user's tokens.
+pub(crate) fn tokens_head(user: UserId) -> Key {
+    Key::new(tokens(user), "HEAD")
+}
+
+/// Partition of a user's attempts to sign in that were accepted, or refused.
+pub(crate) fn attempts(user: UserId, accepted: bool) -> String {
+    format!("{}#{user}", if accepted { "ACCEPTED" } else { "REFUSED" })
+}
+
+/// One of them; `name` is unpredictable.
+pub(crate) fn attempt(user: UserId, accepted: bool, at: Timestamp, name: u64) -> Key {
+    Key::new(attempts(user, accepted), format!("{:015x}#{name:016x}", at.ordinal()))
 }
 
 /// A sequence of numbers.

@@ -6,6 +6,7 @@
 
 mod cost;
 mod groups;
+mod history;
 pub mod keys;
 mod lists;
 mod organizations;
@@ -13,6 +14,7 @@ mod outbox;
 mod sequences;
 mod table;
 mod throttle;
+mod tokens;
 mod transaction;
 mod users;
 mod work;
@@ -25,8 +27,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -38,6 +42,7 @@ pub use self::lists::Counts;
 pub use self::organizations::{Member, OrganizationWritten};
 pub use self::outbox::mail_of_stream;
 pub use self::throttle::Counted;
+pub use self::tokens::{TokenEntry, TokenList, TokenWritten};
 pub use self::users::{Claim, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
 pub use self::work::WaitingWork;
 use crate::ambient::{Ambient, random};
@@ -45,6 +50,8 @@ use crate::error::{Cause, Error, Result};
 
 /// How many items one `BatchGetItem` may ask for.
 const BATCH: usize = 100;
+/// How many items one `BatchWriteItem` may write.
+const WRITE_BATCH: usize = 25;
 /// How often what a batch left unprocessed is asked for again.
 const TRIES: u32 = 5;
 
@@ -256,6 +263,43 @@ impl Store {
         Ok(())
     }
 
+    /// Writes and removes many items, in pieces that are not one transaction. Every item stands there once.
+    async fn write_batch(&self, puts: Vec<Item>, deletes: &[Key]) -> Result<()> {
+        let put =
+            |item| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build()?).build());
+        let delete = |key: &Key| {
+            let request = DeleteRequest::builder().set_key(Some(key.attributes())).build()?;
+            Ok(WriteRequest::builder().delete_request(request).build())
+        };
+        let requests = puts.into_iter().map(put).chain(deletes.iter().map(delete));
+        let requests: Vec<WriteRequest> =
+            requests.collect::<std::result::Result<_, _>>().map_err(unavailable::<BuildError>)?;
+        for some in requests.chunks(WRITE_BATCH) {
+            let mut asked = some.to_vec();
+            let mut tries = self.tries();
+            while !asked.is_empty() {
+                if !tries.next().await {
+                    return Err(Error::Unavailable("DynamoDB leaves items of a batch unprocessed".into()));
+                }
+                let batch = self
+                    .client
+                    .batch_write_item()
+                    .request_items(&*self.table, asked)
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total);
+                let output = self.write(|| batch.clone().send()).await.map_err(unavailable)?;
+                output.consumed_capacity().iter().for_each(|capacity| cost::wrote(Some(capacity)));
+                let rest = output.unprocessed_items.and_then(|mut tables| tables.remove(&*self.table));
+                asked = rest.unwrap_or_default();
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes many items, whether they are there or not.
+    async fn remove_all(&self, keys: &[Key]) -> Result<()> {
+        self.write_batch(Vec::new(), keys).await
+    }
+
     /// Items of one partition, strongly consistent; follows DynamoDB's pages until `limit` items are there.
     async fn query(&self, range: Range<'_>, limit: usize) -> Result<Vec<Item>> {
         let mut items = Vec::new();
@@ -386,8 +430,8 @@ where
     }
 }
 
-impl From<aws_sdk_dynamodb::error::BuildError> for StoreFailure {
-    fn from(error: aws_sdk_dynamodb::error::BuildError) -> Self {
+impl From<BuildError> for StoreFailure {
+    fn from(error: BuildError) -> Self {
         Self { passing: false, cause: error.into() }
     }
 }

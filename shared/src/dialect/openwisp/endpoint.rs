@@ -25,7 +25,7 @@ use crate::model::{Action, Model, UserId};
 use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{Representation, negotiate};
-use crate::web::{Base, Failure};
+use crate::web::{Base, ClientAddress, Failure};
 
 /// One address of the API and what is the same for all its methods.
 #[derive(Debug)]
@@ -145,7 +145,8 @@ async fn admitted(
         access => {
             let credential = OpenWisp::credential(request.headers())?;
             let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
-            let user = directory.authenticate(&credential).await?;
+            let address = request.extensions().get::<ClientAddress>().and_then(|address| address.0.as_deref());
+            let user = directory.authenticate(&credential, address).await?;
             let rights = directory.rights(&user).await?;
             let caller = Caller { user, rights };
             if !may_request(&caller, access, request.method(), parameters) {

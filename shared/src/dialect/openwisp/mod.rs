@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Dialect, messages};
-use crate::error::{Entity, Error, Refusal, Result, Unauthenticated, Unreadable};
+use crate::error::{Entity, Error, Result, Unauthenticated, Unreadable};
 use crate::sign_in::Credential;
 
 /// The OpenWISP Users API.
@@ -71,6 +71,7 @@ fn told(error: &Error) -> (StatusCode, Value) {
                 Entity::Group => "Group",
                 Entity::Organization => "Organization",
                 Entity::EmailAddress => "EmailAddress",
+                Entity::Token => "Token",
             };
             (StatusCode::NOT_FOUND, detail(&format!("No {model} matches the given query.")))
         }
@@ -78,12 +79,7 @@ fn told(error: &Error) -> (StatusCode, Value) {
         Error::Unreadable(why) => unreadable(why),
         Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field(violations)),
         Error::Refused(refusal) => {
-            let sentence = match refusal {
-                Refusal::LastSuperuser => {
-                    "The last active superuser cannot be deleted, deactivated or stripped of its rights."
-                }
-                Refusal::TooLargeToStore => "The user's texts are too long in total.",
-            };
+            let sentence = messages::refusal(*refusal);
             (StatusCode::BAD_REQUEST, detail(sentence))
         }
         Error::Unauthenticated(why) => unauthenticated(*why),
@@ -123,7 +119,7 @@ fn unauthenticated(why: Unauthenticated) -> (StatusCode, Value) {
         Unauthenticated::EmptyToken => "Invalid token header. No credentials provided.",
         Unauthenticated::TokenWithSpaces => "Invalid token header. Token string should not contain spaces.",
         Unauthenticated::TokenCharacters => "Invalid token header. Token string should not contain invalid characters.",
-        Unauthenticated::InvalidToken => "Invalid token.",
+        Unauthenticated::InvalidToken | Unauthenticated::ExpiredToken => "Invalid token.",
         Unauthenticated::Inactive => "User inactive or deleted.",
         Unauthenticated::WrongPassword => {
             let body = json!({ "non_field_errors": ["Unable to log in with provided credentials."] });

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::model::{
     AddressId, Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipId, OrganizationId,
-    PermissionId, PhoneNumber, Timestamp, User, UserId, UserNumber, UserRow, Username,
+    PermissionId, PhoneNumber, Profile, Sharing, Timestamp, User, UserId, UserNumber, UserRow, Username,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub(in crate::store) struct MembershipItem {
 
 /// The attributes that the user's record and its list row share.
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 pub(super) struct RowItem {
     id: UserId,
     number: UserNumber,
@@ -61,6 +62,10 @@ pub(super) struct RowItem {
     groups: BTreeSet<GroupId>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     permissions: BTreeSet<PermissionId>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    sharing: Sharing,
+    #[serde(default, skip_serializing_if = "is_false")]
+    has_signed_in: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     memberships: Vec<MembershipItem>,
 }
@@ -89,6 +94,8 @@ pub(super) struct UserItem {
     addresses: Vec<AddressItem>,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
     reminded_of: Option<Date>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    profile: Profile,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -99,6 +106,10 @@ fn is_false(flag: &bool) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl UserItem {
@@ -123,6 +134,7 @@ impl UserItem {
             manages: user.manages.clone(),
             addresses: user.addresses.iter().map(address).collect(),
             reminded_of: user.reminded_of,
+            profile: user.profile.clone(),
         }
     }
 }
@@ -144,6 +156,7 @@ impl TryFrom<UserItem> for User {
             manages,
             addresses,
             reminded_of,
+            profile,
         } = item;
         let row = UserRow::try_from(row)?;
         let entry = |item: AddressItem| MailboxEntry {
@@ -181,6 +194,9 @@ impl TryFrom<UserItem> for User {
             manages,
             addresses: addresses.into_iter().map(entry).collect(),
             reminded_of,
+            profile,
+            sharing: row.sharing,
+            has_signed_in: row.has_signed_in,
         })
     }
 }
@@ -205,6 +221,8 @@ impl From<UserRow> for RowItem {
             date_joined: row.date_joined,
             groups: row.groups,
             permissions: row.permissions,
+            sharing: row.sharing,
+            has_signed_in: row.has_signed_in,
             memberships: row.memberships.iter().map(MembershipItem::from).collect(),
         }
     }
@@ -234,6 +252,8 @@ impl TryFrom<RowItem> for UserRow {
             date_joined: item.date_joined,
             groups: item.groups,
             permissions: item.permissions,
+            sharing: item.sharing,
+            has_signed_in: item.has_signed_in,
             memberships: item.memberships.into_iter().map(Membership::from).collect(),
         })
     }

@@ -20,8 +20,8 @@ use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavail
 use crate::ambient::random;
 use crate::error::{Error, Refusal, Result};
 use crate::model::{
-    Date, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId, UserRow,
-    Username,
+    Date, EdgeId, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId,
+    UserNumber, UserRow, Username,
 };
 
 /// The largest record that is written; DynamoDB's own limit is 400 KB with names and keys.
@@ -215,6 +215,22 @@ impl Store {
         self.claimed(Claim::VerifiedAddress, keys::verified_address(email)).await
     }
 
+    /// Who has this OpenL2M id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user_claiming_number(&self, number: UserNumber) -> Result<Option<Taken>> {
+        self.claimed(Claim::Number, keys::number(number)).await
+    }
+
+    /// Who has this Edge id.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user_claiming_edge_id(&self, id: EdgeId) -> Result<Option<Taken>> {
+        self.claimed(Claim::EdgeId, keys::edge_id(id)).await
+    }
+
     async fn claimed(&self, claim: Claim, key: Key) -> Result<Option<Taken>> {
         let item: Option<ClaimItem> = self.get(key).await?;
         Ok(item.map(|ClaimItem { user, text }| Taken { claim, text, user }))
@@ -274,6 +290,7 @@ impl Store {
         self.write_groups(&mut transaction, write)?;
         self.write_expiry(&mut transaction, write)?;
         self.write_membership(&mut transaction, write)?;
+        self.move_memberships(&mut transaction, write)?;
         if let (Some(before), None) = (write.before, write.after) {
             transaction.put(&self.table, keys::work(Work::User(before.id)).attributes())?;
         }
@@ -353,15 +370,11 @@ impl Store {
         let Some(user) = write.after.or(write.before) else { return Ok(()) };
         let id = organization.id();
         let place = Place::of_user(user).sk;
-        let (beside_user, member) = (keys::membership(user.id, id), keys::member(id, &place));
         if let Some(after) = after {
-            let mut item = to_item(&beside_user, &MembershipItem::from(*after))?;
-            item.insert(PLACE.to_owned(), AttributeValue::S(place));
-            transaction.put(&self.table, item)?;
-            transaction.put(&self.table, to_item(&member, &MembershipItem::from(*after))?)?;
+            self.put_membership(transaction, user.id, &place, after)?;
         } else {
-            transaction.delete(&self.table, &beside_user)?;
-            transaction.delete(&self.table, &member)?;
+            transaction.delete(&self.table, &keys::membership(user.id, id))?;
+            transaction.delete(&self.table, &keys::member(id, &place))?;
         }
         let [byte] = random(&*self.ambient);
         let count = keys::member_count(id, byte % SHARDS);
@@ -394,6 +407,39 @@ impl Store {
             }
             _ => transaction.check(&self.table, &keys::organization(id), unchanged, Guard::Organization),
         }
+    }
+
+    /// Writes a membership beside its user and among the members of its organization.
+    fn put_membership(
+        &self,
+        transaction: &mut Transaction<Guard>,
+        user: UserId,
+        place: &str,
+        membership: &Membership,
+    ) -> Result<()> {
+        let record = MembershipItem::from(membership);
+        let mut item = to_item(&keys::membership(user, membership.organization), &record)?;
+        item.insert(PLACE.to_owned(), AttributeValue::S(place.to_owned()));
+        transaction.put(&self.table, item)?;
+        transaction.put(&self.table, to_item(&keys::member(membership.organization, place), &record)?)
+    }
+
+    /// Takes the memberships along when the user's place in lists moves.
+    fn move_memberships(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        let (Some(before), Some(after)) = (write.before, write.after) else { return Ok(()) };
+        let (old, new) = (Place::of_user(before).sk, Place::of_user(after).sk);
+        if old == new || write.memberships.is_empty() {
+            return Ok(());
+        }
+        if write.memberships.len() > User::MAX_MOVED {
+            return Err(Error::Refused(Refusal::TooManyToMove));
+        }
+        // One that is made, changed or removed with the move is no business of any API.
+        for membership in write.memberships {
+            transaction.delete(&self.table, &keys::member(membership.organization, &old))?;
+            self.put_membership(transaction, after.id, &new, membership)?;
+        }
+        Ok(())
     }
 
     fn write_claims(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {

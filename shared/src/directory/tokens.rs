@@ -1,0 +1,97 @@
+//! API tokens of users (`contracts/edge.md` section 7).
+
+use super::{Caller, Directory, Sight, UserDetail};
+use crate::error::{Entity, Error, Result};
+use crate::model::{ApiToken, TokenId, User};
+use crate::sign_in::PlainToken;
+use crate::store::TokenWritten;
+
+impl Directory {
+    /// The tokens of a user, oldest first; `rows` tells, of the total, how many to leave out and to give.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the caller may not see them; what `rows` answers.
+    pub async fn tokens(
+        &self,
+        caller: &Caller,
+        user: &UserDetail,
+        rows: impl Fn(u64) -> Result<(u64, usize)>,
+    ) -> Result<(u64, Vec<ApiToken>)> {
+        may_see_tokens(caller, &user.user)?;
+        let list = self.store.tokens(user.user.id).await?;
+        let total = u64::try_from(list.entries().len()).unwrap_or(u64::MAX);
+        let (offset, limit) = rows(total)?;
+        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+        let wanted: Vec<_> = list.entries().iter().skip(skip).take(limit).cloned().collect();
+        Ok((total, self.store.token_records(&wanted).await?))
+    }
+
+    /// A token of a user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user has none of that id, [`Error::Forbidden`] when the caller may not see it.
+    pub async fn token(&self, caller: &Caller, user: &UserDetail, id: TokenId) -> Result<ApiToken> {
+        may_see_tokens(caller, &user.user)?;
+        self.token_of(&user.user, id).await.map(|(_, token)| token)
+    }
+
+    /// Makes a token for a user; its text is shown this once.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the caller may not.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        user: &UserDetail,
+        title: &str,
+    ) -> Result<(ApiToken, PlainToken)> {
+        may_write_tokens(caller, &user.user)?;
+        let (token, text) = self.new_token(user.user.id, title);
+        match self.token_insert(&token, &text, None).await? {
+            TokenWritten::Done => Ok((token, text)),
+            TokenWritten::UserGone => Err(Error::NotFound(Entity::User)),
+            TokenWritten::Stale => Err(Error::internal("a new token met an old one")),
+        }
+    }
+
+    /// Switches a token on or off; without a word for that it stays as it is.
+    ///
+    /// # Errors
+    /// As [`Directory::token`].
+    pub async fn switch_token(
+        &self,
+        caller: &Caller,
+        user: &UserDetail,
+        id: TokenId,
+        is_active: Option<bool>,
+    ) -> Result<ApiToken> {
+        may_write_tokens(caller, &user.user)?;
+        let (hash, token) = self.token_of(&user.user, id).await?;
+        let Some(is_active) = is_active else { return Ok(token) };
+        let switched = self.store.token_switch(&hash, is_active, self.ambient.now()).await?;
+        switched.ok_or(Error::NotFound(Entity::Token))
+    }
+
+    /// Removes a token, which stops working at once.
+    ///
+    /// # Errors
+    /// As [`Directory::token`].
+    pub async fn delete_token(&self, caller: &Caller, user: &UserDetail, id: TokenId) -> Result<()> {
+        may_write_tokens(caller, &user.user)?;
+        let (hash, token) = self.token_of(&user.user, id).await?;
+        self.store.token_remove(token.user, id, &hash).await
+    }
+
+    async fn token_of(&self, user: &User, id: TokenId) -> Result<(String, ApiToken)> {
+        self.store.token_of_user(user.id, id).await?.ok_or(Error::NotFound(Entity::Token))
+    }
+}
+
+fn may_see_tokens(caller: &Caller, user: &User) -> Result<()> {
+    let may = caller.sight() == Sight::Everyone || caller.user.id == user.id;
+    if may { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+fn may_write_tokens(caller: &Caller, user: &User) -> Result<()> {
+    if caller.may_write_tokens_of(user) { Ok(()) } else { Err(Error::Forbidden) }
+}
