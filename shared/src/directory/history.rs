@@ -1,6 +1,7 @@
 //! Attempts to sign in, as far as an API keeps account of them (`contracts/edge.md` section 8).
 
-use super::{Caller, Directory, Sight, UserDetail, too_busy};
+use super::search::COUNTED;
+use super::{Caller, Directory, Listed, Sight, Stretch, UserDetail, too_busy};
 use crate::error::{Error, Result};
 use crate::model::{SignInAttempt, Timestamp, User, UserId};
 use crate::sign_in::Visit;
@@ -8,20 +9,6 @@ use crate::store::{UserWrite, Written};
 
 /// The most characters of a client's name that are kept.
 const MOST_AGENT: usize = 500;
-/// Up to how many things a list says exactly how many there are.
-pub const COUNTED: u64 = 1000;
-
-/// A stretch of a history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct History {
-    /// The attempts asked for, newest first.
-    pub attempts: Vec<SignInAttempt>,
-    /// How many there are in all; `None` for more than [`COUNTED`].
-    pub total: Option<u64>,
-    /// Whether there are older ones.
-    pub more: bool,
-}
-
 impl Directory {
     /// Notes an attempt of a user that was accepted, or refused.
     pub(crate) async fn note_attempt(&self, user: UserId, success: bool, visit: &Visit) -> Result<()> {
@@ -61,23 +48,26 @@ impl Directory {
         Err(too_busy())
     }
 
-    /// Attempts of a user, newest first: `limit` of them after the newest `offset`.
+    /// Attempts of a user, newest first.
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not see them, or when the store does not answer.
-    pub async fn history(&self, caller: &Caller, user: &UserDetail, offset: u64, limit: usize) -> Result<History> {
+    pub async fn history(&self, caller: &Caller, user: &UserDetail, stretch: Stretch) -> Result<Listed<SignInAttempt>> {
         if caller.sight() != Sight::Everyone && caller.user.id != user.user.id {
             return Err(Error::Forbidden);
         }
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
-        let wanted = offset.saturating_add(limit).max(counted).saturating_add(1);
+        let wanted = match stretch {
+            Stretch::From { offset, limit } => {
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
+                offset.saturating_add(limit).max(counted).saturating_add(1)
+            }
+            Stretch::Last(_) => usize::MAX,
+        };
         let mut all = self.store.attempts(user.user.id, true, wanted).await?;
         all.extend(self.store.attempts(user.user.id, false, wanted).await?);
         all.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));
-        let total = u64::try_from(all.len()).ok().filter(|&total| total <= COUNTED);
-        let more = all.len() > offset.saturating_add(limit);
-        Ok(History { attempts: all.into_iter().skip(offset).take(limit).collect(), total, more })
+        Ok(stretch.cut(all))
     }
 
     /// When each of the users signed in last but one (`contracts/edge.md` section 8, rule 4), in their order;

@@ -15,6 +15,7 @@ mod memberships;
 mod organizations;
 mod outbox;
 mod passwords;
+mod search;
 mod sight;
 mod tokens;
 mod users;
@@ -23,9 +24,9 @@ use std::sync::Arc;
 
 pub use self::access::{Rights, Sight};
 pub use self::addresses::AddressChanges;
-pub use self::history::History;
 pub use self::organizations::OrganizationPage;
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
+pub use self::search::{Listed, Stretch, UserFilter};
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::{Ambient, random};
 use crate::config::TokenLife;

@@ -6,6 +6,7 @@
 mod address;
 mod attempt;
 mod change;
+mod fold;
 mod group;
 mod id;
 mod mail;
@@ -23,6 +24,7 @@ pub use address::{EmailAddress, MailboxEntry};
 pub use attempt::SignInAttempt;
 pub use change::Change;
 use change::replace;
+pub use fold::fold;
 pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
 pub use id::{AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, TokenId, UserId, UserNumber};
 pub use mail::{Mail, MailKind};
