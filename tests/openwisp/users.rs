@@ -402,7 +402,7 @@ async fn who_is_no_superuser_sees_and_gives_less() {
     let answer = clerk.post(USERS, &body).await;
     assert_eq!(
         answer.json(),
-        json!({"groups": ["You cannot assign a group that holds permissions you do not have."]}),
+        json!({"groups": ["You cannot give permissions that you do not have."]}),
         "Operator may view organizations, Administrator may not"
     );
     let answer = clerk.post(USERS, &merged(&body, &json!({"groups": [1]}))).await;

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
+use shared::dialect::openwisp::endpoint::Admitted;
 use shared::error::Entity;
 use shared::model::GroupId;
 use shared::web::body::Unread;
@@ -27,10 +28,11 @@ pub async fn list(State(directory): State<Arc<Directory>>, base: Base, uri: Uri)
 /// `POST /api/v1/users/group/`.
 pub async fn create(
     State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<(StatusCode, Json<GroupOut>)> {
     let draft = wire::changes(&body.read().await?, false);
-    let group = directory.create_group(draft).await?;
+    let group = directory.create_group(&caller, draft).await?;
     Ok((StatusCode::CREATED, Json(group.into())))
 }
 
@@ -43,12 +45,13 @@ pub async fn read(State(directory): State<Arc<Directory>>, Path(number): Path<St
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
+    Admitted(caller): Admitted,
     Path(number): Path<String>,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<GroupOut>> {
     let group = directory.group(id(&number)?).await?;
     let draft = wire::changes(&body.read().await?, method == Method::PATCH);
-    Ok(Json(directory.change_group(group, draft).await?.into()))
+    Ok(Json(directory.change_group(&caller, group, draft).await?.into()))
 }
 
 /// `DELETE /api/v1/users/group/{number}/`.

@@ -1,7 +1,7 @@
 //! Users on the OpenWISP wire: the fields in, the objects out.
 
 use serde::Serialize;
-use shared::directory::{Caller, Draft, UserDetail};
+use shared::directory::{Act, Caller, Draft, UserDetail};
 use shared::error::Rule;
 use shared::model::{
     Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, UserChanges, UserRow, Username,
@@ -320,7 +320,7 @@ impl UserDetailOut {
 
 /// The memberships that the caller may see: a manager those in the organizations that it manages.
 fn in_sight(memberships: &[Membership], caller: &Caller) -> Vec<MembershipOut> {
-    let visible = |organization| caller.user.is_superuser || caller.user.manages.contains(&organization);
+    let visible = |organization| caller.may(Act::NameOrganization(organization));
     memberships.iter().filter(|membership| visible(membership.organization)).map(MembershipOut::from).collect()
 }
 

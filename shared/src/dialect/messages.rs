@@ -60,7 +60,7 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::InvalidValue => "Invalid value".to_owned(),
         Rule::Past => "Expiration date cannot be in the past.".to_owned(),
         Rule::Expired => "Cannot activate an expired account. Clear or extend the expiration date first.".to_owned(),
-        Rule::BeyondOwnRights => "You cannot assign a group that holds permissions you do not have.".to_owned(),
+        Rule::BeyondOwnRights => "You cannot give permissions that you do not have.".to_owned(),
     }
 }
 

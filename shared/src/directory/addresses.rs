@@ -1,6 +1,6 @@
 //! A user's e-mail addresses: added, changed, removed (`contracts/openwisp.md` section 10).
 
-use super::{Caller, Directory, Draft, UserDetail, too_busy};
+use super::{Act, Caller, Directory, Draft, UserDetail, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{AddressId, EmailAddress, MailboxEntry, User};
 use crate::store::keys::Sequence;
@@ -60,7 +60,7 @@ impl Directory {
     ) -> Result<MailboxEntry> {
         let Draft { content, violations } = draft;
         let AddressChanges { email, primary, verified } = content;
-        let verified = verified.filter(|_| caller.user.is_superuser);
+        let verified = verified.filter(|_| caller.may(Act::VerifyAddress));
         let own = self.address(&user, id)?;
         let moved = email.as_ref().filter(|email| email.folded() != own.email.folded());
         let violations = self.with_taken(violations, moved).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Directory, Draft, too_busy};
+use super::{Act, Caller, Directory, Draft, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Group, GroupChanges, GroupId, Permission, PermissionId};
 use crate::store::GroupWritten;
@@ -34,9 +34,10 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong.
-    pub async fn create_group(&self, draft: Draft<GroupChanges>) -> Result<Group> {
+    pub async fn create_group(&self, caller: &Caller, draft: Draft<GroupChanges>) -> Result<Group> {
         let Draft { content, mut violations } = draft;
         violations.extend(unknown_permission(content.permissions.as_ref()));
+        violations.extend(content.permissions.as_ref().and_then(|given| beyond(caller, given)));
         let (Some(name), true) = (&content.name, violations.is_empty()) else {
             return Err(self.refused(violations, content.name.as_deref(), None).await?);
         };
@@ -53,9 +54,11 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong; nothing is changed then.
-    pub async fn change_group(&self, group: Group, draft: Draft<GroupChanges>) -> Result<Group> {
+    pub async fn change_group(&self, caller: &Caller, group: Group, draft: Draft<GroupChanges>) -> Result<Group> {
         let Draft { content, mut violations } = draft;
+        let gained = |before: &Group| content.permissions.as_ref().map(|after| after - &before.permissions);
         violations.extend(unknown_permission(content.permissions.as_ref()));
+        violations.extend(gained(&group).and_then(|gained| beyond(caller, &gained)));
         if !violations.is_empty() {
             return Err(self.refused(violations, content.name.as_deref(), Some(&group)).await?);
         }
@@ -75,7 +78,12 @@ impl Directory {
             match self.store.group_write(Some(&before), Some(&after)).await? {
                 GroupWritten::Done => return Ok(Group { version: before.version + 1, ..after }),
                 GroupWritten::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
-                GroupWritten::Stale if tries.again().await => before = self.group(before.id).await?,
+                GroupWritten::Stale if tries.again().await => {
+                    before = self.group(before.id).await?;
+                    if let Some(violation) = gained(&before).and_then(|gained| beyond(caller, &gained)) {
+                        return Err(Error::Invalid(vec![violation]));
+                    }
+                }
                 GroupWritten::Stale => return Err(too_busy()),
             }
         }
@@ -126,4 +134,9 @@ impl Directory {
 fn unknown_permission(ids: Option<&BTreeSet<PermissionId>>) -> Option<Violation> {
     let unknown = ids?.iter().find(|id| Permission::by_id(**id).is_none())?;
     Some(Violation { field: "permissions", rule: Rule::UnknownReference(unknown.to_string()) })
+}
+
+/// Permissions that a group would gain and the caller does not have: its users would get them from nobody.
+fn beyond(caller: &Caller, gained: &BTreeSet<PermissionId>) -> Option<Violation> {
+    (!caller.may(Act::Give(gained))).then_some(Violation { field: "permissions", rule: Rule::BeyondOwnRights })
 }

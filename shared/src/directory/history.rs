@@ -1,7 +1,7 @@
 //! Attempts to sign in, as far as an API keeps account of them (`contracts/edge.md` section 8).
 
 use super::search::COUNTED;
-use super::{Caller, Directory, Listed, Sight, Stretch, UserDetail, too_busy};
+use super::{Act, Caller, Directory, Listed, Stretch, UserDetail, too_busy};
 use crate::error::{Error, Result};
 use crate::model::{SignInAttempt, Timestamp, User, UserId};
 use crate::sign_in::Visit;
@@ -53,9 +53,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not see them, or when the store does not answer.
     pub async fn history(&self, caller: &Caller, user: &UserDetail, stretch: Stretch) -> Result<Listed<SignInAttempt>> {
-        if caller.sight() != Sight::Everyone && caller.user.id != user.user.id {
-            return Err(Error::Forbidden);
-        }
+        caller.must(Act::SeeTokensOf(&user.user))?;
         let wanted = match stretch {
             Stretch::From { offset, limit } => {
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);

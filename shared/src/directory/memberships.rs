@@ -1,7 +1,7 @@
 //! Memberships asked for with a user (`contracts/openwisp.md` section 8).
 
 use super::follow_up::by_name;
-use super::{Caller, Directory};
+use super::{Act, Caller, Directory};
 use crate::error::{Result, Rule, Violation};
 use crate::model::{Membership, MembershipId, MembershipRequest, Organization, User, WhenSame};
 use crate::store::{MembershipWrite, OrganizationState};
@@ -24,7 +24,7 @@ impl Directory {
         request: MembershipRequest,
     ) -> Result<std::result::Result<Option<MembershipPlan>, Violation>> {
         let MembershipRequest { organization: id, is_admin, same } = request;
-        let in_sight = caller.is_none_or(|caller| caller.user.is_superuser || caller.user.manages.contains(&id));
+        let in_sight = caller.is_none_or(|caller| caller.may(Act::NameOrganization(id)));
         let found = if in_sight { self.store.organization(id).await? } else { None };
         let Some(organization) = found else {
             let rule = Rule::UnknownReference(id.to_string());

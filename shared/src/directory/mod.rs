@@ -22,7 +22,7 @@ mod users;
 
 use std::sync::Arc;
 
-pub use self::access::{Rights, Sight};
+pub use self::access::{Act, Rights, Sight, UserField};
 pub use self::addresses::AddressChanges;
 pub use self::organizations::OrganizationPage;
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};

@@ -1,6 +1,6 @@
 //! Organizations: made, read, changed, removed (`contracts/openwisp.md` section 12).
 
-use super::{Caller, Directory, Draft, Sight, too_busy};
+use super::{Act, Caller, Directory, Draft, Sight, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Change, MembershipId, Organization, OrganizationChanges, OrganizationId};
 use crate::store::OrganizationWritten;
@@ -37,7 +37,8 @@ impl Directory {
             }
             Sight::Managed | Sight::Oneself => {
                 let mut managed = self.store.organizations(&caller.user.manages).await?;
-                managed.retain(|organization| organization.is_active);
+                managed
+                    .retain(|&Organization { id, is_active, .. }| caller.may(Act::SeeOrganization { id, is_active }));
                 managed.sort_by_key(|organization| std::cmp::Reverse((organization.created, organization.id)));
                 let total = u64::try_from(managed.len()).unwrap_or(u64::MAX);
                 let (offset, limit) = rows(total)?;
@@ -52,13 +53,9 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] when there is none, or out of sight.
     pub async fn organization(&self, caller: &Caller, id: OrganizationId) -> Result<Organization> {
-        let missing = Error::NotFound(Entity::Organization);
-        let found = self.store.organization(id).await?.ok_or(missing)?;
-        match caller.sight() {
-            Sight::Everyone => Ok(found),
-            Sight::Managed if found.is_active && caller.user.manages.contains(&id) => Ok(found),
-            Sight::Managed | Sight::Oneself => Err(Error::NotFound(Entity::Organization)),
-        }
+        let found = self.store.organization(id).await?;
+        let seen = |found: &Organization| caller.may(Act::SeeOrganization { id, is_active: found.is_active });
+        found.filter(seen).ok_or(Error::NotFound(Entity::Organization))
     }
 
     /// Makes an organization.
@@ -185,7 +182,7 @@ impl Directory {
             Change::Set(id) => *id,
         };
         let found = self.store.membership_of_id(id).await?;
-        let seen = found.filter(|(_, of)| caller.user.is_superuser || caller.user.manages.contains(of));
+        let seen = found.filter(|(_, of)| caller.may(Act::NameOrganization(*of)));
         match seen {
             None => Err(Error::invalid(OWNER, Rule::UnknownReference(id.to_string()))),
             Some((_, of)) if of != organization.id => Err(Error::invalid(OWNER, Rule::NotMember)),

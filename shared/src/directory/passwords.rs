@@ -1,6 +1,6 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
-use super::{Caller, Directory, UserDetail, new_mail, too_busy};
+use super::{Act, Caller, Directory, UserDetail, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{MailKind, User, UserId};
 use crate::sign_in::link::{ResetPair, reset_pair};
@@ -57,7 +57,7 @@ impl Directory {
     ) -> Result<()> {
         let SetPassword { current, new, again } = set;
         let is_own = caller.user.id == user.user.id;
-        let must_know = is_own && !caller.user.is_superuser;
+        let must_know = !caller.may(Act::SetPassword { of: user.user.id, proven: false });
         if must_know {
             self.check_own_password(&user.user, current.as_deref(), "current_password", address).await?;
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{Caller, Directory, UserDetail, UserPage};
+use super::{Act, Caller, Directory, UserDetail, UserPage};
 use crate::error::Result;
 use crate::model::{OrganizationId, UserId};
 use crate::store::Member;
@@ -19,11 +19,12 @@ struct Members {
     ended: bool,
 }
 
-impl Caller {
-    /// Whether a manager can see that user.
-    pub(super) fn manages(&self, detail: &UserDetail) -> bool {
-        let managed = |organization| self.user.manages.contains(&organization);
-        !detail.user.is_superuser && detail.memberships.iter().any(|membership| managed(membership.organization))
+impl UserDetail {
+    /// Whether the caller can see this user.
+    pub(super) fn is_seen_by(&self, caller: &Caller) -> bool {
+        let organizations: Vec<_> = self.memberships.iter().map(|membership| membership.organization).collect();
+        let UserDetail { user, .. } = self;
+        caller.may(Act::SeeUser { id: user.id, is_superuser: user.is_superuser, organizations: &organizations })
     }
 }
 

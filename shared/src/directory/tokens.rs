@@ -1,6 +1,6 @@
 //! API tokens of users (`contracts/edge.md` section 7).
 
-use super::{Caller, Directory, Sight, UserDetail};
+use super::{Act, Caller, Directory, UserDetail};
 use crate::error::{Entity, Error, Result};
 use crate::model::{ApiToken, TokenId, User};
 use crate::sign_in::PlainToken;
@@ -17,7 +17,7 @@ impl Directory {
         user: &UserDetail,
         rows: impl Fn(u64) -> Result<(u64, usize)>,
     ) -> Result<(u64, Vec<ApiToken>)> {
-        may_see_tokens(caller, &user.user)?;
+        caller.must(Act::SeeTokensOf(&user.user))?;
         let list = self.store.tokens(user.user.id).await?;
         let total = u64::try_from(list.entries().len()).unwrap_or(u64::MAX);
         let (offset, limit) = rows(total)?;
@@ -31,7 +31,7 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] when the user has none of that id, [`Error::Forbidden`] when the caller may not see it.
     pub async fn token(&self, caller: &Caller, user: &UserDetail, id: TokenId) -> Result<ApiToken> {
-        may_see_tokens(caller, &user.user)?;
+        caller.must(Act::SeeTokensOf(&user.user))?;
         self.token_of(&user.user, id).await.map(|(_, token)| token)
     }
 
@@ -45,7 +45,7 @@ impl Directory {
         user: &UserDetail,
         title: &str,
     ) -> Result<(ApiToken, PlainToken)> {
-        may_write_tokens(caller, &user.user)?;
+        caller.must(Act::WriteTokensOf(&user.user))?;
         let (token, text) = self.new_token(user.user.id, title);
         match self.token_insert(&token, &text, None).await? {
             TokenWritten::Done => Ok((token, text)),
@@ -65,7 +65,7 @@ impl Directory {
         id: TokenId,
         is_active: Option<bool>,
     ) -> Result<ApiToken> {
-        may_write_tokens(caller, &user.user)?;
+        caller.must(Act::WriteTokensOf(&user.user))?;
         let (hash, token) = self.token_of(&user.user, id).await?;
         let Some(is_active) = is_active else { return Ok(token) };
         let switched = self.store.token_switch(&hash, is_active, self.ambient.now()).await?;
@@ -77,7 +77,7 @@ impl Directory {
     /// # Errors
     /// As [`Directory::token`].
     pub async fn delete_token(&self, caller: &Caller, user: &UserDetail, id: TokenId) -> Result<()> {
-        may_write_tokens(caller, &user.user)?;
+        caller.must(Act::WriteTokensOf(&user.user))?;
         let (hash, token) = self.token_of(&user.user, id).await?;
         self.store.token_remove(token.user, id, &hash).await
     }
@@ -85,13 +85,4 @@ impl Directory {
     async fn token_of(&self, user: &User, id: TokenId) -> Result<(String, ApiToken)> {
         self.store.token_of_user(user.id, id).await?.ok_or(Error::NotFound(Entity::Token))
     }
-}
-
-fn may_see_tokens(caller: &Caller, user: &User) -> Result<()> {
-    let may = caller.sight() == Sight::Everyone || caller.user.id == user.id;
-    if may { Ok(()) } else { Err(Error::Forbidden) }
-}
-
-fn may_write_tokens(caller: &Caller, user: &User) -> Result<()> {
-    if caller.may_write_tokens_of(user) { Ok(()) } else { Err(Error::Forbidden) }
 }

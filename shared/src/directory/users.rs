@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::memberships::MembershipPlan;
-use super::{Caller, Directory, Rights, Sight, new_mail, too_busy};
+use super::{Act, Caller, Directory, Rights, Sight, UserField, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
-    AddressId, Date, EdgeId, Group, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission,
-    PermissionId, User, UserChanges, UserId, UserNumber, UserRow,
+    AddressId, Date, EdgeId, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission, PermissionId,
+    User, UserChanges, UserId, UserNumber, UserRow,
 };
 use crate::sign_in::link::confirmation_key;
 use crate::store::keys::{Sequence, Work};
@@ -72,11 +72,7 @@ impl Directory {
             return Err(Error::Forbidden);
         }
         let detail = self.detail(id).await?;
-        match caller.sight() {
-            Sight::Everyone | Sight::Oneself => Ok(detail),
-            Sight::Managed if caller.manages(&detail) => Ok(detail),
-            Sight::Managed => Err(Error::NotFound(Entity::User)),
-        }
+        if detail.is_seen_by(caller) { Ok(detail) } else { Err(Error::NotFound(Entity::User)) }
     }
 
     /// The user with that number, as [`Directory::user`] gives it.
@@ -125,11 +121,12 @@ impl Directory {
     /// nothing is made then.
     pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: Option<&str>) -> Result<UserDetail> {
         let mut draft = draft;
-        if let Rights::Permissions(_) = caller.rights {
-            draft.content.is_superuser = false;
+        let may_set = |field| caller.may(Act::SetField(field, None));
+        draft.content.is_superuser &= may_set(UserField::IsSuperuser);
+        if !may_set(UserField::Permissions) {
             draft.content.permissions.clear();
-            draft.violations.extend(self.groups_beyond(caller, &BTreeSet::new(), &draft.content.groups).await?);
         }
+        draft.violations.extend(self.groups_beyond(caller, &BTreeSet::new(), &draft.content.groups).await?);
         self.insert_user(draft, Some(caller), base).await
     }
 
@@ -144,22 +141,18 @@ impl Directory {
         draft: Draft<UserChanges>,
     ) -> Result<UserDetail> {
         let Draft { mut content, violations } = draft;
-        let by_permissions = matches!(caller.rights, Rights::Permissions(_));
-        if by_permissions {
-            content.is_superuser = None;
-            content.permissions = None;
-            content.membership = None;
-            if caller.user.id == detail.user.id {
-                content.is_staff = None;
-            }
-        }
+        let may_set = |field| caller.may(Act::SetField(field, Some(detail.user.id)));
+        content.is_staff = content.is_staff.filter(|_| may_set(UserField::IsStaff));
+        content.is_superuser = content.is_superuser.filter(|_| may_set(UserField::IsSuperuser));
+        content.permissions = content.permissions.filter(|_| may_set(UserField::Permissions));
+        content.membership = content.membership.filter(|_| may_set(UserField::Membership));
         let mut current = detail;
         let mut hash = None;
         let mut tries = self.store.tries();
         loop {
             let mut violations = violations.clone();
             let before = &current.user;
-            if by_permissions && let Some(groups) = &content.groups {
+            if let Some(groups) = &content.groups {
                 violations.extend(self.groups_beyond(caller, &before.groups, groups).await?);
             }
             violations.extend(self.unknown_references(before, &content).await?);
@@ -177,9 +170,7 @@ impl Directory {
                 return Err(Error::Invalid(violations));
             }
             self.check_expiration(Some(before), &after)?;
-            if !caller.may_write(Some(before), Some(&after)) {
-                return Err(Error::Forbidden);
-            }
+            caller.must(Act::Write(Some(before), Some(&after)))?;
             if let Some(password) = content.password.take() {
                 hash = Some(self.hasher.hash(password).await?);
             }
@@ -230,9 +221,7 @@ impl Directory {
         let mut current = detail;
         let mut tries = self.store.tries();
         loop {
-            if !caller.may_write(Some(&current.user), None) {
-                return Err(Error::Forbidden);
-            }
+            caller.must(Act::Write(Some(&current.user), None))?;
             let guardian = self.superuser_left_by(&current.user, None).await?;
             let written = self
                 .store
@@ -320,7 +309,7 @@ impl Directory {
         let (id, edge_id) = (UserId::generate(&*self.ambient), EdgeId::generate(&*self.ambient));
         let mut user = User::new(id, edge_id, username, &content, self.ambient.now());
         self.check_expiration(None, &user)?;
-        if caller.is_some_and(|caller| !caller.may_write(None, Some(&user))) {
+        if caller.is_some_and(|caller| !caller.may(Act::Write(None, Some(&user)))) {
             return Err(Error::Forbidden);
         }
         user.password = self.hasher.hash(password.clone()).await?;
@@ -417,13 +406,10 @@ impl Directory {
         after: &BTreeSet<GroupId>,
     ) -> Result<Option<Violation>> {
         let gained: BTreeSet<GroupId> = after.difference(before).copied().collect();
-        let beyond = |group: &Group| {
-            let held = |id: &PermissionId| {
-                Permission::by_id(*id).is_none_or(|permission| caller.rights.allow(permission.action, permission.model))
-            };
-            !group.permissions.iter().all(held)
-        };
-        let exceeds = self.store.groups(&gained).await?.iter().any(beyond);
+        if caller.rights == Rights::Everything || gained.is_empty() {
+            return Ok(None);
+        }
+        let exceeds = self.store.groups(&gained).await?.iter().any(|group| !caller.may(Act::Give(&group.permissions)));
         Ok(exceeds.then_some(Violation { field: "groups", rule: Rule::BeyondOwnRights }))
     }
 

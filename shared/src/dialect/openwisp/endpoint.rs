@@ -19,9 +19,9 @@ use tower::Layer as _;
 
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
-use crate::directory::{Caller, Directory, UserDetail};
+use crate::directory::{Act, Caller, Directory, UserDetail};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Action, Model, UserId};
+use crate::model::{Model, UserId};
 use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{Representation, negotiate};
@@ -178,12 +178,11 @@ async fn admitted(
 fn may_request(caller: &Caller, access: Access, method: &Method, parameters: &RawPathParams) -> bool {
     match access {
         Access::Anyone | Access::User => true,
-        Access::Model(model) => caller.may_request(method, model),
+        Access::Model(model) => caller.may(Act::Request(method, model)),
         // OPTIONS needs no more than credentials.
         Access::Oneself if *method == Method::OPTIONS => true,
-        Access::Oneself => {
-            user_id(parameters) == Some(caller.user.id) || caller.rights.allow(Action::Change, Model::User)
-        }
+        // Whether the present password is right is asked later.
+        Access::Oneself => user_id(parameters).is_some_and(|of| caller.may(Act::SetPassword { of, proven: true })),
     }
 }
 
@@ -207,7 +206,7 @@ async fn describe(
         could = may_request(caller, endpoint.access, &Method::PUT, parameters);
     }
     if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
-        could = taking.as_ref().is_some_and(|method| caller.may_request(method, model));
+        could = taking.as_ref().is_some_and(|method| caller.may(Act::Request(method, model)));
         if could && taking == Some(Method::PUT) && endpoint.allow.contains(Method::GET.as_str()) {
             // An object that the caller cannot read is not described.
             request.extensions_mut().insert(caller);
