@@ -33,6 +33,12 @@ pub enum Command {
     },
     /// Make a superuser, in the store on disk or, with --aws, in DynamoDB.
     CreateSuperuser(CreateSuperuser),
+    /// Write the search index again, from the users; stopped, it goes on where it was.
+    Reindex {
+        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+        #[arg(long)]
+        aws: bool,
+    },
     /// Print a new set of signing keys (a secret!), to be kept where `ROLLCALL_SIGNING_KEYS` says.
     SigningKeys {
         /// A file with the present keys: the newest stays good for verifying.

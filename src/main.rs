@@ -7,6 +7,7 @@ mod dynamodb;
 mod embedded;
 mod housekeeping;
 mod mail;
+mod reindex;
 mod serve;
 mod signing_keys;
 
@@ -36,6 +37,7 @@ async fn run(arguments: Arguments) -> Result<(), Cause> {
         Command::Serve { aws } => serve::run(&config, aws).await,
         Command::Dynamodb { listen } => dynamodb::run(&config, listen).await,
         Command::CreateSuperuser(options) => create_superuser::run(&config, options).await,
+        Command::Reindex { aws } => reindex::run(&config, aws).await,
         Command::SigningKeys { rotate } => signing_keys::run(rotate.as_deref()),
     }
 }

@@ -82,10 +82,15 @@ async fn a_missing_item_is_noticed() {
     }
 }
 
+/// Whether an item is of the search index, whose entries are hints: one too many harms nobody.
+fn is_entry((pk, _): &Key) -> bool {
+    pk.starts_with("GRAM#") || pk.starts_with("ACTIVE#")
+}
+
 #[tokio::test]
 async fn a_second_item_is_noticed() {
     let table = sound().await;
-    for (key, item) in table.items.iter().filter(|(key, _)| !stands_alone(key)) {
+    for (key, item) in table.items.iter().filter(|(key, _)| !stands_alone(key) && !is_entry(key)) {
         let mut damaged = table.clone();
         let elsewhere = (format!("{}#x", key.0), key.1.clone());
         damaged.items.insert(elsewhere, item.clone());

@@ -4,6 +4,7 @@
 
 mod access;
 mod budgets;
+mod bulk;
 mod crash;
 mod events;
 mod expiry;
@@ -16,4 +17,6 @@ mod mailer;
 mod openwisp;
 mod races;
 mod routes;
+mod search;
+mod search_budgets;
 mod support;

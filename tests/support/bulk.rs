@@ -1,12 +1,14 @@
 //! Many users at once, for measurements: one is written through the store, the others are copies of its items.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use dynoxide::{ImportOptions, Item};
 use serde_json::{Value, json};
-use shared::ambient::Ambient as _;
 use shared::model::{EdgeId, Timestamp, User, UserId, UserNumber};
-use shared::store::{UserWrite, Written};
+use shared::store::{UserWrite, Written, search_items};
 
-use super::{TestApp, insert, plain_user};
+use super::{TestApp, insert};
 
 /// How many users are handed to the engine in one piece.
 const PIECE: usize = 5_000;
@@ -18,7 +20,23 @@ const FIRST_NUMBER: u64 = 7_000_000_000;
 ///
 /// No moment may fall in a year in which somebody has joined already.
 pub async fn insert_many(app: &TestApp, pattern: &User, moments: &[Timestamp]) -> Vec<User> {
-    let pattern = User { number: UserNumber(FIRST_NUMBER + 123_456), ..pattern.clone() };
+    let names = |_| (pattern.first_name.clone(), pattern.last_name.clone());
+    insert_named(app, pattern, moments, names).await
+}
+
+/// The same; `names` gives first and last name for each index.
+pub async fn insert_named(
+    app: &TestApp,
+    pattern: &User,
+    moments: &[Timestamp],
+    names: impl Fn(usize) -> (String, String),
+) -> Vec<User> {
+    let pattern = User {
+        number: UserNumber(FIRST_NUMBER + 123_456),
+        first_name: "First-000000".to_owned(),
+        last_name: "Last-000000".to_owned(),
+        ..pattern.clone()
+    };
     let items = items_of(app, &pattern).await;
     let mut years = std::collections::BTreeMap::<i32, u64>::new();
     let mut users = Vec::new();
@@ -26,9 +44,11 @@ pub async fn insert_many(app: &TestApp, pattern: &User, moments: &[Timestamp]) -
         let mut copies = Vec::new();
         for (offset, &joined) in moments.iter().enumerate() {
             let index = piece * PIECE + offset;
-            let user = copied(app, &pattern, index, joined);
+            let (first_name, last_name) = names(index);
+            let user = User { first_name, last_name, ..copied(app, &pattern, index, joined) };
             *years.entry(joined.year()).or_default() += 1;
             copies.extend(items.iter().map(|item| copied_item(item, &pattern, &user)));
+            copies.extend(search_items(&user).expect("entries of the index").into_iter().map(item_of));
             users.push(user);
         }
         import(app, copies);
@@ -48,7 +68,9 @@ async fn items_of(app: &TestApp, user: &User) -> Vec<String> {
     let made: Vec<String> = app
         .items()
         .iter()
-        .filter(|item| !before.contains(&key(item)) && !key(item).starts_with("COUNT "))
+        .filter(|item| !before.contains(&key(item)))
+        // Counters are written at the end, and the index follows from each user.
+        .filter(|item| !["COUNT ", "GRAM#", "ACTIVE#"].iter().any(|kind| key(item).starts_with(kind)))
         .map(|item| serde_json::to_string(item).expect("JSON"))
         .collect();
     let write = UserWrite { before: Some(user), ..UserWrite::default() };
@@ -56,7 +78,8 @@ async fn items_of(app: &TestApp, user: &User) -> Vec<String> {
     made
 }
 
-fn key(item: &Item) -> String {
+/// Partition key and sort key in one.
+pub fn key(item: &Item) -> String {
     let text = |name: &str| match &item[name] {
         dynoxide::AttributeValue::S(text) => text.clone(),
         other => format!("{other:?}"),
@@ -89,6 +112,8 @@ fn copied_item(text: &str, from: &User, to: &User) -> Item {
         .replace(&from.id.0.simple().to_string(), &to.id.0.simple().to_string())
         .replace(&from.edge_id.to_string(), &to.edge_id.to_string())
         .replace(from.username.as_str(), to.username.as_str())
+        .replace(&from.first_name, &to.first_name)
+        .replace(&from.last_name, &to.last_name)
         .replace(&thousands(from), &thousands(to))
         .replace(&format!("{}\"", from.number), &format!("{}\"", to.number))
         .replace(&year(from), &year(to))
@@ -101,28 +126,23 @@ fn item(value: Value) -> Item {
     serde_json::from_value(value).expect("an item")
 }
 
-fn import(app: &TestApp, items: Vec<Item>) {
-    app.database.import_items("rollcall", items, ImportOptions::default()).expect("an import");
+/// An item of the SDK in the engine's form.
+fn item_of(attributes: HashMap<String, AttributeValue>) -> Item {
+    let value = |value| match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(digits) => json!({ "N": digits }),
+        AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
+        other => panic!("{other:?} is not expected"),
+    };
+    let attributes = attributes.into_iter().map(|(name, attribute)| (name, value(attribute)));
+    item(attributes.collect::<serde_json::Map<_, _>>().into())
 }
 
-#[tokio::test]
-async fn copies_are_what_the_store_writes() {
-    let app = TestApp::start().await;
-    let pattern = plain_user(&app, "copy000000").await;
-    let moments: Vec<Timestamp> =
-        (1..4).map(|year| app.script.now().plus_seconds(-year * 366 * 24 * 60 * 60)).collect();
-    let users = insert_many(&app, &pattern, &moments).await;
-    let store = app.directory.store();
-    let counts = store.user_counts().await.expect("counts");
-    assert_eq!(counts.total(), 4);
-    let rows = store.user_rows(&counts, 1, 10).await.expect("rows");
-    assert_eq!(rows, users.iter().map(|user| user.row(&[])).collect::<Vec<_>>());
-    for user in &users {
-        assert_eq!(store.user(user.id).await.expect("the store").as_ref(), Some(user));
-        let write = UserWrite { before: Some(user), ..UserWrite::default() };
-        assert_eq!(store.user_write(&write).await.expect("a write"), Written::Done, "every claim is the user's own");
-    }
-    let left = app.items().iter().map(key).filter(|key| !key.starts_with("COUNT ")).collect::<Vec<_>>();
-    assert!(users.iter().all(|user| left.iter().all(|key| !key.contains(&user.id.0.simple().to_string()))), "{left:?}");
-    assert!(left.iter().all(|key| !key.contains("copy")), "{left:?}");
+/// Puts the entries of the search index for a user into the table, whether there is such a user or not.
+pub fn import_entries(app: &TestApp, user: &User) {
+    import(app, search_items(user).expect("entries of the index").into_iter().map(item_of).collect());
+}
+
+fn import(app: &TestApp, items: Vec<Item>) {
+    app.database.import_items("rollcall", items, ImportOptions::default()).expect("an import");
 }

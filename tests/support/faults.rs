@@ -44,7 +44,8 @@ pub enum Fault {
 pub enum Plan {
     /// Never.
     Calm,
-    /// At the try of that number, counted from 0; if `lasting`, at every later one too.
+    /// At the try of that number, counted from 0; if `lasting`, at every later one too. Tries in a row that write, or
+    /// remove, entries of the search index count as one: how many there are depends on the names of users.
     At { call: usize, fault: Fault, lasting: bool },
     /// At random: one transaction in five conflicts, one in fifty is still in progress, one answer in fifty is lost.
     /// More of these would now and then use up all tries of one call.
@@ -59,6 +60,8 @@ pub struct Faults(Arc<Mutex<State>>);
 struct State {
     plan: Plan,
     calls: Vec<String>,
+    /// Whether the last one was about entries of the search index.
+    on_entries: bool,
     struck: usize,
     random: u64,
 }
@@ -100,7 +103,8 @@ impl Fault {
 impl Faults {
     /// Calm, until told otherwise.
     pub fn new() -> Self {
-        let state = State { plan: Plan::Calm, calls: Vec::new(), struck: 0, random: 0x5eed_0f5e_ed0f_5eed };
+        let state =
+            State { plan: Plan::Calm, calls: Vec::new(), on_entries: false, struck: 0, random: 0x5eed_0f5e_ed0f_5eed };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -115,6 +119,7 @@ impl Faults {
         let mut state = self.lock();
         state.plan = plan;
         state.calls.clear();
+        state.on_entries = false;
         state.struck = 0;
     }
 
@@ -132,13 +137,18 @@ impl Faults {
         self.0.lock().expect("the faults")
     }
 
-    fn next(&self, operation: &str) -> Option<Fault> {
+    fn next(&self, operation: &str, on_entries: bool) -> Option<Fault> {
         let mut state = self.lock();
-        let number = state.calls.len();
-        state.calls.push(operation.to_owned());
+        let repeats = on_entries && state.on_entries && state.calls.last().is_some_and(|last| last == operation);
+        if !repeats {
+            state.calls.push(operation.to_owned());
+        }
+        state.on_entries = on_entries;
+        let number = state.calls.len() - 1;
         let fault = match state.plan {
             Plan::Calm => None,
-            Plan::At { call, fault, lasting } => (number == call || lasting && number > call).then_some(fault),
+            Plan::At { call, fault, lasting: true } => (number >= call).then_some(fault),
+            Plan::At { call, fault, lasting: false } => (number == call && !repeats).then_some(fault),
             Plan::Storm => match state.draw() % 100 {
                 0..20 => Some(Fault::Conflict),
                 20..22 => Some(Fault::InProgress),
@@ -173,7 +183,10 @@ impl HttpConnector for Faulty<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let Some(fault) = self.faults.next(&operation) else { return self.inner.call(request) };
+        let body = request.body().bytes().unwrap_or_default();
+        let on_entries =
+            [&b"\"GRAM#"[..], b"\"ACTIVE#"].iter().any(|pk| body.windows(pk.len()).any(|part| part == *pk));
+        let Some(fault) = self.faults.next(&operation, on_entries) else { return self.inner.call(request) };
         match fault {
             Fault::RequestLost => HttpConnectorFuture::ready(Err(lost())),
             Fault::AnswerLost | Fault::Silence | Fault::InProgress => {

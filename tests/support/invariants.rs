@@ -132,6 +132,7 @@ impl Table {
         complaints.extend(self.owner_complaints());
         complaints.extend(self.number_complaints());
         complaints.extend(self.strangers());
+        complaints.extend(super::index::index_complaints(self));
         complaints
     }
 
@@ -345,7 +346,7 @@ impl Table {
             "ORGANIZATION" => sk == "ORGANIZATION",
             "THROTTLE" => self.item(pk, sk).is_some_and(|item| number(&item["expires"]) == sk.parse().unwrap_or(0)),
             "COUNT" | "GROUPS" | "WORK" | "SEQUENCE" | "OUTBOX" | "INSTALLATION" => !pk.contains('#'),
-            "MEMBERCOUNT" => true,
+            "MEMBERCOUNT" | "GRAM" | "ACTIVE" => true,
             kind => DERIVED.contains(&kind),
         };
         let strangers = self.items.keys().filter(|(pk, sk)| !known(pk, sk));
@@ -421,6 +422,11 @@ fn wanted_by_organization(organization: &Item) -> Vec<(Key, Item)> {
         ((format!("ORGANIZATIONS#{year}"), place.clone()), bare(organization, &["version", "owner"])),
         ((format!("PLACES#ORGANIZATIONS#{year}"), place), Item::new()),
     ]
+}
+
+/// Where a user stands in lists.
+pub fn place_of_user(user: &Item) -> String {
+    place(number(&user["date_joined"]), text(&user["id"])).1
 }
 
 /// Year and place in the list of what began to exist then.

@@ -2,16 +2,18 @@
 
 mod app;
 mod bulk;
+pub mod census;
 mod client;
 mod faults;
 mod functions;
 pub mod gateway;
+mod index;
 pub mod invariants;
 mod script;
 mod seed;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp};
-pub use bulk::insert_many;
+pub use bulk::{import_entries, insert_many, insert_named, key};
 pub use client::{Answer, Client, request};
 pub use faults::{Fault, Faults, Plan};
 pub use functions::{FUNCTIONS, router_of};

@@ -1,8 +1,11 @@
 //! Users found by what their fields contain, oldest first (`contracts/edge.md` section 4).
 
+use std::collections::BTreeSet;
+
 use super::{Caller, Directory, Sight};
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, UserRow, fold};
+use crate::store::{Search, SearchField};
 
 /// Up to how many things a list that is not counted says exactly how many there are.
 pub const COUNTED: u64 = 1000;
@@ -76,9 +79,23 @@ impl Stretch {
 }
 
 impl UserFilter {
-    /// Whether it asks for nothing.
+    /// Whether it asks for nothing: every text contains the empty one.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Search { parts, is_active } = self.search();
+        parts.is_empty() && is_active.is_none()
+    }
+
+    /// As the store searches for it.
+    fn search(&self) -> Search {
+        let Self { username, first_name, last_name, email, is_active } = self;
+        let parts = [
+            (SearchField::Username, username),
+            (SearchField::FirstName, first_name),
+            (SearchField::LastName, last_name),
+            (SearchField::Email, email),
+        ];
+        let parts = parts.into_iter().filter_map(|(field, part)| Some((field, part.clone()?)));
+        Search { parts: parts.filter(|(_, part)| !part.is_empty()).collect(), is_active: *is_active }
     }
 
     /// Whether a user has what it asks for.
@@ -106,16 +123,41 @@ impl Directory {
         if filter.is_empty() {
             return self.users_in_order(stretch).await;
         }
-        let mut found = Vec::new();
-        let mut offset = 0;
-        loop {
-            let piece = self.users_in_order(Stretch::From { offset, limit: 1000 }).await?;
-            offset += 1000;
-            found.extend(piece.items.into_iter().filter(|row| filter.fits(row)));
-            if !piece.more {
-                return Ok(stretch.cut(found));
+        let wanted = match stretch {
+            Stretch::From { offset, limit } => {
+                let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
+                let end = usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(limit);
+                end.max(counted).saturating_add(1)
             }
+            Stretch::Last(_) => usize::MAX,
+        };
+        let mut places = self.store.search(&filter.search(), wanted).await?;
+        loop {
+            let page = stretch.cut(places.clone());
+            let rows = self.store.rows_in_places(&page.items).await?;
+            let mut good = Vec::new();
+            let mut stale: BTreeSet<String> = page.items.into_iter().collect();
+            for (place, row) in rows.into_iter().filter(|(_, row)| filter.fits(row)) {
+                stale.remove(&place);
+                good.push(row);
+            }
+            if stale.is_empty() {
+                return Ok(Listed { items: good, offset: page.offset, total: page.total, more: page.more });
+            }
+            places.retain(|place| !stale.contains(place));
         }
+    }
+
+    /// Writes the whole search index again, from the users; `done` is told how many users each step has dealt with.
+    /// What was stopped is taken up where it stopped.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn reindex(&self, mut done: impl FnMut(usize)) -> Result<()> {
+        while let Some(users) = self.store.reindex_some().await? {
+            done(users);
+        }
+        Ok(())
     }
 
     /// A stretch of all users, oldest first.

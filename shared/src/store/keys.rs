@@ -29,6 +29,10 @@
 //! | tokens of a user, oldest first | `TOKENS#<user>` | `TOKEN#<token>` |
 //! | how often these have changed | `TOKENS#<user>` | `HEAD` |
 //! | attempt to sign in, accepted or not | `ACCEPTED#<user>`, `REFUSED#<user>` | `<moment>#<random>` |
+//! | search: users whose field has three letters in a row | `GRAM#<field>#<two letters>` | `<third letter>#<place>#<value>` |
+//! | search: users whose field has a letter | `GRAM#<field>#<letter>` | `<place>#<value>` |
+//! | search: users who are switched on, or off | `ACTIVE#true`, `ACTIVE#false` | `<place>` |
+//! | how far a rebuilding of the search index has come | `REINDEX` | `REINDEX` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
 //! | mail to be sent | `OUTBOX` | `<random>` |
 //! | failures against a limit | `THROTTLE#<whose>` | `<end of the window>` |
@@ -71,6 +75,8 @@ pub const WORK: &str = "WORK";
 pub(crate) const EXPIRY: &str = "EXPIRY";
 /// Partition of the register of superusers.
 pub(crate) const SUPERUSERS: &str = "SUPERUSERS";
+/// How long the sort key of a place is.
+const PLACE_LENGTH: usize = 15 + 1 + 32;
 /// How many claims on OpenL2M ids share a partition.
 const NUMBERS_PER_PARTITION: u64 = 1000;
 
@@ -396,6 +402,42 @@ pub(crate) fn attempt(user: UserId, accepted: bool, at: Timestamp, name: u64) ->
     Key::new(attempts(user, accepted), format!("{:015x}#{name:016x}", at.ordinal()))
 }
 
+/// Partition of the search index for one or two letters of a field, each as six hexadecimal digits.
+pub(crate) fn gram(field: &str, letters: &[char]) -> String {
+    letters.iter().fold(format!("GRAM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
+}
+
+/// What sort keys begin with where a third letter follows, or, for none, the end of the value.
+pub(crate) fn third(letter: Option<char>) -> String {
+    format!("{}#", letter_digits(letter))
+}
+
+fn letter_digits(letter: Option<char>) -> String {
+    format!("{:06x}", letter.map_or(0, u32::from))
+}
+
+/// An entry of the search index; `value` tells the values apart that a user has and had.
+pub(crate) fn posting(pk: String, third: &str, place: &str, value: u32) -> Key {
+    Key::new(pk, format!("{third}{place}#{value:08x}"))
+}
+
+/// The place and what stands before it in the sort key of an entry of the search index.
+pub(crate) fn place_of_posting(sk: &str) -> Option<(&str, &str)> {
+    let (rest, _) = sk.rsplit_once('#')?;
+    let start = rest.len().checked_sub(PLACE_LENGTH)?;
+    rest.is_char_boundary(start).then(|| rest.split_at(start))
+}
+
+/// Entries of the search index for users who are switched on, or off.
+pub(crate) fn active(is_active: bool) -> String {
+    format!("ACTIVE#{is_active}")
+}
+
+/// Exists while the search index is being rebuilt.
+pub(crate) fn reindex() -> Key {
+    Key::new("REINDEX", "REINDEX")
+}
+
 /// A sequence of numbers.
 pub(crate) fn sequence(sequence: Sequence) -> Key {
     let name = match sequence {
@@ -445,6 +487,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_entry_of_the_search_index_tells_its_place(micros: i64, id: u128, letter: Option<char>, value: u32) {
+            let place = Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
+            let third = third(letter);
+            let key = posting(gram("E", &['a', 'b']), &third, &place.sk, value);
+            prop_assert_eq!(place_of_posting(&key.sk), Some((&third[..], &place.sk[..])));
+        }
+
         #[test]
         fn places_sort_by_moment_then_id(a: (i64, u128), b: (i64, u128)) {
             let place = |(micros, id)| Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));

@@ -48,6 +48,11 @@ impl Counts {
     pub fn total(&self) -> u64 {
         self.years.values().sum()
     }
+
+    /// The years that have any, oldest first.
+    pub(super) fn years(&self) -> impl Iterator<Item = i32> + use<'_> {
+        self.years.keys().copied()
+    }
 }
 
 /// Ranks that this process knows, valid for one epoch of the counters.

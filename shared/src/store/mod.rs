@@ -11,6 +11,7 @@ pub mod keys;
 mod lists;
 mod organizations;
 mod outbox;
+mod search;
 mod sequences;
 mod table;
 mod throttle;
@@ -41,6 +42,7 @@ use self::keys::Key;
 pub use self::lists::Counts;
 pub use self::organizations::{Member, OrganizationWritten};
 pub use self::outbox::mail_of_stream;
+pub use self::search::{Search, SearchField, search_items};
 pub use self::throttle::Counted;
 pub use self::tokens::{TokenEntry, TokenList, TokenWritten};
 pub use self::users::{Claim, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
@@ -342,6 +344,8 @@ enum Bound<'a> {
     Prefix(&'a str),
     Before(&'a str),
     After(&'a str),
+    /// From the first to the second.
+    Between(&'a str, &'a str),
 }
 
 impl Range<'_> {
@@ -357,6 +361,15 @@ impl Range<'_> {
             Bound::Prefix(sk) => ("#pk = :pk AND begins_with(#sk, :sk)", sk),
             Bound::Before(sk) => ("#pk = :pk AND #sk < :sk", sk),
             Bound::After(sk) => ("#pk = :pk AND #sk > :sk", sk),
+            Bound::Between(sk, _) => ("#pk = :pk AND #sk BETWEEN :sk AND :last", sk),
+        };
+        let last = match self.bound {
+            Bound::Between(_, last) => Some(AttributeValue::S(last.to_owned())),
+            _ => None,
+        };
+        let query = match last {
+            Some(last) => query.expression_attribute_values(":last", last),
+            None => query,
         };
         query
             .key_condition_expression(condition)

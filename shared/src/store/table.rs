@@ -2,15 +2,16 @@
 
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    TimeToLiveStatus,
 };
 
 use super::{Store, keys, unavailable};
 use crate::error::Result;
 
 impl Store {
-    /// Makes the table if it is not there, as `template.yaml` describes it.
+    /// Makes the table if it is not there, as `template.yaml` describes it but for the stream: only functions in AWS
+    /// read one, and the embedded engine looks through the whole stream at every write.
     ///
     /// # Errors
     /// When the engine does not answer or refuses.
@@ -24,11 +25,6 @@ impl Store {
         };
         let key =
             |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unavailable);
-        let stream = StreamSpecification::builder()
-            .stream_enabled(true)
-            .stream_view_type(StreamViewType::NewImage)
-            .build()
-            .map_err(unavailable)?;
         let created = self
             .client
             .create_table()
@@ -38,7 +34,6 @@ impl Store {
             .attribute_definitions(attribute(keys::SK)?)
             .key_schema(key(keys::PK, KeyType::Hash)?)
             .key_schema(key(keys::SK, KeyType::Range)?)
-            .stream_specification(stream)
             .send()
             .await;
         match created {

@@ -147,6 +147,12 @@ impl Store {
         item.map(User::try_from).transpose()
     }
 
+    /// Those of the users who exist, in no order.
+    pub(super) async fn users_in(&self, keys: &[Key]) -> Result<Vec<User>> {
+        let items = self.batch(keys).await?.into_iter();
+        items.map(|item| User::try_from(from_item::<UserItem>(&key_of(&item), item)?)).collect()
+    }
+
     /// The user of that id and its memberships, by the organizations' names.
     ///
     /// # Errors
@@ -297,9 +303,18 @@ impl Store {
         for mail in &write.mails {
             transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
         }
+        self.search_prepare(write.before, write.after).await?;
         match self.transact(&transaction).await? {
-            Ok(()) => Ok(Written::Done),
-            Err(broken) => meaning(broken),
+            Ok(()) => {
+                self.search_clean(write.before, write.after).await;
+                Ok(Written::Done)
+            }
+            Err(broken) => {
+                if write.before.is_none() {
+                    self.search_clean(write.after, None).await;
+                }
+                meaning(broken)
+            }
         }
     }
 
