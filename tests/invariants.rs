@@ -19,6 +19,10 @@ async fn sound() -> Table {
     admin
         .create_user("joe", &json!({"organization_users": {"organization": organization["id"], "is_admin": false}}))
         .await;
+    let both = admin.post("/api/v1/users/organization/", &json!({"name": "Both", "slug": "both"})).await.json();
+    let joe = admin.get("/api/v1/users/user/").await.json()["results"][0]["id"].as_str().expect("an id").to_owned();
+    let membership = json!({"organization_users": {"organization": both["id"]}});
+    admin.patch(&format!("/api/v1/users/user/{joe}/"), &membership).await;
     app.anonymous().post(TOKEN, &json!({"username": "joe", "password": "wrong"})).await;
     app.anonymous().post(TOKEN, &json!({"username": "joe", "password": PASSWORD})).await;
     let table = Table::read(&app.database);
@@ -48,6 +52,7 @@ async fn every_kind_of_item_is_there() {
         "SLUG",
         "MEMBERS",
         "MANAGERS",
+        "SHARED",
         "MEMBERCOUNT",
         "MEMBERSHIP",
         "GROUPS",
@@ -109,6 +114,7 @@ async fn a_different_item_is_noticed() {
             "SUPERUSERS",
             "EXPIRY",
             "MANAGERS",
+            "SHARED",
             "USERS",
             "ORGANIZATIONS",
             "MEMBERS",

@@ -57,7 +57,8 @@ impl Model {
         let index = index % self.users.len();
         let before = self.users[index].clone();
         let after = User { date_joined: self.app.script.now().plus_seconds(-seconds_ago), ..before.clone() };
-        let write = UserWrite { before: Some(&before), after: Some(&after), ..UserWrite::default() };
+        let write =
+            UserWrite { before: Some(&before), after: Some(&after), memberships: Some(&[]), ..UserWrite::default() };
         assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
         self.users[index] = User { version: before.version + 1, ..after };
     }

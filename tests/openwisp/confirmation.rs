@@ -41,7 +41,7 @@ async fn stored(app: &TestApp, user: &Value) -> User {
 }
 
 async fn write(app: &TestApp, before: &User, after: &User) {
-    let write = UserWrite { before: Some(before), after: Some(after), ..UserWrite::default() };
+    let write = UserWrite { before: Some(before), after: Some(after), memberships: Some(&[]), ..UserWrite::default() };
     assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
 }
 

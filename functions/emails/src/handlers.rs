@@ -23,7 +23,7 @@ type Address = Path<(String, String)>;
 /// `GET /api/v1/users/user/{id}/email/`.
 pub async fn list(Parent(user): Parent, base: Base, uri: Uri) -> Result<Json<Page<AddressOut>>> {
     let request = PageRequest::new(&uri);
-    Ok(Json(request.page_of(&base, user.user.addresses, AddressOut::from)?))
+    Ok(Json(request.page_of(&base, user.addresses, AddressOut::from)?))
 }
 
 /// `POST /api/v1/users/user/{id}/email/`.

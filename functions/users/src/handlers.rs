@@ -74,7 +74,7 @@ pub async fn delete(
     Admitted(caller): Admitted,
     Path(id): Path<UserId>,
 ) -> Result<StatusCode> {
-    let detail = directory.user(&caller, id).await?;
-    directory.delete_user(&caller, detail).await?;
+    let user = directory.user_alone(&caller, id).await?;
+    directory.delete_user(&caller, user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -38,7 +38,7 @@ pub async fn set(
     ClientAddress(address): ClientAddress,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<Done>, Failure<OpenWisp>> {
-    let user = directory.user_or_oneself(&caller, id).await?;
+    let user = directory.user_alone_or_oneself(&caller, id).await?;
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
     let current = reader.text(&CURRENT).value();

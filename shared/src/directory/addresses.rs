@@ -1,6 +1,6 @@
 //! A user's e-mail addresses: added, changed, removed (`contracts/openwisp.md` section 10).
 
-use super::{Act, Caller, Directory, Draft, UserDetail, too_busy};
+use super::{Act, Caller, Directory, Draft, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{AddressId, EmailAddress, MailboxEntry, User};
 use crate::store::keys::Sequence;
@@ -25,12 +25,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong.
-    pub async fn add_address(
-        &self,
-        caller: &Caller,
-        user: UserDetail,
-        draft: Draft<AddressChanges>,
-    ) -> Result<MailboxEntry> {
+    pub async fn add_address(&self, caller: &Caller, user: User, draft: Draft<AddressChanges>) -> Result<MailboxEntry> {
         let Draft { content, violations } = draft;
         let AddressChanges { email, primary, verified: _ } = content;
         let violations = self.with_taken(violations, email.as_ref()).await?;
@@ -54,7 +49,7 @@ impl Directory {
     pub async fn change_address(
         &self,
         caller: &Caller,
-        user: UserDetail,
+        user: User,
         id: AddressId,
         draft: Draft<AddressChanges>,
     ) -> Result<MailboxEntry> {
@@ -85,7 +80,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is gone meanwhile.
-    pub async fn delete_address(&self, caller: &Caller, user: UserDetail, id: AddressId) -> Result<()> {
+    pub async fn delete_address(&self, caller: &Caller, user: User, id: AddressId) -> Result<()> {
         self.change_addresses(caller, user, |addresses| {
             let before = addresses.len();
             addresses.retain(|entry| entry.id != id);
@@ -98,8 +93,8 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] when the user has no such address.
-    pub fn address<'a>(&self, user: &'a UserDetail, id: AddressId) -> Result<&'a MailboxEntry> {
-        let found = user.user.addresses.iter().find(|entry| entry.id == id);
+    pub fn address<'a>(&self, user: &'a User, id: AddressId) -> Result<&'a MailboxEntry> {
+        let found = user.addresses.iter().find(|entry| entry.id == id);
         found.ok_or(Error::NotFound(Entity::EmailAddress))
     }
 
@@ -107,29 +102,24 @@ impl Directory {
     async fn change_addresses<T>(
         &self,
         caller: &Caller,
-        user: UserDetail,
+        user: User,
         change: impl Fn(&mut Vec<MailboxEntry>) -> Result<T>,
     ) -> Result<T> {
         let mut current = user;
         let mut tries = self.store.tries();
         loop {
-            let before = &current.user;
+            let before = &current;
             let mut after = before.clone();
             let changed = change(&mut after.addresses)?;
             check(&after.addresses)?;
             if after == *before {
                 return Ok(changed);
             }
-            let write = UserWrite {
-                before: Some(before),
-                after: Some(&after),
-                memberships: &current.memberships,
-                ..UserWrite::default()
-            };
+            let write = UserWrite { before: Some(before), after: Some(&after), ..UserWrite::default() };
             match self.store.user_write(&write).await? {
                 Written::Done => return Ok(changed),
                 Written::Taken(_) => return Err(Error::invalid("email", Rule::AddressTaken)),
-                Written::Stale if tries.again().await => current = self.user(caller, before.id).await?,
+                Written::Stale if tries.again().await => current = self.user_alone(caller, before.id).await?,
                 Written::Stale => return Err(too_busy()),
                 Written::OtherSuperuserLost | Written::UnknownGroup(_) => {
                     return Err(Error::internal("a change of addresses met another rule"));

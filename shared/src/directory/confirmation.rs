@@ -43,14 +43,18 @@ impl Directory {
             if becomes_primary {
                 after.email = Some(entry.email.lower_case());
             }
-            let memberships = match self.store.user_with_memberships(before.id).await? {
-                Some((user, memberships)) if user.version == before.version => memberships,
-                _ => continue,
-            };
+            // The user's e-mail stands in its list row.
+            let mut memberships = None;
+            if becomes_primary {
+                match self.store.user_with_memberships(before.id).await? {
+                    Some((user, found)) if user.version == before.version => memberships = Some(found),
+                    _ => continue,
+                }
+            }
             let write = UserWrite {
                 before: Some(&before),
                 after: Some(&after),
-                memberships: &memberships,
+                memberships: memberships.as_deref(),
                 ..UserWrite::default()
             };
             match self.store.user_write(&write).await? {

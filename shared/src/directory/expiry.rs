@@ -43,7 +43,7 @@ impl Directory {
             let write = UserWrite {
                 before: Some(&before),
                 after: Some(&after),
-                memberships: &memberships,
+                memberships: Some(&memberships),
                 mails: self.expiry_mail(&before, expiry).into_iter().collect(),
                 ..UserWrite::default()
             };

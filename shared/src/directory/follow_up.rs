@@ -10,7 +10,9 @@ use super::{Directory, too_busy};
 use crate::error::Result;
 use crate::model::{GroupId, Membership, Organization, OrganizationId, User, UserId};
 use crate::store::keys::Work;
-use crate::store::{Member, MembershipWrite, OrganizationState, OrganizationWritten, UserWrite, WaitingWork, Written};
+use crate::store::{
+    Member, MembershipWrite, OrganizationState, OrganizationWritten, UserWrite, WaitingWork, Way, Written,
+};
 
 /// How many steps are taken at once.
 const STEPS: usize = 50;
@@ -20,6 +22,24 @@ const STEPS: usize = 50;
 pub(super) struct Going {
     pub groups: BTreeSet<GroupId>,
     pub organizations: BTreeSet<OrganizationId>,
+    /// Organizations that are there and not active, whose managers' records may say otherwise.
+    pub closed: BTreeSet<OrganizationId>,
+}
+
+/// What is left of some work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// More steps.
+    Something,
+    /// None of ours.
+    Nothing,
+}
+
+impl Going {
+    /// Whether a manager sees nothing of that organization, whatever the manager's record says.
+    pub fn hides(&self, id: OrganizationId) -> bool {
+        self.organizations.contains(&id) || self.closed.contains(&id)
+    }
 }
 
 impl Directory {
@@ -28,9 +48,8 @@ impl Directory {
     /// # Errors
     /// When the store does not answer; the next call goes on where this one ended.
     pub async fn follow_up(&self) -> Result<()> {
-        for waiting in self.store.work().await? {
-            while !self.steps(waiting.work).await? {}
-            self.store.work_finish(&waiting).await?;
+        for mut waiting in self.store.work().await? {
+            while self.steps(&mut waiting).await? == Left::Something {}
         }
         Ok(())
     }
@@ -43,52 +62,52 @@ impl Directory {
     }
 
     async fn try_follow_up_some(&self, work: Work) -> Result<()> {
-        let waiting = self.store.work().await?.into_iter().find(|waiting| waiting.work == work);
-        let Some(waiting) = waiting else { return Ok(()) };
-        if self.steps(waiting.work).await? {
-            self.store.work_finish(&WaitingWork { work, ..waiting }).await?;
+        if let Some(mut waiting) = self.store.work().await?.into_iter().find(|waiting| waiting.work == work) {
+            self.steps(&mut waiting).await?;
         }
         Ok(())
     }
 
-    /// Takes some steps; `true` when there are no more.
-    async fn steps(&self, work: Work) -> Result<bool> {
-        match work {
-            Work::Group(id) => self.finish_group_removal(id, STEPS).await,
+    /// Takes some steps, and notes when they were the last.
+    async fn steps(&self, waiting: &mut WaitingWork) -> Result<Left> {
+        let is_done = match waiting.work {
+            Work::Group(id) => self.finish_group_removal(id, STEPS).await?,
             Work::Organization(id) => match self.store.organization(id).await? {
-                Some(organization) => self.follow_organization(&organization).await,
-                None => self.leave_removed_organization(id).await,
+                Some(organization) => return self.follow_organization(&organization, waiting).await,
+                None => self.leave_removed_organization(id).await?,
             },
-            Work::User(id) => Ok(self.leave_all_organizations(id).await?
-                && self.store.tokens_remove_some(id, STEPS).await?
-                && self.store.attempts_remove_some(id, STEPS).await?),
+            Work::User(id) => {
+                self.leave_all_organizations(id).await?
+                    && self.store.tokens_remove_some(id, STEPS).await?
+                    && self.store.attempts_remove_some(id, STEPS).await?
+            }
+        };
+        if !is_done {
+            return Ok(Left::Something);
         }
+        self.store.work_finish(waiting).await?;
+        Ok(Left::Nothing)
     }
 
-    /// Brings the managers' sight and the members' order in line with a changed organization.
-    async fn follow_organization(&self, organization: &Organization) -> Result<bool> {
-        let mut after = None;
-        loop {
-            let managers = self.store.managers(organization.id, after, STEPS).await?;
-            for &user in &managers {
+    /// Brings the managers' sight and the members' order in line with a changed organization, from where it has come.
+    /// Managers are members too; some of them come first, since they wait to see it.
+    async fn follow_organization(&self, organization: &Organization, waiting: &mut WaitingWork) -> Result<Left> {
+        if waiting.after.is_none() {
+            for user in self.store.managers(organization.id, STEPS).await? {
                 self.follow(user, organization.id).await?;
             }
-            after = managers.last().copied();
-            if managers.len() < STEPS {
-                break;
-            }
         }
-        let mut before = None;
-        loop {
-            let members = self.store.members(organization.id, before.as_deref(), STEPS).await?;
-            for member in &members {
-                self.follow(member.user, organization.id).await?;
-            }
-            before = members.last().map(|member| member.place.clone());
-            if members.len() < STEPS {
-                return Ok(true);
-            }
+        let members = self.store.members(organization.id, waiting.after.as_deref(), Way::ToOlder, STEPS).await?;
+        for member in &members {
+            self.follow(member.user, organization.id).await?;
         }
+        if members.len() < STEPS {
+            self.store.work_finish(waiting).await?;
+            return Ok(Left::Nothing);
+        }
+        waiting.after = members.last().map(|member| member.place.clone());
+        let is_ours = self.store.work_advance(waiting).await?;
+        Ok(if is_ours { Left::Something } else { Left::Nothing })
     }
 
     async fn follow(&self, user: UserId, id: OrganizationId) -> Result<()> {
@@ -125,26 +144,34 @@ impl Directory {
 
     /// Takes members out of a removed organization.
     async fn leave_removed_organization(&self, id: OrganizationId) -> Result<bool> {
-        let members = self.store.members(id, None, STEPS).await?;
+        let members = self.store.members(id, None, Way::ToOlder, STEPS).await?;
         for member in &members {
             self.leave_removed(member, id).await?;
         }
-        Ok(members.len() < STEPS)
+        let is_done = members.len() < STEPS;
+        if is_done {
+            self.store.member_count_remove(id).await?;
+        }
+        Ok(is_done)
     }
 
     async fn leave_removed(&self, member: &Member, id: OrganizationId) -> Result<()> {
         let mut tries = self.store.tries();
         while tries.next().await {
-            let gone = Membership { id: member.membership, organization: id, name: String::new(), is_admin: true };
             let Some((before, memberships)) = self.store.user_with_memberships(member.user).await? else {
-                return self.store.membership_remove(member.user, &member.place, &gone).await;
+                return match self.store.membership(member.user, id).await? {
+                    Some(gone) => self.store.membership_remove(member.user, &member.place, &gone).await,
+                    None => Ok(()),
+                };
             };
-            let stays: Vec<_> = memberships.into_iter().filter(|m| m.organization != id).collect();
+            let (gone, stays): (Vec<_>, Vec<_>) = memberships.into_iter().partition(|m| m.organization == id);
+            // Somebody else was faster.
+            let [gone] = &gone[..] else { return Ok(()) };
             let mut after = before.clone();
             after.manages.remove(&id);
             let change = MembershipWrite {
                 organization: OrganizationState::Gone(id),
-                before: Some(&gone),
+                before: Some(gone),
                 after: None,
                 becomes_owner: false,
             };
@@ -166,7 +193,7 @@ impl Directory {
         let write = UserWrite {
             before: Some(before),
             after: Some(after),
-            memberships: &memberships,
+            memberships: Some(&memberships),
             membership: Some(change),
             ..UserWrite::default()
         };
@@ -215,6 +242,7 @@ impl Directory {
             }
         }
         let there = self.store.organizations(&changed).await?;
+        going.closed = there.iter().filter(|there| !there.is_active).map(|there| there.id).collect();
         let there: BTreeSet<_> = there.into_iter().map(|organization| organization.id).collect();
         going.organizations = changed.difference(&there).copied().collect();
         Ok(going)

@@ -27,19 +27,13 @@ impl Directory {
     async fn mark_signed_in(&self, id: UserId) -> Result<User> {
         let mut tries = self.store.tries();
         while tries.next().await {
-            let found = self.store.user_with_memberships(id).await?;
             let gone = Error::Unauthenticated(crate::error::Unauthenticated::Inactive);
-            let (before, memberships) = found.ok_or(gone)?;
+            let before = self.store.user(id).await?.ok_or(gone)?;
             if before.has_signed_in {
                 return Ok(before);
             }
             let mut after = User { has_signed_in: true, ..before.clone() };
-            let write = UserWrite {
-                before: Some(&before),
-                after: Some(&after),
-                memberships: &memberships,
-                ..UserWrite::default()
-            };
+            let write = UserWrite { before: Some(&before), after: Some(&after), ..UserWrite::default() };
             if self.store.user_write(&write).await? == Written::Done {
                 after.version += 1;
                 return Ok(after);

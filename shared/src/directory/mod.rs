@@ -45,6 +45,7 @@ pub struct Directory {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) hasher: Hasher,
     pub(crate) known_pairs: KnownPairs,
+    pub(crate) known_lists: sight::KnownLists,
     pub(crate) settings: Arc<Settings>,
 }
 
@@ -85,7 +86,8 @@ impl Directory {
     /// A directory on these parts.
     pub fn new(store: Store, ambient: Arc<dyn Ambient>, keys: KeyRing, hasher: Hasher, settings: Settings) -> Self {
         let known_pairs = KnownPairs::new(&*ambient);
-        Self { store, ambient, keys: Arc::new(keys), hasher, known_pairs, settings: Arc::new(settings) }
+        let (keys, settings) = (Arc::new(keys), Arc::new(settings));
+        Self { store, ambient, keys, hasher, known_pairs, known_lists: sight::KnownLists::default(), settings }
     }
 
     /// Does all that is to be done without anybody asking: what changes have left, and what expiration dates ask for.

@@ -1,6 +1,6 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
-use super::{Act, Caller, Directory, UserDetail, new_mail, too_busy};
+use super::{Act, Caller, Directory, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{MailKind, User, UserId};
 use crate::sign_in::link::{ResetPair, reset_pair};
@@ -51,15 +51,15 @@ impl Directory {
     pub async fn set_password(
         &self,
         caller: &Caller,
-        user: UserDetail,
+        user: User,
         set: SetPassword,
         address: Option<&str>,
     ) -> Result<()> {
         let SetPassword { current, new, again } = set;
-        let is_own = caller.user.id == user.user.id;
-        let must_know = !caller.may(Act::SetPassword { of: user.user.id, proven: false });
+        let is_own = caller.user.id == user.id;
+        let must_know = !caller.may(Act::SetPassword { of: user.id, proven: false });
         if must_know {
-            self.check_own_password(&user.user, current.as_deref(), "current_password", address).await?;
+            self.check_own_password(&user, current.as_deref(), "current_password", address).await?;
         }
         if new != again {
             return Err(Error::invalid("confirm_password", Rule::Mismatch));
@@ -82,9 +82,9 @@ impl Directory {
         address: Option<&str>,
     ) -> Result<()> {
         let ChangePassword { old, new, again } = change;
-        let user = self.user_or_oneself(caller, caller.user.id).await?;
-        self.check_own_password(&user.user, Some(&old), "old_password", address).await?;
-        self.check_new_password(&user.user, &new, &again).await?;
+        let user = caller.user.clone();
+        self.check_own_password(&user, Some(&old), "old_password", address).await?;
+        self.check_new_password(&user, &new, &again).await?;
         self.replace_password(user, Some(("old_password", &old)), new, false).await
     }
 
@@ -121,7 +121,7 @@ impl Directory {
         let attempt = self.attempt(address, &[]).await?;
         let mut user = self.user_of_pair(&uid, &token).await?;
         attempt.forgive(&self.store).await?;
-        self.check_new_password(&user.user, &new, &again).await?;
+        self.check_new_password(&user, &new, &again).await?;
         let hash = self.hasher.hash(new).await?;
         let mut tries = self.store.tries();
         loop {
@@ -140,25 +140,26 @@ impl Directory {
     /// When the store does not answer.
     pub async fn is_reset_pair(&self, uid: &str, token: &str) -> Result<bool> {
         match self.user_of_uid(uid).await? {
-            Some(user) => self.is_reset_token(&user.user, token).await,
+            Some(user) => self.is_reset_token(&user, token).await,
             None => Ok(false),
         }
     }
 
     /// The user whose password the pair can set now.
-    async fn user_of_pair(&self, uid: &str, token: &str) -> Result<UserDetail> {
+    async fn user_of_pair(&self, uid: &str, token: &str) -> Result<User> {
         let user = self.user_of_uid(uid).await?.ok_or_else(|| Error::invalid("uid", Rule::InvalidValue))?;
-        if self.is_reset_token(&user.user, token).await? {
+        if self.is_reset_token(&user, token).await? {
             Ok(user)
         } else {
             Err(Error::invalid("token", Rule::InvalidValue))
         }
     }
 
-    async fn user_of_uid(&self, uid: &str) -> Result<Option<UserDetail>> {
-        let Some(id) = UserId::parse_simple(uid) else { return Ok(None) };
-        let found = self.store.user_with_memberships(id).await?;
-        Ok(found.map(|(user, memberships)| UserDetail { user, memberships }))
+    async fn user_of_uid(&self, uid: &str) -> Result<Option<User>> {
+        match UserId::parse_simple(uid) {
+            Some(id) => self.store.user(id).await,
+            None => Ok(None),
+        }
     }
 
     async fn is_reset_token(&self, user: &User, token: &str) -> Result<bool> {
@@ -210,7 +211,7 @@ impl Directory {
     /// Where the caller had to know the old one, as the field of that name said, it must still be the old one.
     async fn replace_password(
         &self,
-        user: UserDetail,
+        user: User,
         known: Option<(&'static str, &str)>,
         new: String,
         ends_tokens: bool,
@@ -222,29 +223,23 @@ impl Directory {
             if !tries.again().await {
                 return Err(too_busy());
             }
-            let found = self.store.user_with_memberships(user.user.id).await?;
-            let (newer, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+            let newer = self.store.user(user.id).await?.ok_or(Error::NotFound(Entity::User))?;
             if let Some((field, old)) = known
-                && newer.password != user.user.password
+                && newer.password != user.password
                 && !self.is_password(&newer, old).await?
             {
                 return Err(Error::invalid(field, Rule::WrongPassword));
             }
-            user = UserDetail { user: newer, memberships };
+            user = newer;
         }
         Ok(())
     }
 
-    async fn write_password(&self, user: &UserDetail, hash: &str, ends_tokens: bool) -> Result<Written> {
-        let mut after = user.user.clone();
+    async fn write_password(&self, user: &User, hash: &str, ends_tokens: bool) -> Result<Written> {
+        let mut after = user.clone();
         hash.clone_into(&mut after.password);
         after.token_version += u64::from(ends_tokens);
-        let write = UserWrite {
-            before: Some(&user.user),
-            after: Some(&after),
-            memberships: &user.memberships,
-            ..UserWrite::default()
-        };
+        let write = UserWrite { before: Some(user), after: Some(&after), ..UserWrite::default() };
         match self.store.user_write(&write).await? {
             written @ (Written::Done | Written::Stale) => Ok(written),
             _ => Err(Error::Refused(Refusal::TooLargeToStore)),

@@ -1,92 +1,187 @@
-//! Which users a manager can see: the members of the active organizations that the manager manages, superusers excluded
-//! (`contracts/openwisp.md` section 3.2).
+//! The list of the users whom a manager can see: the members of the active organizations that the manager manages,
+//! superusers excluded (`contracts/openwisp.md` section 3.2).
+//!
+//! How many they are comes from the counters of the organizations, less those who are in several of them; these are
+//! known by an index of their own. A page is found by going through bare places, of all the organizations at once,
+//! from the nearest end, or from a page that this process has given before and nothing has changed since.
+//! So a walk along `next` costs the same on every page, however large the organizations are.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Act, Caller, Directory, UserDetail, UserPage};
+use super::{Caller, Directory, UserPage};
 use crate::error::Result;
 use crate::model::{OrganizationId, UserId};
-use crate::store::Member;
+use crate::store::{Member, MemberCount, Way};
 
-/// How many members are read at once while they are only counted.
-const MANY: usize = 1000;
+/// How many members are read at once while they are passed by.
+const MANY: u64 = 1000;
+/// How many lists a process remembers.
+const MOST_LISTS: usize = 256;
+/// How many places it remembers of each.
+const MOST_MARKS: usize = 1024;
 
-/// The members of one organization, newest first, read piece by piece.
-struct Members {
+/// Lists that this process has gone through.
+pub(crate) type KnownLists = Arc<Mutex<BTreeMap<Vec<OrganizationId>, KnownList>>>;
+
+/// What is known of the list of some organizations, as long as their members stay the same.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownList {
+    state: State,
+    total: u64,
+    /// So many stand before the place, or in it.
+    marks: BTreeMap<u64, String>,
+}
+
+/// What a list follows from; another one after every change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    epochs: Vec<i64>,
+    superusers: BTreeSet<UserId>,
+}
+
+/// Where to begin, in which direction, and how many to pass by before the first that is wanted.
+#[derive(Debug, PartialEq, Eq)]
+struct Start {
+    after: Option<String>,
+    way: Way,
+    passed: u64,
+}
+
+/// The members of some organizations, each once, in one direction.
+struct Merged<'a> {
+    directory: &'a Directory,
+    superusers: &'a BTreeSet<UserId>,
+    way: Way,
+    at_once: usize,
+    parts: Vec<Part>,
+}
+
+/// The members of one organization, read piece by piece.
+struct Part {
     organization: OrganizationId,
     read: VecDeque<Member>,
     last: Option<String>,
     ended: bool,
 }
 
-impl UserDetail {
-    /// Whether the caller can see this user.
-    pub(super) fn is_seen_by(&self, caller: &Caller) -> bool {
-        let organizations: Vec<_> = self.memberships.iter().map(|membership| membership.organization).collect();
-        let UserDetail { user, .. } = self;
-        caller.may(Act::SeeUser { id: user.id, is_superuser: user.is_superuser, organizations: &organizations })
-    }
-}
-
 impl Directory {
     /// The users whom a manager can see, newest first; `rows` as in [`Directory::users`].
-    ///
-    /// With one organization the total comes from its counter and only the page is read.
-    /// With several the members who are in two of them count once, so all their places are read.
     pub(super) async fn managed_users(
         &self,
         caller: &Caller,
         rows: impl Fn(u64) -> Result<(u64, usize)>,
     ) -> Result<UserPage> {
-        let managed = &caller.user.manages;
-        let superusers = if managed.is_empty() { BTreeSet::new() } else { self.all_superusers().await? };
-        let mut members: Vec<_> = managed.iter().map(|&organization| Members::new(organization)).collect();
-        let mut total = 0;
-        if let [only] = &members[..] {
-            let hidden = self.store.members_among(only.organization, &superusers).await?;
-            let hidden = u64::try_from(hidden.len()).unwrap_or(u64::MAX);
-            total = self.store.member_count(only.organization).await?.saturating_sub(hidden);
-        } else {
-            let mut all: Vec<_> = managed.iter().map(|&organization| Members::new(organization)).collect();
-            while self.next_member(&mut all, &superusers, MANY).await?.is_some() {
-                total += 1;
-            }
+        let mut managed: Vec<_> = caller.user.manages.iter().copied().collect();
+        if !managed.is_empty() {
+            let going = self.going().await?;
+            managed.retain(|id| !going.hides(*id));
         }
+        if managed.is_empty() {
+            rows(0)?;
+            return Ok(UserPage { total: 0, rows: Vec::new() });
+        }
+        let mut counts = Vec::new();
+        for &organization in &managed {
+            counts.push(self.store.member_count(organization).await?);
+        }
+        let epochs = counts.iter().map(|count| count.epoch).collect();
+        let state = State { epochs, superusers: self.all_superusers().await? };
+        let list = match self.known_list(&managed, &state) {
+            Some(list) => list,
+            None => {
+                let total = self.members_of_all(&managed, &counts, &state.superusers).await?;
+                KnownList { state, total, marks: BTreeMap::new() }
+            }
+        };
+        let total = list.total;
         let (offset, limit) = rows(total)?;
-        let mut page = Vec::new();
-        let mut seen = 0;
-        let wanted = offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
-        let at_once = usize::try_from(wanted).unwrap_or(MANY).min(MANY);
-        while seen < wanted {
-            let Some(member) = self.next_member(&mut members, &superusers, at_once).await? else { break };
-            if seen >= offset {
-                page.push(member);
-            }
-            seen += 1;
-        }
+        let page = self.managed_page(&managed, list, offset, limit).await?;
         Ok(UserPage { total, rows: self.store.member_rows(&page).await? })
     }
 
-    /// The newest member not met yet, each once.
-    async fn next_member(
+    /// How many users are in some of the organizations and are no superusers.
+    async fn members_of_all(
         &self,
-        members: &mut [Members],
+        managed: &[OrganizationId],
+        counts: &[MemberCount],
         superusers: &BTreeSet<UserId>,
-        at_once: usize,
-    ) -> Result<Option<Member>> {
-        loop {
-            for one in members.iter_mut() {
-                one.fill(self, at_once).await?;
-            }
-            let newest = members.iter().filter_map(|one| one.read.front()).max().cloned();
-            let Some(newest) = newest else { return Ok(None) };
-            for one in members.iter_mut() {
-                one.read.pop_front_if(|member| member.user == newest.user);
-            }
-            if !superusers.contains(&newest.user) {
-                return Ok(Some(newest));
+    ) -> Result<u64> {
+        let mut total: u64 = counts.iter().map(|count| count.members).sum();
+        if managed.len() > 1 {
+            let mut met = BTreeSet::new();
+            for &organization in managed {
+                for user in self.store.shared_members(organization).await? {
+                    // The organization's counter has counted it again.
+                    total = total.saturating_sub(u64::from(!met.insert(user)));
+                }
             }
         }
+        let mut hidden = BTreeSet::new();
+        for &organization in managed {
+            hidden.extend(self.store.members_among(organization, superusers).await?);
+        }
+        Ok(total.saturating_sub(u64::try_from(hidden.len()).unwrap_or(u64::MAX)))
+    }
+
+    /// At most `limit` members after the newest `offset`, newest first.
+    async fn managed_page(
+        &self,
+        managed: &[OrganizationId],
+        mut list: KnownList,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
+        let end = offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(list.total);
+        if offset >= end {
+            return Ok(Vec::new());
+        }
+        let Start { after, way, passed } = list.start(offset, end);
+        let at_once = (passed + end - offset).min(MANY);
+        let parts = managed.iter().map(|&organization| Part::new(organization, after.clone())).collect();
+        let at_once = usize::try_from(at_once).unwrap_or(1);
+        let superusers = list.state.superusers.clone();
+        let mut merged = Merged { directory: self, superusers: &superusers, way, at_once, parts };
+        let mut page = Vec::new();
+        for step in 0..passed + (end - offset) {
+            let Some(member) = merged.next().await? else { break };
+            // So many stand before this one, or in its place.
+            let rank = match way {
+                Way::ToOlder => (offset + step + 1).saturating_sub(passed),
+                Way::ToNewer => (end + passed).saturating_sub(step),
+            };
+            if rank == end || rank % MANY == 0 {
+                list.marks.insert(rank, member.place.clone());
+            }
+            if step >= passed {
+                page.push(member);
+            }
+        }
+        if way == Way::ToNewer {
+            page.reverse();
+        }
+        self.remember_list(managed, list);
+        Ok(page)
+    }
+
+    /// What is known of a list, if it is as it was.
+    fn known_list(&self, managed: &[OrganizationId], state: &State) -> Option<KnownList> {
+        self.lock_lists().get(managed).filter(|known| known.state == *state).cloned()
+    }
+
+    fn remember_list(&self, managed: &[OrganizationId], mut list: KnownList) {
+        if list.marks.len() > MOST_MARKS {
+            list.marks.clear();
+        }
+        let mut lists = self.lock_lists();
+        if lists.len() >= MOST_LISTS {
+            lists.clear();
+        }
+        lists.insert(managed.to_vec(), list);
+    }
+
+    fn lock_lists(&self) -> MutexGuard<'_, BTreeMap<Vec<OrganizationId>, KnownList>> {
+        self.known_lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn all_superusers(&self) -> Result<BTreeSet<UserId>> {
@@ -103,20 +198,80 @@ impl Directory {
     }
 }
 
-impl Members {
-    fn new(organization: OrganizationId) -> Self {
-        Self { organization, read: VecDeque::new(), last: None, ended: false }
+impl KnownList {
+    /// The nearest known place to those from `offset` to `end`.
+    fn start(&self, offset: u64, end: u64) -> Start {
+        let newer = self.marks.range(..=offset).next_back();
+        let newer = newer.map_or((None, offset), |(rank, place)| (Some(place.clone()), offset - rank));
+        let older = self.marks.range(end + 1..).next();
+        let older = older.map_or((None, self.total - end), |(rank, place)| (Some(place.clone()), rank - 1 - end));
+        if older.1 < newer.1 {
+            Start { after: older.0, way: Way::ToNewer, passed: older.1 }
+        } else {
+            Start { after: newer.0, way: Way::ToOlder, passed: newer.1 }
+        }
+    }
+}
+
+impl Merged<'_> {
+    /// The next member that was not met yet.
+    async fn next(&mut self) -> Result<Option<Member>> {
+        loop {
+            for part in &mut self.parts {
+                part.fill(self.directory, self.way, self.at_once).await?;
+            }
+            let fronts = self.parts.iter().filter_map(|part| part.read.front());
+            let next = match self.way {
+                Way::ToOlder => fronts.max(),
+                Way::ToNewer => fronts.min(),
+            };
+            let Some(next) = next.cloned() else { return Ok(None) };
+            for part in &mut self.parts {
+                part.read.pop_front_if(|member| member.user == next.user);
+            }
+            if !self.superusers.contains(&next.user) {
+                return Ok(Some(next));
+            }
+        }
+    }
+}
+
+impl Part {
+    fn new(organization: OrganizationId, after: Option<String>) -> Self {
+        Self { organization, read: VecDeque::new(), last: after, ended: false }
     }
 
-    async fn fill(&mut self, directory: &Directory, at_once: usize) -> Result<()> {
+    async fn fill(&mut self, directory: &Directory, way: Way, at_once: usize) -> Result<()> {
         if self.ended || !self.read.is_empty() {
             return Ok(());
         }
-        let at_once = at_once.max(1);
-        let more = directory.store.members(self.organization, self.last.as_deref(), at_once).await?;
+        let more = directory.store.members(self.organization, self.last.as_deref(), way, at_once).await?;
         self.ended = more.len() < at_once;
         self.last = more.last().map(|member| member.place.clone()).or(self.last.take());
         self.read.extend(more);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_known_place_is_taken() {
+        let state = State { epochs: Vec::new(), superusers: BTreeSet::new() };
+        let mut list = KnownList { state, total: 100, marks: BTreeMap::new() };
+        let start = |after: Option<&str>, way, passed| Start { after: after.map(str::to_owned), way, passed };
+        assert_eq!(list.start(0, 10), start(None, Way::ToOlder, 0));
+        assert_eq!(list.start(40, 50), start(None, Way::ToOlder, 40));
+        assert_eq!(list.start(60, 70), start(None, Way::ToNewer, 30));
+        assert_eq!(list.start(90, 100), start(None, Way::ToNewer, 0));
+        list.marks.insert(50, "p50".to_owned());
+        // The one in the place is number 49, counted from 0.
+        assert_eq!(list.start(50, 60), start(Some("p50"), Way::ToOlder, 0));
+        assert_eq!(list.start(60, 70), start(Some("p50"), Way::ToOlder, 10));
+        assert_eq!(list.start(39, 49), start(Some("p50"), Way::ToNewer, 0));
+        assert_eq!(list.start(30, 40), start(Some("p50"), Way::ToNewer, 9));
+        assert_eq!(list.start(40, 50), start(None, Way::ToOlder, 40));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::follow_up::Going;
 use super::memberships::MembershipPlan;
 use super::{Act, Caller, Directory, Rights, Sight, UserField, new_mail, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
@@ -71,8 +72,13 @@ impl Directory {
         if caller.sight() == Sight::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
-        let detail = self.detail(id).await?;
-        if detail.is_seen_by(caller) { Ok(detail) } else { Err(Error::NotFound(Entity::User)) }
+        let found = self.store.user_with_memberships(id).await?;
+        let (mut user, mut memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+        let going = self.hide_going(vec![(&mut user.groups, &mut memberships)]).await?;
+        let organizations = memberships.iter().map(|membership| membership.organization);
+        let organizations: Vec<_> = organizations.filter(|id| !going.hides(*id)).collect();
+        let see = Act::SeeUser { id, is_superuser: user.is_superuser, organizations: &organizations };
+        if caller.may(see) { Ok(UserDetail { user, memberships }) } else { Err(Error::NotFound(Entity::User)) }
     }
 
     /// The user with that number, as [`Directory::user`] gives it.
@@ -96,22 +102,33 @@ impl Directory {
         self.user(caller, id.ok_or(Error::NotFound(Entity::User))?.user).await
     }
 
-    /// The caller, or another user whom the caller can see.
+    /// A user whom the caller can see, where the memberships do not matter, however many they are.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none, or out of sight.
-    pub async fn user_or_oneself(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
-        if id != caller.user.id {
-            return self.user(caller, id).await;
+    /// As [`Directory::user`].
+    pub async fn user_alone(&self, caller: &Caller, id: UserId) -> Result<User> {
+        if caller.sight() == Sight::Oneself && id != caller.user.id {
+            return Err(Error::Forbidden);
         }
-        self.detail(id).await
+        let user = self.store.user(id).await?.ok_or(Error::NotFound(Entity::User))?;
+        let mut organizations = Vec::new();
+        if caller.sight() == Sight::Managed && !user.is_superuser {
+            organizations = self.store.memberships_among(id, &caller.user.manages).await?;
+            if !organizations.is_empty() {
+                let going = self.going().await?;
+                organizations.retain(|id| !going.hides(*id));
+            }
+        }
+        let see = Act::SeeUser { id, is_superuser: user.is_superuser, organizations: &organizations };
+        if caller.may(see) { Ok(user) } else { Err(Error::NotFound(Entity::User)) }
     }
 
-    async fn detail(&self, id: UserId) -> Result<UserDetail> {
-        let found = self.store.user_with_memberships(id).await?;
-        let (mut user, mut memberships) = found.ok_or(Error::NotFound(Entity::User))?;
-        self.hide_going(vec![(&mut user.groups, &mut memberships)]).await?;
-        Ok(UserDetail { user, memberships })
+    /// The caller, or another user whom the caller can see; as [`Directory::user_alone`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn user_alone_or_oneself(&self, caller: &Caller, id: UserId) -> Result<User> {
+        if id == caller.user.id { Ok(caller.user.clone()) } else { self.user_alone(caller, id).await }
     }
 
     /// Makes a user. Without `email_verified` a mail with a link below `base`, if given, asks to confirm the address.
@@ -193,7 +210,7 @@ impl Directory {
                 .user_write(&UserWrite {
                     before: Some(before),
                     after: Some(&after),
-                    memberships: &memberships,
+                    memberships: Some(&memberships),
                     membership: plan.as_ref().map(MembershipPlan::write),
                     mails: Vec::new(),
                     other_superuser: guardian.as_ref(),
@@ -217,29 +234,29 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is gone meanwhile, [`Error::Refused`] for the last active superuser.
-    pub async fn delete_user(&self, caller: &Caller, detail: UserDetail) -> Result<()> {
-        let mut current = detail;
+    pub async fn delete_user(&self, caller: &Caller, user: User) -> Result<()> {
+        let mut current = user;
         let mut tries = self.store.tries();
         loop {
-            caller.must(Act::Write(Some(&current.user), None))?;
-            let guardian = self.superuser_left_by(&current.user, None).await?;
+            caller.must(Act::Write(Some(&current), None))?;
+            let guardian = self.superuser_left_by(&current, None).await?;
             let written = self
                 .store
                 .user_write(&UserWrite {
-                    before: Some(&current.user),
+                    before: Some(&current),
                     other_superuser: guardian.as_ref(),
                     ..UserWrite::default()
                 })
                 .await?;
             match written {
                 Written::Done => {
-                    self.follow_up_some(Work::User(current.user.id)).await;
+                    self.follow_up_some(Work::User(current.id)).await;
                     return Ok(());
                 }
                 Written::Taken(_) | Written::UnknownGroup(_) => {
                     return Err(Error::internal("a removal met a claim"));
                 }
-                Written::Stale if tries.again().await => current = self.user(caller, current.user.id).await?,
+                Written::Stale if tries.again().await => current = self.user_alone(caller, current.id).await?,
                 Written::OtherSuperuserLost if tries.again().await => {}
                 Written::Stale | Written::OtherSuperuserLost => return Err(too_busy()),
             }
@@ -260,7 +277,7 @@ impl Directory {
             let write = UserWrite {
                 before: Some(&before),
                 after: Some(&after),
-                memberships: &memberships,
+                memberships: Some(&memberships),
                 ..UserWrite::default()
             };
             if self.store.user_write(&write).await? == Written::Done {
@@ -271,16 +288,16 @@ impl Directory {
     }
 
     /// Leaves out groups and organizations that were removed and are still noted in the records of users.
-    async fn hide_going(&self, parts: Vec<(&mut BTreeSet<GroupId>, &mut Vec<Membership>)>) -> Result<()> {
+    async fn hide_going(&self, parts: Vec<(&mut BTreeSet<GroupId>, &mut Vec<Membership>)>) -> Result<Going> {
         if parts.iter().all(|(groups, memberships)| groups.is_empty() && memberships.is_empty()) {
-            return Ok(());
+            return Ok(Going::default());
         }
         let going = self.going().await?;
         for (groups, memberships) in parts {
             groups.retain(|id| !going.groups.contains(id));
             memberships.retain(|membership| !going.organizations.contains(&membership.organization));
         }
-        Ok(())
+        Ok(going)
     }
 
     /// Makes a user whatever the caller may do. Without `base` no mail is sent.
@@ -325,7 +342,7 @@ impl Directory {
             }
             let write = UserWrite {
                 after: Some(&user),
-                memberships: &memberships,
+                memberships: Some(&memberships),
                 membership: plan.as_ref().map(MembershipPlan::write),
                 mails: mails.clone(),
                 ..UserWrite::default()

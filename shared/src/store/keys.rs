@@ -14,6 +14,7 @@
 //! | organization | `ORGANIZATION#<id>` | `ORGANIZATION` |
 //! | claim on a slug | `SLUG#<slug>` | `CLAIM` |
 //! | member of an organization, in list order | `MEMBERS#<organization>` | `<place of the user>` |
+//! | member of an organization and of others | `SHARED#<organization>` | `<user>` |
 //! | manager of an organization | `MANAGERS#<organization>` | `<user>` |
 //! | shard of the count of members | `MEMBERCOUNT#<organization>` | `<shard>` |
 //! | claim on a membership's id | `MEMBERSHIP#<id>` | `CLAIM` |
@@ -294,6 +295,16 @@ pub(crate) fn members(id: OrganizationId) -> String {
 /// Exists while the user who stands in that place is a member.
 pub(crate) fn member(id: OrganizationId, place: &str) -> Key {
     Key::new(members(id), place)
+}
+
+/// Partition of the members of an organization who are in others too.
+pub(crate) fn shared_members(id: OrganizationId) -> String {
+    format!("SHARED#{id}")
+}
+
+/// Exists while the user is a member of this organization and of another.
+pub(crate) fn shared_member(id: OrganizationId, user: UserId) -> Key {
+    Key::new(shared_members(id), user.to_string())
 }
 
 /// Partition of the managers of an organization.

@@ -40,7 +40,7 @@ pub use self::cost::{Cost, measured};
 pub use self::groups::GroupWritten;
 use self::keys::Key;
 pub use self::lists::Counts;
-pub use self::organizations::{Member, OrganizationWritten};
+pub use self::organizations::{Member, MemberCount, OrganizationWritten, Way};
 pub use self::outbox::mail_of_stream;
 pub use self::search::{Search, SearchField, search_items};
 pub use self::throttle::Counted;

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, List, Place, Work};
-use super::lists::Counts;
+use super::lists::{Counts, SHARDS};
 use super::transaction::{Broken, Condition, Transaction};
-use super::users::{MembershipItem, row_from_item};
+use super::users::{is_zero, row_from_item};
 use super::{Bound, Item, Range, Store, from_item, key_of, to_item};
 use crate::error::{Error, Refusal, Result};
 use crate::model::{Membership, MembershipId, Organization, OrganizationId, Timestamp, UserId, UserRow};
@@ -33,6 +33,8 @@ enum Guard {
 #[derive(Serialize, Deserialize)]
 struct OrganizationItem {
     id: OrganizationId,
+    /// Not in list rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
     version: u64,
     name: String,
     slug: String,
@@ -72,6 +74,20 @@ struct MembershipClaim {
 struct CountItem {
     #[serde(default)]
     members: i64,
+    #[serde(default)]
+    epoch: i64,
+}
+
+/// Attribute of a count shard: moves whenever a member comes, goes or changes place.
+pub(super) const EPOCH: &str = "epoch";
+
+/// How many members an organization has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberCount {
+    /// That many.
+    pub members: u64,
+    /// Another one after every change.
+    pub epoch: i64,
 }
 
 impl Store {
@@ -101,7 +117,7 @@ impl Store {
         self.counts(List::Organizations).await
     }
 
-    /// At most `limit` organizations after the newest `offset`, newest first.
+    /// At most `limit` organizations after the newest `offset`, newest first; without their owners and versions.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -155,7 +171,9 @@ impl Store {
         let new = match after {
             Some(after) => {
                 let place = Place::of_organization(after);
-                let row = to_item(&place.row(), &OrganizationItem::from(after))?;
+                // Lists show neither its owner nor its version, so a change of these leaves the row alone.
+                let shown = Organization { version: 0, owner: None, ..after.clone() };
+                let row = to_item(&place.row(), &OrganizationItem::from(&shown))?;
                 Some((place, row))
             }
             None => None,
@@ -220,31 +238,64 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn member_count(&self, id: OrganizationId) -> Result<u64> {
+    pub async fn member_count(&self, id: OrganizationId) -> Result<MemberCount> {
         let pk = keys::member_counts(id);
         let range = Range { pk: &pk, bound: Bound::Whole, ascending: true };
-        let mut members = 0;
+        let (mut members, mut epoch) = (0, 0);
         for item in self.query(range, usize::MAX).await? {
-            members += from_item::<CountItem>(&key_of(&item), item)?.members;
+            let shard: CountItem = from_item(&key_of(&item), item)?;
+            members += shard.members;
+            epoch += shard.epoch;
         }
-        Ok(u64::try_from(members).unwrap_or_default())
+        Ok(MemberCount { members: u64::try_from(members).unwrap_or_default(), epoch })
     }
 
-    /// Places of members before a place, newest first, at most `limit`; see [`Store::member_rows`].
+    /// Forgets how many members a removed organization had, when none is left.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn members(&self, id: OrganizationId, before: Option<&str>, limit: usize) -> Result<Vec<Member>> {
+    pub async fn member_count_remove(&self, id: OrganizationId) -> Result<()> {
+        let mut transaction = Transaction::<()>::new();
+        for shard in 0..SHARDS {
+            transaction.delete(&self.table, &keys::member_count(id, shard))?;
+        }
+        self.transact(&transaction).await?.map_err(|_| Error::internal("a removal met a condition"))
+    }
+
+    /// Members of an organization who are in others too.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn shared_members(&self, id: OrganizationId) -> Result<Vec<UserId>> {
+        let pk = keys::shared_members(id);
+        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
+        Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
+    }
+
+    /// Places of members after a place, at most `limit`, from new to old or from old to new; see [`Store::member_rows`].
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn members(
+        &self,
+        id: OrganizationId,
+        after: Option<&str>,
+        way: Way,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
         let pk = keys::members(id);
-        let bound = before.map_or(Bound::Whole, Bound::Before);
-        let items = self.query(Range { pk: &pk, bound, ascending: false }, limit).await?;
+        let bound = match (after, way) {
+            (None, _) => Bound::Whole,
+            (Some(place), Way::ToOlder) => Bound::Before(place),
+            (Some(place), Way::ToNewer) => Bound::After(place),
+        };
+        let items = self.query(Range { pk: &pk, bound, ascending: way == Way::ToNewer }, limit).await?;
         let mut members = Vec::new();
         for item in items {
             let key = key_of(&item);
             let user = Place::id(&key.sk).map(UserId);
             let user = user.ok_or_else(|| Error::internal(format!("the item {key} stands in no place")))?;
-            let membership = Membership::from(from_item::<MembershipItem>(&key, item)?).id;
-            members.push(Member { place: key.sk, user, membership });
+            members.push(Member { place: key.sk, user });
         }
         Ok(members)
     }
@@ -272,15 +323,37 @@ impl Store {
         Ok(found.iter().filter_map(user).collect())
     }
 
-    /// Managers of an organization after one, at most `limit`.
+    /// In which of the organizations a user is.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn managers(&self, id: OrganizationId, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>> {
+    pub async fn memberships_among(
+        &self,
+        user: UserId,
+        organizations: &BTreeSet<OrganizationId>,
+    ) -> Result<Vec<OrganizationId>> {
+        // Whoever manages many: nearly everybody is in few.
+        const FEW: usize = 16;
+        let keys: Vec<_> = organizations.iter().map(|&id| keys::membership(user, id)).collect();
+        let found = match &keys[..] {
+            [] => Vec::new(),
+            few if few.len() <= FEW => self.batch(few).await?,
+            [first, ..] => {
+                let range = Range { pk: &first.pk, bound: Bound::Prefix(keys::MEMBERSHIP), ascending: true };
+                self.query(range, usize::MAX).await?
+            }
+        };
+        let id = |item: &Item| OrganizationId::parse(key_of(item).sk.strip_prefix(keys::MEMBERSHIP)?);
+        Ok(found.iter().filter_map(id).filter(|id| organizations.contains(id)).collect())
+    }
+
+    /// Managers of an organization, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn managers(&self, id: OrganizationId, limit: usize) -> Result<Vec<UserId>> {
         let pk = keys::managers(id);
-        let after = after.map(|user| user.to_string());
-        let bound = after.as_deref().map_or(Bound::Whole, Bound::After);
-        let items = self.query(Range { pk: &pk, bound, ascending: true }, limit).await?;
+        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;
         Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
     }
 
@@ -294,9 +367,10 @@ impl Store {
         let there = Condition::Present;
         transaction.delete_if(&self.table, &keys::member(id, place), there, ())?;
         transaction.delete(&self.table, &keys::membership(user, id))?;
+        transaction.delete(&self.table, &keys::shared_member(id, user))?;
         transaction.delete(&self.table, &keys::manager(id, user))?;
         transaction.delete(&self.table, &keys::membership_id(membership.id))?;
-        transaction.add(&self.table, &keys::member_count(id, 0), &[("members", -1)])?;
+        transaction.add(&self.table, &keys::member_count(id, 0), &[("members", -1), (EPOCH, 1)])?;
         // Whoever was faster has done the same.
         let _ = self.transact(&transaction).await?;
         Ok(())
@@ -310,8 +384,15 @@ pub struct Member {
     pub place: String,
     /// The user.
     pub user: UserId,
-    /// The membership.
-    pub membership: MembershipId,
+}
+
+/// In which order members are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The newest first.
+    ToOlder,
+    /// The oldest first.
+    ToNewer,
 }
 
 /// The item of an organization, bearing that version.

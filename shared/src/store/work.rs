@@ -14,7 +14,12 @@ pub struct WaitingWork {
     pub work: Work,
     /// The version of the record when it was changed; 0 where that does not matter.
     pub version: u64,
+    /// How far it has come, where it goes through members that stay: the place of the last one.
+    pub after: Option<String>,
 }
+
+/// Attribute of work: how far it has come.
+const AFTER: &str = "after";
 
 impl Store {
     /// All work that waits. Hardly ever any: requests do most of it themselves.
@@ -27,7 +32,8 @@ impl Store {
         let version = |value: Option<&AttributeValue>| value?.as_n().ok()?.parse().ok();
         let waiting = |item: &super::Item| {
             let work = keys::work_of(&key_of(item).sk)?;
-            Some(WaitingWork { work, version: version(item.get("version")).unwrap_or_default() })
+            let after = item.get(AFTER).and_then(|after| after.as_s().ok()).cloned();
+            Some(WaitingWork { work, version: version(item.get("version")).unwrap_or_default(), after })
         };
         Ok(items.iter().filter_map(waiting).collect())
     }
@@ -46,5 +52,19 @@ impl Store {
         transaction.delete_if(&self.table, &key, same, ())?;
         let _ = self.transact(&transaction).await?;
         Ok(())
+    }
+
+    /// Notes how far the work has come. `false` when a later change has left the same work again.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn work_advance(&self, waiting: &WaitingWork) -> Result<bool> {
+        let version = AttributeValue::N(waiting.version.to_string());
+        let mut item = keys::work(waiting.work).attributes();
+        item.insert("version".to_owned(), version.clone());
+        item.extend(waiting.after.clone().map(|after| (AFTER.to_owned(), AttributeValue::S(after))));
+        let mut transaction = Transaction::new();
+        transaction.put_if(&self.table, item, Condition::Is("version", version), ())?;
+        Ok(self.transact(&transaction).await?.is_ok())
     }
 }

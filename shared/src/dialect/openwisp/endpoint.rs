@@ -19,9 +19,9 @@ use tower::Layer as _;
 
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
-use crate::directory::{Act, Caller, Directory, UserDetail};
+use crate::directory::{Act, Caller, Directory};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Model, UserId};
+use crate::model::{Model, User, UserId};
 use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{Representation, negotiate};
@@ -72,13 +72,13 @@ impl<S: Sync> FromRequestParts<S> for Admitted {
 
 /// The user below whom the endpoint lies.
 #[derive(Debug)]
-pub struct Parent(pub UserDetail);
+pub struct Parent(pub User);
 
 impl<S: Sync> FromRequestParts<S> for Parent {
     type Rejection = Failure<OpenWisp>;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
-        let parent = parts.extensions.remove::<UserDetail>();
+        let parent = parts.extensions.remove::<User>();
         parent.map(Self).ok_or_else(|| Error::NoRoute.into())
     }
 }
@@ -158,11 +158,12 @@ async fn admitted(
     if endpoint.below_user
         && let Some(caller) = &caller
     {
-        let parent =
-            directory.user(caller, user_id(parameters).ok_or(Error::NoRoute)?).await.map_err(|error| match error {
+        let parent = directory.user_alone(caller, user_id(parameters).ok_or(Error::NoRoute)?).await.map_err(
+            |error| match error {
                 Error::NotFound(_) => Error::NoRoute,
                 other => other,
-            })?;
+            },
+        )?;
         request.extensions_mut().insert(parent);
     }
     if request.method() == Method::OPTIONS {

@@ -104,7 +104,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_zero(number: &u64) -> bool {
+pub(in crate::store) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 

@@ -9,11 +9,12 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
-pub(in crate::store) use self::items::MembershipItem;
+use self::items::MembershipItem;
+pub(in crate::store) use self::items::is_zero;
 use self::items::{RowItem, UserItem};
 use super::keys::{self, Key, Place, Work};
 use super::lists::{Counts, SHARDS};
-use super::organizations::organization_item;
+use super::organizations::{EPOCH, organization_item};
 use super::outbox::mail_item;
 use super::transaction::{Broken, Condition, Transaction};
 use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavailable};
@@ -81,7 +82,8 @@ pub struct UserWrite<'a> {
     /// The user as it shall be, whose version is ignored; `None` to remove it.
     pub after: Option<&'a User>,
     /// The user's memberships as they shall be, which its list row shows.
-    pub memberships: &'a [Membership],
+    /// Not needed for a new user without any, nor where the row stays as it is.
+    pub memberships: Option<&'a [Membership]>,
     /// The one of them that is made, changed or removed.
     pub membership: Option<MembershipWrite<'a>>,
     /// Mails that the change causes.
@@ -187,6 +189,15 @@ impl Store {
             left.push((place, from_item::<MembershipItem>(&key_of(&item), item)?.into()));
         }
         Ok(left)
+    }
+
+    /// A membership of a user, who may be gone.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn membership(&self, user: UserId, organization: OrganizationId) -> Result<Option<Membership>> {
+        let item: Option<MembershipItem> = self.get(keys::membership(user, organization)).await?;
+        Ok(item.map(Membership::from))
     }
 
     /// Who has this claim.
@@ -366,11 +377,25 @@ impl Store {
     }
 
     fn write_lists(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        if let (Some(before), Some(after), None) = (write.before, write.after, &write.membership)
+            && before.row(&[]) == after.row(&[])
+        {
+            return Ok(());
+        }
         let old = write.before.map(Place::of_user);
         let new = write.after.map(Place::of_user);
         let row = match (&new, write.after) {
             (Some(place), Some(after)) => {
-                Some((place, to_item(&place.row(), &RowItem::from(after.row(write.memberships)))?))
+                let memberships = match (write.memberships, write.before) {
+                    (Some(memberships), _) => memberships,
+                    (None, None) => &[],
+                    (None, Some(_)) => return Err(Error::internal("a list row changes without its memberships")),
+                };
+                let item = to_item(&place.row(), &RowItem::from(after.row(memberships)))?;
+                if size(&item) > MOST_BYTES {
+                    return Err(Error::Refused(Refusal::TooLargeToStore));
+                }
+                Some((place, item))
             }
             _ => None,
         };
@@ -391,17 +416,34 @@ impl Store {
             transaction.delete(&self.table, &keys::membership(user.id, id))?;
             transaction.delete(&self.table, &keys::member(id, &place))?;
         }
+        let others = write.memberships.unwrap_or_default().iter().map(|membership| membership.organization);
+        let others: Vec<_> = others.filter(|&other| other != id).collect();
+        match (before, after) {
+            (None, Some(_)) if !others.is_empty() => {
+                transaction.put(&self.table, keys::shared_member(id, user.id).attributes())?;
+                if let [only] = others[..] {
+                    transaction.put(&self.table, keys::shared_member(only, user.id).attributes())?;
+                }
+            }
+            (Some(_), None) => {
+                transaction.delete(&self.table, &keys::shared_member(id, user.id))?;
+                if let [only] = others[..] {
+                    transaction.delete(&self.table, &keys::shared_member(only, user.id))?;
+                }
+            }
+            _ => {}
+        }
         let [byte] = random(&*self.ambient);
         let count = keys::member_count(id, byte % SHARDS);
         match (before, after) {
             (None, Some(after)) => {
                 let claim = ClaimItem { user: user.id, text: id.to_string() };
                 transaction.put(&self.table, to_item(&keys::membership_id(after.id), &claim)?)?;
-                transaction.add(&self.table, &count, &[("members", 1)])?;
+                transaction.add(&self.table, &count, &[("members", 1), (EPOCH, 1)])?;
             }
             (Some(before), None) => {
                 transaction.delete(&self.table, &keys::membership_id(before.id))?;
-                transaction.add(&self.table, &count, &[("members", -1)])?;
+                transaction.add(&self.table, &count, &[("members", -1), (EPOCH, 1)])?;
             }
             _ => {}
         }
@@ -432,27 +474,31 @@ impl Store {
         place: &str,
         membership: &Membership,
     ) -> Result<()> {
-        let record = MembershipItem::from(membership);
-        let mut item = to_item(&keys::membership(user, membership.organization), &record)?;
+        let key = keys::membership(user, membership.organization);
+        let mut item = to_item(&key, &MembershipItem::from(membership))?;
         item.insert(PLACE.to_owned(), AttributeValue::S(place.to_owned()));
         transaction.put(&self.table, item)?;
-        transaction.put(&self.table, to_item(&keys::member(membership.organization, place), &record)?)
+        transaction.put(&self.table, keys::member(membership.organization, place).attributes())
     }
 
     /// Takes the memberships along when the user's place in lists moves.
     fn move_memberships(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         let (Some(before), Some(after)) = (write.before, write.after) else { return Ok(()) };
         let (old, new) = (Place::of_user(before).sk, Place::of_user(after).sk);
-        if old == new || write.memberships.is_empty() {
+        let memberships = write.memberships.unwrap_or_default();
+        if old == new || memberships.is_empty() {
             return Ok(());
         }
-        if write.memberships.len() > User::MAX_MOVED {
+        if memberships.len() > User::MAX_MOVED {
             return Err(Error::Refused(Refusal::TooManyToMove));
         }
         // One that is made, changed or removed with the move is no business of any API.
-        for membership in write.memberships {
+        for membership in memberships {
             transaction.delete(&self.table, &keys::member(membership.organization, &old))?;
             self.put_membership(transaction, after.id, &new, membership)?;
+            let [byte] = random(&*self.ambient);
+            let count = keys::member_count(membership.organization, byte % SHARDS);
+            transaction.add(&self.table, &count, &[(EPOCH, 1)])?;
         }
         Ok(())
     }
