@@ -2,6 +2,8 @@
 //!
 //! `ROLLCALL_LARGE=1` adds the measurements among 100,000 users; `-- --nocapture` shows the figures.
 
+mod crowds;
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -207,14 +209,16 @@ async fn requests_stay_within_their_budgets_among_a_thousand_users() {
     measure(1000).await;
 }
 
-#[test]
+/// Whether the measurements of large directories were opted in to.
 #[expect(clippy::disallowed_methods, reason = "opting in is a matter of the environment")]
-fn requests_stay_within_their_budgets_among_a_hundred_thousand_users() {
-    let chosen = std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1");
+fn is_large() -> bool {
+    std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_stay_within_their_budgets_among_a_hundred_thousand_users() {
     // Without opting in, the smallest directory stands in, so that the code of the measurement is run.
-    let users = if chosen { 100_000 } else { 30 };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(measure(users));
+    measure(if is_large() { 100_000 } else { 30 }).await;
 }
 
 #[tokio::test]

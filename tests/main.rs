@@ -14,6 +14,7 @@ mod fuzz;
 mod invariants;
 mod lists;
 mod mailer;
+mod managed;
 mod openwisp;
 mod races;
 mod routes;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynoxide::{ImportOptions, Item};
 use serde_json::{Value, json};
-use shared::model::{EdgeId, Timestamp, User, UserId, UserNumber};
-use shared::store::{UserWrite, Written, search_items};
+use shared::model::{EdgeId, Membership, MembershipId, OrganizationId, Timestamp, User, UserId, UserNumber};
+use shared::store::{MembershipWrite, OrganizationState, UserWrite, Written, search_items};
 
 use super::{TestApp, insert};
 
@@ -31,13 +31,39 @@ pub async fn insert_named(
     moments: &[Timestamp],
     names: impl Fn(usize) -> (String, String),
 ) -> Vec<User> {
+    copies(app, pattern, moments, names, &[]).await
+}
+
+/// The same, and all are members of these organizations.
+pub async fn insert_members(
+    app: &TestApp,
+    pattern: &User,
+    moments: &[Timestamp],
+    organizations: &[OrganizationId],
+) -> Vec<User> {
+    let names = |_| (pattern.first_name.clone(), pattern.last_name.clone());
+    copies(app, pattern, moments, names, organizations).await
+}
+
+async fn copies(
+    app: &TestApp,
+    pattern: &User,
+    moments: &[Timestamp],
+    names: impl Fn(usize) -> (String, String),
+    organizations: &[OrganizationId],
+) -> Vec<User> {
     let pattern = User {
         number: UserNumber(FIRST_NUMBER + 123_456),
         first_name: "First-000000".to_owned(),
         last_name: "Last-000000".to_owned(),
         ..pattern.clone()
     };
-    let items = items_of(app, &pattern).await;
+    let (items, memberships) = items_of(app, &pattern, organizations).await;
+    // Joining has changed its record.
+    let pattern = User { version: pattern.version + u64::try_from(organizations.len()).expect("few"), ..pattern };
+    // Numbers that no other call uses, since its moments are in other years.
+    let first = moments.first().map_or(0, |newest| newest.year().unsigned_abs()) % 1000 * 1_000_000;
+    let first = u64::from(first);
     let mut years = std::collections::BTreeMap::<i32, u64>::new();
     let mut users = Vec::new();
     for (piece, moments) in moments.chunks(PIECE).enumerate() {
@@ -45,9 +71,16 @@ pub async fn insert_named(
         for (offset, &joined) in moments.iter().enumerate() {
             let index = piece * PIECE + offset;
             let (first_name, last_name) = names(index);
-            let user = User { first_name, last_name, ..copied(app, &pattern, index, joined) };
+            let user = User { first_name, last_name, ..copied(app, &pattern, first, index, joined) };
             *years.entry(joined.year()).or_default() += 1;
-            copies.extend(items.iter().map(|item| copied_item(item, &pattern, &user)));
+            let fresh: Vec<_> = memberships.iter().map(|old| (old, MembershipId::generate(&*app.script))).collect();
+            copies.extend(items.iter().map(|item| {
+                let mut item = item.clone();
+                for (old, new) in &fresh {
+                    item = item.replace(&old.id.to_string(), &new.to_string());
+                }
+                copied_item(&item, &pattern, &user)
+            }));
             copies.extend(search_items(&user).expect("entries of the index").into_iter().map(item_of));
             users.push(user);
         }
@@ -58,24 +91,56 @@ pub async fn insert_named(
         item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
     };
     import(app, years.iter().map(count).collect());
+    let members = |id: &OrganizationId| {
+        let (pk, members) = (format!("MEMBERCOUNT#{id}"), moments.len().to_string());
+        // A shard that no other call uses, since its moments are in other years.
+        let shard = format!("imported for {}", moments[0].year());
+        item(json!({"pk": {"S": pk}, "sk": {"S": shard}, "members": {"N": members}, "epoch": {"N": members}}))
+    };
+    import(app, organizations.iter().map(members).collect());
     users
 }
 
-/// The items that the store writes for a user, in the engine's JSON.
-async fn items_of(app: &TestApp, user: &User) -> Vec<String> {
+/// The items that the store writes for a member of the organizations, in the engine's JSON, and the memberships.
+async fn items_of(app: &TestApp, user: &User, organizations: &[OrganizationId]) -> (Vec<String>, Vec<Membership>) {
+    let store = app.directory.store();
     let before: Vec<String> = app.items().iter().map(key).collect();
     insert(app, user).await;
+    let mut memberships = Vec::new();
+    for &id in organizations {
+        let found = store.user(user.id).await.expect("a user").expect("a user");
+        let organization = store.organization(id).await.expect("an organization").expect("an organization");
+        let name = organization.name.clone();
+        let new = Membership { id: MembershipId::generate(&*app.script), organization: id, name, is_admin: false };
+        memberships.push(new.clone());
+        let membership = MembershipWrite {
+            organization: OrganizationState::There(&organization),
+            before: None,
+            after: Some(&new),
+            becomes_owner: false,
+        };
+        let write = UserWrite {
+            before: Some(&found),
+            after: Some(&found),
+            memberships: Some(&memberships),
+            membership: Some(membership),
+            ..UserWrite::default()
+        };
+        assert_eq!(store.user_write(&write).await.expect("a write"), Written::Done);
+    }
     let made: Vec<String> = app
         .items()
         .iter()
         .filter(|item| !before.contains(&key(item)))
         // Counters are written at the end, and the index follows from each user.
-        .filter(|item| !["COUNT ", "GRAM#", "ACTIVE#"].iter().any(|kind| key(item).starts_with(kind)))
+        .filter(|item| !["COUNT ", "MEMBERCOUNT#", "GRAM#", "ACTIVE#"].iter().any(|kind| key(item).starts_with(kind)))
         .map(|item| serde_json::to_string(item).expect("JSON"))
         .collect();
-    let write = UserWrite { before: Some(user), ..UserWrite::default() };
-    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
-    made
+    let found = store.user(user.id).await.expect("a user").expect("a user");
+    let write = UserWrite { before: Some(&found), ..UserWrite::default() };
+    assert_eq!(store.user_write(&write).await.expect("a write"), Written::Done);
+    app.directory.follow_up().await.expect("the memberships gone");
+    (made, memberships)
 }
 
 /// Partition key and sort key in one.
@@ -87,13 +152,13 @@ pub fn key(item: &Item) -> String {
     format!("{} {}", text("pk"), text("sk"))
 }
 
-fn copied(app: &TestApp, pattern: &User, index: usize, joined: Timestamp) -> User {
+fn copied(app: &TestApp, pattern: &User, first: u64, index: usize, joined: Timestamp) -> User {
     let stem = pattern.username.as_str().strip_suffix("000000").expect("a name that ends with 000000");
     let name = format!("{stem}{index:06}");
     let email = pattern.email.as_ref().map(|email| email.as_str().replace(pattern.username.as_str(), &name));
     User {
         id: UserId::generate(&*app.script),
-        number: UserNumber(FIRST_NUMBER + 1_000_000 + u64::try_from(index).expect("small")),
+        number: UserNumber(FIRST_NUMBER + first + u64::try_from(index).expect("small")),
         edge_id: EdgeId::generate(&*app.script),
         username: shared::model::Username::parse(&name).expect("a name"),
         email: email.and_then(|email| shared::model::EmailAddress::parse(&email)),

@@ -13,7 +13,7 @@ mod script;
 mod seed;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp};
-pub use bulk::{import_entries, insert_many, insert_named, key};
+pub use bulk::{import_entries, insert_many, insert_members, insert_named, key};
 pub use client::{Answer, Client, request};
 pub use faults::{Fault, Faults, Plan};
 pub use functions::{FUNCTIONS, router_of};

@@ -87,12 +87,11 @@ impl Directory {
         }
         let epochs = counts.iter().map(|count| count.epoch).collect();
         let state = State { epochs, superusers: self.all_superusers().await? };
-        let list = match self.known_list(&managed, &state) {
-            Some(list) => list,
-            None => {
-                let total = self.members_of_all(&managed, &counts, &state.superusers).await?;
-                KnownList { state, total, marks: BTreeMap::new() }
-            }
+        let list = if let Some(list) = self.known_list(&managed, &state) {
+            list
+        } else {
+            let total = self.members_of_all(&managed, &counts, &state.superusers).await?;
+            KnownList { state, total, marks: BTreeMap::new() }
         };
         let total = list.total;
         let (offset, limit) = rows(total)?;
