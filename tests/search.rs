@@ -37,7 +37,7 @@ impl Searcher {
     }
 
     async fn write(&self, before: Option<&User>, after: Option<&User>) {
-        let write = UserWrite { before, after, ..UserWrite::default() };
+        let write = UserWrite { before, after, memberships: Some(&[]), ..UserWrite::default() };
         assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
     }
 }
@@ -122,7 +122,12 @@ async fn entries_that_another_change_wants_again_survive_the_tidying_of_an_earli
                 let before = store.user(torn).await.expect("the store").expect("the user");
                 let first = if round % 2 == 0 { name } else { "this" };
                 let after = named(&before, first);
-                let write = UserWrite { before: Some(&before), after: Some(&after), ..UserWrite::default() };
+                let write = UserWrite {
+                    before: Some(&before),
+                    after: Some(&after),
+                    memberships: Some(&[]),
+                    ..UserWrite::default()
+                };
                 // A change that lost the race has written entries and removes none.
                 let written = store.user_write(&write).await.expect("an answer");
                 assert!(matches!(written, Written::Done | Written::Stale));

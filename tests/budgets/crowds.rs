@@ -110,7 +110,7 @@ async fn managed(app: &TestApp, name: &str, client: &Client, users: usize, (firs
     let page = get(client, &what("last page"), &format!("{USERS}?page=last"), 22.0).await;
     let user = format!("{USERS}{}/", id_of(&page.json()["results"][0]));
     get(client, &what("detail"), &user, 6.0).await;
-    one(client, &what("change"), Method::PATCH, &user, &json!({"first_name": "Jane"}), (6.0, 8.0)).await;
+    one(client, &what("change"), Method::PATCH, &user, &json!({"first_name": "Jane"}), (6.0, 30.0)).await;
     // Pages asked directly, of a process that remembers nothing.
     for number in [2, 10, 100, last / 4, last / 2, last - 10, last] {
         let number = number.clamp(1, last);
