@@ -1,6 +1,7 @@
 //! The OpenWISP Users API.
 
 mod confirmation;
+mod differences;
 mod forged_tokens;
 mod forms;
 mod http;
