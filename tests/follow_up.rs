@@ -1,11 +1,13 @@
 //! What follows from removals and changes that touch more records than one request works through.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::store::{Patience, Way};
 
-use shared::store::Way;
-
-use crate::support::{Client, TestApp};
+use crate::support::{Client, Fault, Faults, Options, Plan, Table, TestApp};
 
 /// More than a request does by itself, so that work is left.
 const MANY: usize = 60;
@@ -138,4 +140,122 @@ async fn a_removed_user_leaves_no_membership_and_owns_nothing() {
         assert_eq!(app.directory.store().members(id, None, Way::ToOlder, 10).await.expect("members"), []);
         assert_eq!(app.directory.store().member_count(id).await.expect("a count").members, 0);
     }
+}
+
+/// An organization of that name with so many members, the first of whom are its managers.
+async fn crowded(admin: &Client, name: &str, members: usize, managers: usize) -> (String, Vec<Value>) {
+    let id = organization(admin, name).await;
+    let mut users = Vec::new();
+    for index in 0..members {
+        let membership = json!({ "organization": id, "is_admin": index < managers });
+        let fields = json!({ "groups": [1], "organization_users": membership });
+        users.push(admin.create_user(&format!("{name}{index}"), &fields).await);
+    }
+    (id, users)
+}
+
+/// The names that the members' records have of an organization, each with how many have it.
+fn names_of(app: &TestApp, organization: &str) -> BTreeMap<String, usize> {
+    let table = Table::read(&app.database);
+    table.assert_sound();
+    let mut names = BTreeMap::new();
+    for ((_, sk), item) in &table.items {
+        if *sk == format!("MEMBERSHIP#{organization}") {
+            *names.entry(item["name"].as_str().expect("a name").to_owned()).or_default() += 1;
+        }
+    }
+    names
+}
+
+#[tokio::test]
+async fn a_renamed_organization_is_followed_piece_by_piece() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let (id, _) = crowded(&admin, "first", MANY, 1).await;
+    let path = format!("{ORGANIZATIONS}{id}/");
+    assert_eq!(admin.patch(&path, &json!({ "name": "second" })).await.status, StatusCode::OK);
+    let half = names_of(&app, &id);
+    assert!(half["first"] > 0 && half["second"] >= 50, "{half:?}");
+    let work = app.directory.store().work().await.expect("the work");
+    assert!(work[0].after.is_some(), "it knows how far it has come: {work:?}");
+    // Another change meanwhile begins anew.
+    assert_eq!(admin.patch(&path, &json!({ "name": "third" })).await.status, StatusCode::OK);
+    app.directory.follow_up().await.expect("the work");
+    assert_eq!(names_of(&app, &id), BTreeMap::from([("third".to_owned(), MANY)]));
+    assert_eq!(work_left(&app).await, 0);
+}
+
+#[tokio::test]
+async fn following_a_renamed_organization_goes_on_after_every_trouble() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let (id, _) = crowded(&admin, "first", MANY, 1).await;
+    let path = format!("{ORGANIZATIONS}{id}/");
+    let hasty = Patience { pause: Duration::from_millis(1), deadline: Duration::from_millis(100) };
+    for (round, call) in [0, 1, 2, 5, 12, 20].into_iter().enumerate() {
+        let name = format!("name{round}");
+        assert_eq!(admin.patch(&path, &json!({ "name": name })).await.status, StatusCode::OK);
+        let faults = Faults::new();
+        let hand = faults.clone();
+        let connection = Box::new(move |connection| hand.wrap(connection));
+        let other = app.another(Options { patience: hasty, connection, ..Options::default() });
+        faults.follow(Plan::At { call, fault: Fault::RequestLost, lasting: true });
+        assert!(other.directory.follow_up().await.is_err(), "at call {call}");
+        assert_eq!(work_left(&app).await, 1);
+        app.directory.follow_up().await.expect("the work");
+        assert_eq!(names_of(&app, &id), BTreeMap::from([(name, MANY)]), "at call {call}");
+        assert_eq!(work_left(&app).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_organization_is_out_of_sight_at_once_for_all_its_managers() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    // More than the request follows among its managers and among its members.
+    let many = 2 * MANY;
+    let (id, users) = crowded(&admin, "crew", many, many).await;
+    let path = format!("{ORGANIZATIONS}{id}/");
+    let mut managers = Vec::new();
+    for user in &users {
+        managers.push(app.signed_in(user["username"].as_str().expect("a name")).await);
+    }
+    let one = format!("/api/v1/users/user/{}/", users[0]["id"].as_str().expect("an id"));
+    assert_eq!(admin.patch(&path, &json!({ "is_active": false })).await.status, StatusCode::OK);
+    let late = Table::read(&app.database).users().filter(|user| user.contains_key("manages")).count();
+    assert!(late > 0, "some are not followed yet");
+    for (index, manager) in managers.iter().enumerate() {
+        assert_eq!(manager.get("/api/v1/users/user/").await.json()["count"], 0, "{index}");
+        assert_eq!(manager.get(&one).await.status, StatusCode::NOT_FOUND, "{index}");
+        assert_eq!(manager.get(&format!("{one}email/")).await.status, StatusCode::NOT_FOUND, "{index}");
+        let body = json!({
+            "username": "more", "email": "more@mail.example", "password": "x",
+            "organization_users": { "organization": id, "is_admin": false },
+        });
+        assert_eq!(manager.post("/api/v1/users/user/", &body).await.status, StatusCode::BAD_REQUEST, "{index}");
+    }
+    assert_eq!(admin.patch(&path, &json!({ "is_active": true })).await.status, StatusCode::OK);
+    app.directory.follow_up().await.expect("the work");
+    for manager in &managers {
+        assert_eq!(manager.get("/api/v1/users/user/").await.json()["count"], many);
+    }
+}
+
+#[tokio::test]
+async fn counters_of_a_removed_organization_go_with_its_last_member() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let (id, _) = crowded(&admin, "crew", MANY, 1).await;
+    let counters = || {
+        let table = Table::read(&app.database);
+        table.assert_sound();
+        table.partition(&format!("MEMBERCOUNT#{id}")).count()
+    };
+    assert_eq!(admin.delete(&format!("{ORGANIZATIONS}{id}/")).await.status, StatusCode::NO_CONTENT);
+    assert!(counters() > 0);
+    // Two at once, of whom neither knows what the other has done.
+    let (one, two) = (app.another(Options::default()), app.another(Options::default()));
+    let (first, second) = tokio::join!(one.directory.follow_up(), two.directory.follow_up());
+    first.and(second).expect("the work");
+    assert_eq!(counters(), 0);
 }

@@ -26,7 +26,11 @@ impl Directory {
         let MembershipRequest { organization: id, is_admin, same } = request;
         let in_sight = caller.is_none_or(|caller| caller.may(Act::NameOrganization(id)));
         let found = if in_sight { self.store.organization(id).await? } else { None };
-        let Some(organization) = found else {
+        // The caller's record may not have followed yet.
+        let seen = |found: &Organization| {
+            caller.is_none_or(|caller| caller.may(Act::SeeOrganization { id, is_active: found.is_active }))
+        };
+        let Some(organization) = found.filter(seen) else {
             let rule = Rule::UnknownReference(id.to_string());
             return Ok(Err(Violation { field: "organization_users.organization", rule }));
         };
