@@ -3,10 +3,19 @@
 use std::sync::Arc;
 
 use axum::Router;
-use shared::Directory;
+use axum::response::Response;
+use http::Uri;
+use shared::dialect::edge::Edge;
+use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::Endpoint;
-use shared::runtime::complete;
+use shared::runtime::surrounded;
+use shared::web::endpoint;
+use shared::web::failure::render;
+use shared::{Directory, Error};
+
+/// What OpenL2M's addresses begin with.
+const OPENL2M: [&str; 4] = ["/api/admin", "/api/switches", "/api/environment", "/api/stats"];
 
 /// The addresses of the OpenWISP API that all functions together serve.
 pub fn openwisp_endpoints() -> Vec<&'static Endpoint> {
@@ -15,12 +24,39 @@ pub fn openwisp_endpoints() -> Vec<&'static Endpoint> {
     all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
 }
 
+/// The addresses of the OpenL2M API that all functions together serve.
+pub fn openl2m_endpoints() -> Vec<&'static endpoint::Endpoint> {
+    let all = [admin_users::endpoints(), auth::openl2m_endpoints()];
+    all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
+}
+
+/// The addresses of the Edge API that all functions together serve.
+pub fn edge_endpoints() -> Vec<&'static endpoint::Endpoint> {
+    let all = [edge_tokens::endpoints(), edge_users::endpoints()];
+    all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
+}
+
 /// The routes of every function.
 pub fn app(directory: Arc<Directory>) -> Router {
     let router = auth::router(directory.clone())
+        .merge(admin_users::router(directory.clone()))
+        .merge(edge_tokens::router(directory.clone()))
+        .merge(edge_users::router(directory.clone()))
         .merge(emails::router(directory.clone()))
         .merge(groups::router(directory.clone()))
         .merge(organizations::router(directory.clone()))
-        .merge(users::router(directory.clone()));
-    complete::<OpenWisp>(router, directory)
+        .merge(users::router(directory.clone()))
+        .fallback(no_route);
+    surrounded::<OpenWisp>(router, directory)
+}
+
+/// Addresses that nobody has answer as the API does to which they would belong.
+async fn no_route(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/users/") {
+        render::<Edge>(&Error::NoRoute)
+    } else if OPENL2M.iter().any(|path| uri.path().starts_with(path)) {
+        render::<OpenL2m>(&Error::NoRoute)
+    } else {
+        render::<OpenWisp>(&Error::NoRoute)
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-use shared::model::MailKind;
+use shared::model::{MailKind, UserId};
 use shared::runtime::from_gateway;
 use shared::web::ClientAddress;
 
@@ -15,15 +15,47 @@ use crate::support::{Answer, Client, FUNCTIONS, PASSWORD, TestApp, router_of};
 
 /// The user id that stands in the events.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+/// The same on the OpenL2M wire.
+const NO_NUMBER: &str = "999999999";
+/// The same on the Edge wire, also for tokens.
+const NO_EDGE_ID: &str = "000000000000000000000000";
 
 /// Every event with the status it gets from the function it is named for, once `TOKEN` is a superuser's token:
 /// as it is, and with the id of a user, or of an organization, in place of [`NOBODY`].
-const EVENTS: [(&str, u16, u16); 72] = [
+const EVENTS: [(&str, u16, u16); 126] = [
+    ("admin-users-admin", 200, 200),
+    ("admin-users-admin-head", 200, 200),
+    ("admin-users-admin-options", 200, 200),
+    ("admin-users-create", 201, 201),
+    ("admin-users-environment", 200, 200),
+    ("admin-users-environment-head", 200, 200),
+    ("admin-users-environment-options", 200, 200),
+    ("admin-users-list", 200, 200),
+    ("admin-users-list-head", 200, 200),
+    ("admin-users-list-options", 200, 200),
+    ("admin-users-list-part", 200, 200),
+    ("admin-users-list-without-slash", 200, 200),
+    ("admin-users-read", 400, 200),
+    ("admin-users-read-head", 400, 200),
+    ("admin-users-read-options", 200, 200),
+    ("admin-users-root", 200, 200),
+    ("admin-users-root-head", 200, 200),
+    ("admin-users-root-options", 200, 200),
+    ("admin-users-stats", 200, 200),
+    ("admin-users-stats-head", 200, 200),
+    ("admin-users-stats-options", 200, 200),
+    ("admin-users-switches", 200, 200),
+    ("admin-users-switches-head", 200, 200),
+    ("admin-users-switches-options", 200, 200),
+    ("admin-users-update", 400, 200),
+    ("admin-users-update-by-post", 400, 200),
     ("auth-confirm-email", 200, 200),
     ("auth-confirm-email-head", 200, 200),
     ("auth-confirm-email-submit", 200, 200),
     ("auth-email-confirmed", 200, 200),
     ("auth-email-confirmed-head", 200, 200),
+    ("auth-openl2m-token", 200, 200),
+    ("auth-openl2m-token-options", 200, 200),
     ("auth-password-change", 200, 200),
     ("auth-password-change-options", 200, 200),
     ("auth-password-change-without-slash", 301, 301),
@@ -41,6 +73,32 @@ const EVENTS: [(&str, u16, u16); 72] = [
     ("auth-token-form", 200, 200),
     ("auth-token-options", 200, 200),
     ("auth-token-without-slash", 301, 301),
+    ("edge-tokens-create", 404, 201),
+    ("edge-tokens-delete", 404, 404),
+    ("edge-tokens-list", 404, 200),
+    ("edge-tokens-list-head", 404, 200),
+    ("edge-tokens-list-options", 200, 200),
+    ("edge-tokens-list-without-slash", 404, 200),
+    ("edge-tokens-read", 404, 404),
+    ("edge-tokens-read-head", 404, 404),
+    ("edge-tokens-read-options", 200, 200),
+    ("edge-tokens-update", 404, 404),
+    ("edge-users-create", 201, 201),
+    ("edge-users-delete", 404, 204),
+    ("edge-users-history", 404, 200),
+    ("edge-users-history-head", 404, 200),
+    ("edge-users-history-options", 200, 200),
+    ("edge-users-list", 200, 200),
+    ("edge-users-list-by-password", 200, 200),
+    ("edge-users-list-head", 200, 200),
+    ("edge-users-list-options", 200, 200),
+    ("edge-users-list-without-credentials", 401, 401),
+    ("edge-users-list-without-slash", 200, 200),
+    ("edge-users-read", 404, 200),
+    ("edge-users-read-head", 404, 200),
+    ("edge-users-read-options", 200, 200),
+    ("edge-users-unknown-path", 404, 404),
+    ("edge-users-update", 404, 202),
     ("emails-create", 404, 201),
     ("emails-delete", 404, 204),
     ("emails-list", 404, 200),
@@ -119,9 +177,14 @@ fn changed_event(event: &str, change: impl FnOnce(&mut Value)) -> String {
     event.to_string()
 }
 
-/// Sends an event of a superuser to a function.
+/// Sends an event of a superuser to a function. OpenL2M and Edge have tokens of their own.
 async fn ask(app: &TestApp, function: &str, event: &str) -> Answer {
-    let login = app.anonymous().post("/api/v1/users/token/", &json!({"username": "admin", "password": PASSWORD})).await;
+    let obtain = if ["admin-users", "edge-users", "edge-tokens"].contains(&function) {
+        "/api/users/token/"
+    } else {
+        "/api/v1/users/token/"
+    };
+    let login = app.anonymous().post(obtain, &json!({"username": "admin", "password": PASSWORD})).await;
     let event = event.replace("TOKEN", login.json()["token"].as_str().expect("a token"));
     Client::new(router_of(function, app.directory.clone()), None).send(request_of(&event)).await
 }
@@ -170,7 +233,13 @@ async fn events_get_their_status_with_an_id_that_is_there() {
         } else {
             admin.create_user("somebody", &json!({})).await
         };
-        let text = text_of(event).replace(NOBODY, there["id"].as_str().expect("an id"));
+        let id = there["id"].as_str().expect("an id");
+        let mut text = text_of(event).replace(NOBODY, id);
+        if let Some(user) = app.directory.store().user(UserId(id.parse().expect("an id"))).await.expect("the store") {
+            text = text.replace(NO_NUMBER, &user.number.to_string());
+            // The first one in a path is the user's, a second one a token's.
+            text = text.replace(&format!("/users/{NO_EDGE_ID}"), &format!("/users/{}", user.edge_id));
+        }
         let answer = ask(&app, function_of(event), &text).await;
         assert_eq!(answer.status.as_u16(), status, "{event}: {answer:?}");
     }

@@ -58,6 +58,8 @@ pub struct Config {
     pub ssm_endpoint: Option<String>,
     pub region: Option<String>,
     pub access_keys: Option<AccessKeys>,
+    /// Whether the process runs as a Lambda function, which the runtime says.
+    pub in_lambda: bool,
     pub log: Targets,
 }
 
@@ -127,6 +129,7 @@ impl Config {
             ssm_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SSM", "a URL, such as http://127.0.0.1:8555", public_url)?,
             region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
             access_keys,
+            in_lambda: get("AWS_LAMBDA_RUNTIME_API").is_some(),
             log: parsed(&get, "RUST_LOG", "levels such as info or shared=debug,info", |text| text.parse().ok())?
                 .unwrap_or_else(|| {
                     // The embedded engine warns of every refused condition, which here is no trouble.

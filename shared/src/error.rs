@@ -86,6 +86,12 @@ pub enum Unauthenticated {
     EmptyToken,
     /// More than one word after the scheme.
     TokenWithSpaces,
+    /// The word `Basic` stands alone.
+    EmptyBasic,
+    /// More than one word after `Basic`.
+    BasicWithSpaces,
+    /// What follows `Basic` is no base64.
+    BasicNotBase64,
     /// Characters that no token has.
     TokenCharacters,
     /// No such token, or not good any more.
@@ -105,6 +111,10 @@ pub enum Refusal {
     LastSuperuser,
     /// The record would grow beyond what the store holds.
     TooLargeToStore,
+    /// The user has as many tokens as allowed.
+    TooManyTokens,
+    /// All users do not fit into one answer.
+    TooLargeToAnswer,
     /// The user is in too many organizations for its moment of joining to be changed.
     TooManyToMove,
 }
@@ -139,6 +149,12 @@ pub enum Rule {
     NotBoolean,
     /// It is no date.
     NotDate,
+    /// It is no moment.
+    NotDateTime,
+    /// It contains half of a character, this one.
+    Surrogate(u16),
+    /// It is none of the words that may stand there.
+    NotChoice(String),
     /// It is no e-mail address.
     NotEmail,
     /// It is no web address.

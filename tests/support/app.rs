@@ -30,6 +30,8 @@ pub struct Options {
     pub throttle: bool,
     /// How long tokens are good.
     pub token_life: TokenLife,
+    /// How many bytes an answer may have.
+    pub answer_limit: Option<usize>,
     /// How long the store tries again.
     pub patience: Patience,
     /// What the engine's connection is put through, for faults.
@@ -57,6 +59,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             throttle: false,
+            answer_limit: None,
             token_life: TokenLife::Seconds(30 * 24 * 60 * 60),
             patience: Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
             connection: Box::new(|connection| connection),
@@ -109,14 +112,14 @@ impl TestApp {
         cost: HashCost,
         options: Options,
     ) -> Self {
-        let Options { throttle, token_life, patience, connection } = options;
+        let Options { throttle, token_life, patience, connection, answer_limit } = options;
         let connection = connection(Connection::local(format!("http://{engine}")));
         let directory = Directory::new(
             Store::new(connection, "rollcall", script.clone(), patience),
             script.clone(),
             KeyRing::new(KeySource::Inline(keys.clone()), script.clone()),
             Hasher::new(cost, script.clone(), 4),
-            Settings { token_life, throttle, public_url: None, cost_header: true },
+            Settings { token_life, throttle, public_url: None, cost_header: true, answer_limit },
         );
         let directory = Arc::new(directory);
         Self { router: rollcall::app(directory.clone()), directory, script, engine, database, keys }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use shared::Directory;
+use shared::dialect::edge::Edge;
+use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
 use shared::runtime::complete;
 
@@ -11,8 +13,11 @@ use shared::runtime::complete;
 type Serves = fn(Arc<Directory>) -> Router;
 
 /// Every function with routes: its name and what it serves.
-pub const FUNCTIONS: [(&str, Serves); 5] = [
+pub const FUNCTIONS: [(&str, Serves); 8] = [
+    ("admin-users", |directory| complete::<OpenL2m>(admin_users::router(directory.clone()), directory)),
     ("auth", |directory| complete::<OpenWisp>(auth::router(directory.clone()), directory)),
+    ("edge-tokens", |directory| complete::<Edge>(edge_tokens::router(directory.clone()), directory)),
+    ("edge-users", |directory| complete::<Edge>(edge_users::router(directory.clone()), directory)),
     ("emails", |directory| complete::<OpenWisp>(emails::router(directory.clone()), directory)),
     ("groups", |directory| complete::<OpenWisp>(groups::router(directory.clone()), directory)),
     ("organizations", |directory| complete::<OpenWisp>(organizations::router(directory.clone()), directory)),

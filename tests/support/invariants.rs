@@ -16,7 +16,9 @@ pub type Item = Map<String, Value>;
 pub type Key = (String, String);
 
 /// Attributes of a user that its list row does not show.
-const NOT_IN_ROW: [&str; 11] = [
+const NOT_IN_ROW: [&str; 13] = [
+    "profile",
+    "email_is_shared",
     "version",
     "token_version",
     "password",
@@ -391,7 +393,7 @@ fn wanted_by_user(user: &Item) -> Vec<(Key, Item)> {
         ((format!("USERS#{year}"), place.clone()), bare(user, &NOT_IN_ROW)),
         ((format!("PLACES#USERS#{year}"), place), Item::new()),
     ];
-    if let Some(email) = user.get("email") {
+    if let Some(email) = user.get("email").filter(|_| user.get("email_is_shared").is_none()) {
         wanted.push((claim(format!("EMAIL#{}", text(email).to_lowercase())), mine_as(text(email))));
     }
     if let Some(phone) = user.get("phone_number") {

@@ -20,6 +20,7 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         token_version: 0,
         username: Username::parse(username).expect("a name"),
         email: EmailAddress::parse(&format!("{username}@mail.example")),
+        email_is_shared: false,
         password: "!".to_owned(),
         first_name: "Ada".to_owned(),
         last_name: "Lovelace".to_owned(),

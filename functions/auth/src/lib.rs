@@ -1,7 +1,9 @@
-//! Signing in: tokens, and the pages that confirm an e-mail address (`contracts/openwisp.md` sections 6 and 13.1).
+//! Signing in: tokens, and the pages that confirm an e-mail address (`contracts/openwisp.md` sections 6 and 13.1),
+//! and tokens of OpenL2M.
 
 mod csrf;
 mod handlers;
+mod openl2m;
 mod pages;
 mod password;
 mod reset_pages;
@@ -11,7 +13,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{any, get, post};
 use shared::Directory;
+use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, add_final_slash, mount_all};
+use shared::web::endpoint;
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
@@ -67,6 +71,11 @@ pub fn endpoints() -> Endpoints {
     ]
 }
 
+/// The addresses of OpenL2M that this function serves, and their methods.
+pub fn openl2m_endpoints() -> endpoint::Endpoints {
+    vec![(&openl2m::TOKEN, post(openl2m::obtain_token))]
+}
+
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
     mount_all(&directory, endpoints())
@@ -77,5 +86,6 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route(RESET_DONE, get(reset_pages::done))
         .route("/accounts/email-verification-success", any(add_final_slash))
         .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
+        .merge(endpoint::mount_all::<OpenL2m>(&directory, openl2m_endpoints()))
         .with_state(directory)
 }

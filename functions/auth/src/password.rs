@@ -6,11 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Admitted;
+
 use shared::directory::{ChangePassword, ResetPassword};
 use shared::web::body::Unread;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::{Base, ClientAddress, Failure};
+use shared::web::{Admitted, Base, ClientAddress, Failure};
 use shared::{Directory, Error};
 
 const INPUT: Field = Field::new("input", "Input", FieldKind::Text(Blank::Refused)).required();
@@ -46,7 +46,7 @@ pub struct Done {
 /// `POST /api/v1/users/user/password/change/` (section 9.2).
 pub async fn change(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     ClientAddress(address): ClientAddress,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<Done>> {

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::{Admitted, Parent};
+use shared::dialect::openwisp::endpoint::Parent;
 use shared::error::Entity;
 use shared::model::AddressId;
 use shared::web::body::Unread;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Base, Failure};
+use shared::web::{Admitted, Base, Failure};
 use shared::{Directory, Error};
 
 use crate::wire::{self, AddressOut};
@@ -29,7 +29,7 @@ pub async fn list(Parent(user): Parent, base: Base, uri: Uri) -> Result<Json<Pag
 /// `POST /api/v1/users/user/{id}/email/`.
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Parent(user): Parent,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<(StatusCode, Json<AddressOut>)> {
@@ -51,7 +51,7 @@ pub async fn read(
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Parent(user): Parent,
     Path((_, number)): Address,
     Unread { body, .. }: Unread<OpenWisp>,
@@ -65,7 +65,7 @@ pub async fn change(
 /// `DELETE /api/v1/users/user/{id}/email/{number}/`.
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Parent(user): Parent,
     Path((_, number)): Address,
 ) -> Result<StatusCode> {

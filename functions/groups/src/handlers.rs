@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Admitted;
+
 use shared::error::Entity;
 use shared::model::GroupId;
 use shared::web::body::Unread;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Base, Failure};
+use shared::web::{Admitted, Base, Failure};
 use shared::{Directory, Error};
 
 use crate::wire::{self, GroupOut};
@@ -28,7 +28,7 @@ pub async fn list(State(directory): State<Arc<Directory>>, base: Base, uri: Uri)
 /// `POST /api/v1/users/group/`.
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<(StatusCode, Json<GroupOut>)> {
     let draft = wire::changes(&body.read().await?, false);
@@ -45,7 +45,7 @@ pub async fn read(State(directory): State<Arc<Directory>>, Path(number): Path<St
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(number): Path<String>,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<GroupOut>> {

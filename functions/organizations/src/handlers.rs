@@ -7,11 +7,11 @@ use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Admitted;
+
 use shared::model::OrganizationId;
 use shared::web::body::Unread;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Base, Failure};
+use shared::web::{Admitted, Base, Failure};
 
 use crate::wire::{self, OrganizationDetailOut, OrganizationRowOut};
 
@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 /// `GET /api/v1/users/organization/` (section 12.1).
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     base: Base,
     uri: Uri,
 ) -> Result<Json<Page<OrganizationRowOut>>> {
@@ -43,7 +43,7 @@ pub async fn create(
 /// `GET /api/v1/users/organization/{id}/` (section 12.1).
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<OrganizationId>,
 ) -> Result<Json<OrganizationDetailOut>> {
     Ok(Json(directory.organization(&caller, id).await?.into()))
@@ -53,7 +53,7 @@ pub async fn read(
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<OrganizationId>,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<OrganizationDetailOut>> {
@@ -65,7 +65,7 @@ pub async fn change(
 /// `DELETE /api/v1/users/organization/{id}/` (section 12.5).
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<OrganizationId>,
 ) -> Result<StatusCode> {
     let organization = directory.organization(&caller, id).await?;

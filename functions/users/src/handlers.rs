@@ -7,11 +7,11 @@ use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Admitted;
+
 use shared::model::UserId;
 use shared::web::body::Unread;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Base, Failure};
+use shared::web::{Admitted, Base, Failure};
 
 use crate::wire::{self, UserDetailOut, UserRowOut};
 
@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 /// `GET /api/v1/users/user/` (section 7.3).
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     base: Base,
     uri: Uri,
 ) -> Result<Json<Page<UserRowOut>>> {
@@ -33,7 +33,7 @@ pub async fn list(
 /// `POST /api/v1/users/user/` (section 7.2).
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     base: Base,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<(StatusCode, Json<UserRowOut>)> {
@@ -46,7 +46,7 @@ pub async fn create(
 /// `GET /api/v1/users/user/{id}/` (section 7.3).
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<UserId>,
 ) -> Result<Json<UserDetailOut>> {
     let detail = directory.user(&caller, id).await?;
@@ -57,7 +57,7 @@ pub async fn read(
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<UserId>,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<UserDetailOut>> {
@@ -71,7 +71,7 @@ pub async fn change(
 /// `DELETE /api/v1/users/user/{id}/` (section 7.6).
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<UserId>,
 ) -> Result<StatusCode> {
     let user = directory.user_alone(&caller, id).await?;

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Admitted;
+
 use shared::directory::SetPassword;
 use shared::model::UserId;
 use shared::web::body::Unread;
 use shared::web::fields::{Field, FieldKind, Reader};
-use shared::web::{ClientAddress, Failure};
+use shared::web::{Admitted, ClientAddress, Failure};
 use shared::{Directory, Error};
 
 const CURRENT: Field = Field::new("current_password", "Current password", FieldKind::Secret).required().nullable();
@@ -33,7 +33,7 @@ pub struct Done {
 /// `PUT /api/v1/users/user/{id}/password/`.
 pub async fn set(
     State(directory): State<Arc<Directory>>,
-    Admitted(caller): Admitted,
+    Admitted { caller, .. }: Admitted<OpenWisp>,
     Path(id): Path<UserId>,
     ClientAddress(address): ClientAddress,
     Unread { body, .. }: Unread<OpenWisp>,

@@ -16,6 +16,11 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::NullCharacter => "Null characters are not allowed.".to_owned(),
         Rule::NotBoolean => "Must be a valid boolean.".to_owned(),
         Rule::NotDate => "Date has wrong format. Use one of these formats instead: YYYY-MM-DD.".to_owned(),
+        Rule::NotDateTime => "Datetime has wrong format. Use one of these formats instead: \
+                              YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+            .to_owned(),
+        Rule::Surrogate(half) => format!("Surrogate characters are not allowed: U+{half:04X}."),
+        Rule::NotChoice(text) => format!("\"{text}\" is not a valid choice."),
         Rule::NotEmail => "Enter a valid email address.".to_owned(),
         Rule::NotUrl => "Enter a valid URL.".to_owned(),
         Rule::NotUsername => "Enter a valid username. This value may contain only letters, numbers, and \
@@ -68,6 +73,10 @@ pub fn sentence(violation: &Violation) -> String {
 pub fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::LastSuperuser => "The last active superuser cannot be deleted, deactivated or stripped of its rights.",
+        Refusal::TooManyTokens => "Too many tokens exist!",
+        Refusal::TooLargeToAnswer => {
+            "All users do not fit into one answer. Accept gzip, or ask for parts with ?after=0&limit=1000."
+        }
         Refusal::TooLargeToStore => "The user's texts are too long in total.",
         Refusal::TooManyToMove => "The user is in too many organizations for date_joined to be changed.",
     }
@@ -88,6 +97,11 @@ pub fn python_name(kind: Kind) -> &'static str {
 
 /// `{"field": ["sentence", …], "nested": {"field": […]}}`
 pub fn by_field(violations: &[Violation]) -> Value {
+    by_field_in(violations, sentence)
+}
+
+/// The same in other words.
+pub(super) fn by_field_in(violations: &[Violation], sentence: impl Fn(&Violation) -> String) -> Value {
     let mut root = Map::new();
     for violation in violations {
         let path = match violation.rule {
@@ -120,9 +134,12 @@ fn taken(field: &str) -> &'static str {
         "username" => "A user with that username already exists.",
         "email" => "user with this email address already exists.",
         "phone_number" => "user with this phone number already exists.",
-        _ => "This field must be unique.",
+        _ => UNIQUE,
     }
 }
+
+/// What a value must be that somebody else has, where nothing more is said.
+pub(super) const UNIQUE: &str = "This field must be unique.";
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,10 @@
 //!
 //! A dialect is a type, not a value. Nothing below the handlers asks which one is spoken.
 
+mod answers;
+pub mod edge;
 pub mod messages;
+pub mod openl2m;
 pub mod openwisp;
 
 use axum::response::Response;

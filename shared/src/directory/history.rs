@@ -28,12 +28,17 @@ impl Directory {
         let mut tries = self.store.tries();
         while tries.next().await {
             let gone = Error::Unauthenticated(crate::error::Unauthenticated::Inactive);
-            let before = self.store.user(id).await?.ok_or(gone)?;
+            let (before, memberships) = self.store.user_with_memberships(id).await?.ok_or(gone)?;
             if before.has_signed_in {
                 return Ok(before);
             }
             let mut after = User { has_signed_in: true, ..before.clone() };
-            let write = UserWrite { before: Some(&before), after: Some(&after), ..UserWrite::default() };
+            let write = UserWrite {
+                before: Some(&before),
+                after: Some(&after),
+                memberships: Some(&memberships),
+                ..UserWrite::default()
+            };
             if self.store.user_write(&write).await? == Written::Done {
                 after.version += 1;
                 return Ok(after);

@@ -60,6 +60,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether answers tell what they cost.
     pub cost_header: bool,
+    /// How many bytes an answer may have, where whoever carries it sets a limit.
+    pub answer_limit: Option<usize>,
 }
 
 /// Who is asking, and what that lets them do.

@@ -1,29 +1,38 @@
 //! API tokens of users (`contracts/edge.md` section 7).
 
-use super::{Act, Caller, Directory, UserDetail};
+use super::{Act, Caller, Directory, Listed, Stretch, UserDetail};
 use crate::error::{Entity, Error, Result};
 use crate::model::{ApiToken, TokenId, User};
 use crate::sign_in::PlainToken;
 use crate::store::TokenWritten;
 
 impl Directory {
-    /// The tokens of a user, oldest first; `rows` tells, of the total, how many to leave out and to give.
+    /// How many API tokens there are, of all users.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the caller may not see them; what `rows` answers.
-    pub async fn tokens(
-        &self,
-        caller: &Caller,
-        user: &UserDetail,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<(u64, Vec<ApiToken>)> {
+    /// When the store does not answer.
+    pub async fn token_total(&self) -> Result<u64> {
+        self.store.token_total().await
+    }
+
+    /// The tokens of a user, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the caller may not see them.
+    pub async fn tokens(&self, caller: &Caller, user: &UserDetail, stretch: Stretch) -> Result<Listed<ApiToken>> {
         caller.must(Act::SeeTokensOf(&user.user))?;
         let list = self.store.tokens(user.user.id).await?;
-        let total = u64::try_from(list.entries().len()).unwrap_or(u64::MAX);
-        let (offset, limit) = rows(total)?;
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let wanted: Vec<_> = list.entries().iter().skip(skip).take(limit).cloned().collect();
-        Ok((total, self.store.token_records(&wanted).await?))
+        let total = u64::try_from(list.entries().len()).ok();
+        let Listed { items, offset, total: _, more } = stretch.cut(list.entries().to_vec());
+        Ok(Listed { items: self.store.token_records(&items).await?, offset, total, more })
+    }
+
+    /// Fails unless the caller may make, change and remove tokens of a user.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn check_may_write_tokens(&self, caller: &Caller, user: &UserDetail) -> Result<()> {
+        caller.must(Act::WriteTokensOf(&user.user))
     }
 
     /// A token of a user.

@@ -59,9 +59,42 @@ impl Directory {
             Sight::Managed => self.managed_users(caller, rows).await?,
             Sight::Oneself => return Err(Error::Forbidden),
         };
-        let parts = page.rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships));
-        self.hide_going(parts.collect()).await?;
+        self.hide_going_of(&mut page.rows).await?;
         Ok(page)
+    }
+
+    /// All users, in order of their numbers; read by the piece, so it costs an eighth of reading each.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for who may not see everybody.
+    pub async fn users_by_number(&self, caller: &Caller) -> Result<Vec<UserRow>> {
+        if caller.sight() != Sight::Everyone {
+            return Err(Error::Forbidden);
+        }
+        let counts = self.store.user_counts().await?;
+        let mut rows = self.store.user_rows(&counts, 0, usize::MAX).await?;
+        rows.sort_by_key(|row| row.number);
+        self.hide_going_of(&mut rows).await?;
+        Ok(rows)
+    }
+
+    /// Users with larger numbers than `after`, in order of these, at most `limit`, and whether there are more.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for who may not see everybody.
+    pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<(Vec<UserRow>, bool)> {
+        if caller.sight() != Sight::Everyone {
+            return Err(Error::Forbidden);
+        }
+        let users = self.store.users_after(after, limit.saturating_add(1)).await?;
+        let more = users.len() > limit;
+        let mut rows: Vec<UserRow> = users.iter().take(limit).map(|user| user.row(&[])).collect();
+        self.hide_going_of(&mut rows).await?;
+        Ok((rows, more))
+    }
+
+    async fn hide_going_of(&self, rows: &mut [UserRow]) -> Result<()> {
+        self.hide_going(rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships)).collect()).await.map(drop)
     }
 
     /// A user whom the caller can see.
@@ -123,6 +156,15 @@ impl Directory {
         if caller.may(see) { Ok(user) } else { Err(Error::NotFound(Entity::User)) }
     }
 
+    /// Fails unless the caller may change something about a user at all, whatever it is.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn check_may_change(&self, caller: &Caller, detail: &UserDetail) -> Result<()> {
+        let unchanged = Act::Write(Some(&detail.user), Some(&detail.user));
+        caller.must(unchanged)
+    }
+
     /// The caller, or another user whom the caller can see; as [`Directory::user_alone`].
     ///
     /// # Errors
@@ -164,6 +206,7 @@ impl Directory {
         content.permissions = content.permissions.filter(|_| may_set(UserField::Permissions));
         content.membership = content.membership.filter(|_| may_set(UserField::Membership));
         let mut current = detail;
+        let mut shares_email = false;
         let mut hash = None;
         let mut tries = self.store.tries();
         loop {
@@ -182,8 +225,9 @@ impl Directory {
             }
             let mut after = before.clone();
             after.apply(&content);
+            after.email_is_shared |= shares_email && after.email != before.email;
             if !violations.is_empty() {
-                violations.extend(self.taken_by_others(Some(before), &after).await?);
+                violations.extend(self.taken_by_others(before, &after, content.may_share_email).await?);
                 return Err(Error::Invalid(violations));
             }
             self.check_expiration(Some(before), &after)?;
@@ -220,6 +264,9 @@ impl Directory {
                 Written::Done => {
                     after.version = before.version + 1;
                     return Ok(UserDetail { user: after, memberships });
+                }
+                Written::Taken(taken) if content.may_share_email && is_email_alone(&taken) && !shares_email => {
+                    shares_email = true;
                 }
                 Written::Taken(taken) => return Err(Error::Invalid(violations_of(&after, &taken))),
                 Written::UnknownGroup(id) => return Err(unknown_group(id)),
@@ -320,7 +367,8 @@ impl Directory {
         let (Some(username), Some(password), true) = (&content.username, &content.password, violations.is_empty())
         else {
             let NewUser { username, email, phone_number, .. } = &content;
-            violations.extend(self.taken(username.as_ref(), email.as_ref(), phone_number.as_ref(), None).await?);
+            let email = email.as_ref().filter(|_| !content.may_share_email);
+            violations.extend(self.taken(username.as_ref(), email, phone_number.as_ref(), None).await?);
             return Err(Error::Invalid(violations));
         };
         let (id, edge_id) = (UserId::generate(&*self.ambient), EdgeId::generate(&*self.ambient));
@@ -349,6 +397,9 @@ impl Directory {
             };
             match (self.store.user_write(&write).await?, content.membership) {
                 (Written::Done, _) => return Ok(UserDetail { user, memberships }),
+                (Written::Taken(taken), _) if content.may_share_email && is_email_alone(&taken) => {
+                    user.email_is_shared = true;
+                }
                 (Written::Taken(taken), _) => return Err(Error::Invalid(violations_of(&user, &taken))),
                 (Written::UnknownGroup(id), _) => return Err(unknown_group(id)),
                 (Written::Stale, Some(request)) => {
@@ -453,9 +504,9 @@ impl Directory {
     }
 
     /// What others have of what `after` would get; asked only when the change is refused anyway.
-    async fn taken_by_others(&self, before: Option<&User>, after: &User) -> Result<Vec<Violation>> {
-        let own = before.map(|before| before.id);
-        self.taken(Some(&after.username), after.email.as_ref(), after.phone_number.as_ref(), own).await
+    async fn taken_by_others(&self, before: &User, after: &User, may_share_email: bool) -> Result<Vec<Violation>> {
+        let email = after.email.as_ref().filter(|_| !may_share_email && !after.email_is_shared);
+        self.taken(Some(&after.username), email, after.phone_number.as_ref(), Some(before.id)).await
     }
 
     async fn taken(
@@ -494,6 +545,11 @@ fn unknown_permission(permissions: &BTreeSet<PermissionId>) -> Option<Violation>
 
 fn unknown_group(id: GroupId) -> Error {
     Error::invalid("groups", Rule::UnknownReference(id.to_string()))
+}
+
+/// Whether others have the e-mail, and nothing else of what was asked for.
+fn is_email_alone(taken: &[Taken]) -> bool {
+    !taken.is_empty() && taken.iter().all(|taken| taken.claim == Claim::Email)
 }
 
 /// What claims of others mean for the sender's fields.

@@ -66,6 +66,37 @@ impl Timestamp {
         self.civil().format(&shape).unwrap_or_default()
     }
 
+    /// `2026-11-22T03:50:19.352702Z`, or `2026-11-22T03:50:19Z` on a full second.
+    pub fn rfc3339_short(self) -> String {
+        self.rfc3339().replace(".000000Z", "Z")
+    }
+
+    /// `2026-11-22T03:50:19.352702`: the same without a word of its zone, which is UTC.
+    pub fn naive(self) -> String {
+        self.rfc3339().trim_end_matches('Z').to_owned()
+    }
+
+    /// Reads an ISO 8601 date, or date and time with a `T` or a blank between them, with seconds and a fraction of one
+    /// to six digits or without, and with `Z`, an offset, or nothing for UTC.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, time) = match text.get(10..) {
+            None => return None,
+            Some("") => (text, "00:00"),
+            Some(rest) => (&text[..10], rest.strip_prefix(['T', 't', ' '])?),
+        };
+        // Ten characters with hyphens leave two digits for month and day.
+        let date = parse_date(date).filter(|_| date.as_bytes()[4] == b'-')?;
+        let (time, offset) = match time.find(['Z', 'z', '+', '-']) {
+            None => (time, 0),
+            Some(at) => (&time[..at], parse_offset(&time[at..])?),
+        };
+        let time = parse_time(time)?;
+        let seconds = time::PrimitiveDateTime::new(date, time).assume_utc();
+        let micros = i64::try_from(seconds.unix_timestamp_nanos() / 1000).ok()?;
+        let utc = micros - offset * SECOND;
+        (FIRST..=LAST).contains(&utc).then_some(Self(utc))
+    }
+
     fn civil(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
@@ -102,6 +133,47 @@ pub(crate) fn parse_date(text: &str) -> Option<Date> {
     }
     let month = time::Month::try_from(u8::try_from(month).ok()?).ok()?;
     Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()
+}
+
+/// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.ffffff` with one to six digits of fraction.
+fn parse_time(text: &str) -> Option<time::Time> {
+    let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+    let micros = match fraction {
+        None => 0,
+        Some(digits) if (1..=6).contains(&digits.len()) => {
+            digits_of(digits)? * 10_u32.pow(6 - u32::try_from(digits.len()).ok()?)
+        }
+        Some(_) => return None,
+    };
+    let pair = |part: &str| if part.len() == 2 { u8::try_from(digits_of(part)?).ok() } else { None };
+    let (hour, minute, second) = match whole.split(':').collect::<Vec<_>>()[..] {
+        [hour, minute] if fraction.is_none() => (pair(hour)?, pair(minute)?, 0),
+        [hour, minute, second] => (pair(hour)?, pair(minute)?, pair(second)?),
+        _ => return None,
+    };
+    time::Time::from_hms_micro(hour, minute, second, micros).ok()
+}
+
+/// `Z`, `+HH:MM`, `+HHMM` or `+HH`, in seconds east of Greenwich.
+fn parse_offset(text: &str) -> Option<i64> {
+    if text.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits.replacen(':', "", 1)),
+        ("-", digits) => (-1, digits.replacen(':', "", 1)),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.len() {
+        2 => (digits_of(&digits)?, 0),
+        4 => (digits_of(digits.get(..2)?)?, digits_of(digits.get(2..)?)?),
+        _ => return None,
+    };
+    (hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 3600 + minutes * 60))
+}
+
+fn digits_of(text: &str) -> Option<u32> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// `YYYY-MM-DD`.
@@ -144,6 +216,66 @@ pub(crate) mod optional_date {
         Option::<String>::deserialize(deserializer)?
             .map(|text| super::parse_date(&text).ok_or_else(|| D::Error::custom("no date")))
             .transpose()
+    }
+}
+
+#[cfg(test)]
+mod moments {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn moments_are_read_in_all_their_forms() {
+        for (text, expected) in [
+            ("2021-02-03", "2021-02-03T00:00:00Z"),
+            ("2021-02-03T04:05", "2021-02-03T04:05:00Z"),
+            ("2021-02-03 04:05:06", "2021-02-03T04:05:06Z"),
+            ("2021-02-03T04:05:06.5Z", "2021-02-03T04:05:06.500000Z"),
+            ("2021-02-03T04:05:06.123456+02:00", "2021-02-03T02:05:06.123456Z"),
+            ("2021-02-03T04:05:06-0130", "2021-02-03T05:35:06Z"),
+            ("2020-01-01T00:00:00+14", "2019-12-31T10:00:00Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).map(Timestamp::rfc3339_short).as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2021-13-01T00:00:00Z",
+            "2021-02-30",
+            "20210203",
+            "2021-2-3",
+            "2021-02-03T",
+            "2021-02-03T4:05",
+            "2021-02-03T04:05:06.1234567",
+            "2021-02-03T04:05.5",
+            "2021-02-03T24:00",
+            "2021-02-03T04:05:60",
+            "2021-02-03X04:05",
+            "2021-02-03T04:05+",
+            "2021-02-03T04:05+25:00",
+            "0001-01-01T00:00:00+01:00",
+            "éééééé",
+            "2021-02-03T04:05ZZ",
+            "2021-02-03T04:05:06.+01",
+            "9999-12-31T23:59:59-01:00",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read(micros in FIRST..=LAST) {
+            let moment = Timestamp(micros);
+            prop_assert_eq!(Timestamp::parse(&moment.rfc3339()), Some(moment));
+            prop_assert_eq!(Timestamp::parse(&moment.rfc3339_short()), Some(moment));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in ".{0,40}", near in "[0-9T:.Z+ -]{0,40}") {
+            let _ = (Timestamp::parse(&text), Timestamp::parse(&near));
+        }
     }
 }
 

@@ -26,6 +26,9 @@ pub struct User {
     pub username: Username,
     /// The address for signing in and password resets; unique without regard to case.
     pub email: Option<EmailAddress>,
+    /// Whether somebody else had the e-mail before, in some letter case. Then it is only shown:
+    /// it signs nobody in and stands in nobody's way.
+    pub email_is_shared: bool,
     /// Hash of the password, in PHC form or in one of Django's.
     pub password: String,
     /// At most 150 characters.
@@ -116,6 +119,8 @@ pub struct NewUser {
     pub password: Option<String>,
     /// Whether the address counts as verified; else a confirmation mail is queued.
     pub email_verified: bool,
+    /// Whether the address may be somebody else's too; see [`User::email_is_shared`].
+    pub may_share_email: bool,
     /// See [`User::first_name`].
     pub first_name: String,
     /// See [`User::last_name`].
@@ -159,6 +164,8 @@ pub enum Expiry {
 pub struct UserChanges {
     pub username: Option<Username>,
     pub email: Change<EmailAddress>,
+    /// Whether the e-mail may be somebody else's too.
+    pub may_share_email: bool,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub bio: Option<String>,
@@ -191,6 +198,7 @@ impl Default for NewUser {
             email: None,
             password: None,
             email_verified: false,
+            may_share_email: false,
             first_name: String::new(),
             last_name: String::new(),
             phone_number: None,
@@ -230,6 +238,8 @@ impl User {
             password: _,
             // It makes an address.
             email_verified: _,
+            // It is tried without first.
+            may_share_email: _,
             first_name,
             last_name,
             phone_number,
@@ -253,6 +263,7 @@ impl User {
             token_version: 0,
             username: username.clone(),
             email,
+            email_is_shared: false,
             password: String::new(),
             first_name,
             last_name,
@@ -341,6 +352,8 @@ impl User {
         let UserChanges {
             username,
             email,
+            // It is tried without first.
+            may_share_email: _,
             first_name,
             last_name,
             bio,
@@ -366,7 +379,9 @@ impl User {
             password: _,
         } = changes;
         replace(&mut self.username, username.as_ref());
+        let old = self.email.clone();
         email.apply(&mut self.email);
+        self.email_is_shared &= self.email == old;
         replace(&mut self.first_name, first_name.as_ref());
         replace(&mut self.last_name, last_name.as_ref());
         replace(&mut self.bio, bio.as_ref());

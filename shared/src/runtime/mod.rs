@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-pub use self::surround::complete;
+pub use self::surround::{complete, surrounded};
 use crate::ambient::{Ambient, System};
 use crate::config::{Config, KeyLocation};
 use crate::dialect::Dialect;
@@ -29,6 +29,9 @@ use crate::web::surroundings::{Base, ClientAddress, RequestId};
 
 /// The roots that AWS's endpoints are signed under. The system's 145 roots would cost 5 ms of every cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// How many bytes of body, as Lambda counts them, an answer may have: 6 MB but for what its headers take.
+const MOST_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
 
 /// Reads secrets from AWS Systems Manager Parameter Store.
 #[derive(Debug, Clone)]
@@ -144,6 +147,7 @@ pub fn directory(
             throttle: config.throttle,
             public_url: config.public_url.clone(),
             cost_header: config.cost_header,
+            answer_limit: config.in_lambda.then_some(MOST_ANSWER),
         },
     )
 }

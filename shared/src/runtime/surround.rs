@@ -30,8 +30,12 @@ const SECURITY: [(&str, &str); 4] = [
 
 /// Adds to a function's routes what every request has around it. Addresses of no route answer in dialect `D`.
 pub fn complete<D: Dialect>(router: Router, directory: Arc<Directory>) -> Router {
+    surrounded::<D>(router.fallback(async || Failure::<D>::from(Error::NoRoute)), directory)
+}
+
+/// The same for routes that have an answer for every address. A panic is told in dialect `D`.
+pub fn surrounded<D: Dialect>(router: Router, directory: Arc<Directory>) -> Router {
     router
-        .fallback(async || Failure::<D>::from(Error::NoRoute))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             render::<D>(&Error::internal("a handler panicked"))
         }))

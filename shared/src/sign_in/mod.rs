@@ -17,6 +17,7 @@ pub use self::api_token::OneMoreToken;
 pub(crate) use self::basic::KnownPairs;
 pub use self::link::ConfirmationKey;
 use self::password::Verdict;
+pub use self::strength::plain_weaknesses;
 use self::throttle::Attempt;
 use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};

@@ -17,16 +17,25 @@ static COMMON: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("common-passw
 pub fn weaknesses(user: &User, password: &str) -> Vec<Rule> {
     let mut rules = Vec::new();
     rules.extend(similar(user, password).map(Rule::Similar));
-    if password.chars().count() < FEWEST {
-        rules.push(Rule::TooShort(FEWEST));
-    }
+    rules.extend(too_short(password));
     if is_common(password) {
         rules.push(Rule::Common);
     }
-    if !password.is_empty() && password.chars().all(char::is_numeric) {
-        rules.push(Rule::Numeric);
-    }
+    rules.extend(numeric(password));
     rules
+}
+
+/// What is wrong with a password by itself, where only length and digits count (`contracts/edge.md` section 5.4).
+pub fn plain_weaknesses(password: &str) -> Vec<Rule> {
+    too_short(password).into_iter().chain(numeric(password)).collect()
+}
+
+fn too_short(password: &str) -> Option<Rule> {
+    (password.chars().count() < FEWEST).then_some(Rule::TooShort(FEWEST))
+}
+
+fn numeric(password: &str) -> Option<Rule> {
+    (!password.is_empty() && password.chars().all(char::is_numeric)).then_some(Rule::Numeric)
 }
 
 /// The first attribute of the user that the password is like.

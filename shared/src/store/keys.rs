@@ -33,6 +33,7 @@
 //! | search: users whose field has three letters in a row | `GRAM#<field>#<two letters>` | `<third letter>#<place>#<value>` |
 //! | search: users whose field has a letter | `GRAM#<field>#<letter>` | `<place>#<value>` |
 //! | search: users who are switched on, or off | `ACTIVE#true`, `ACTIVE#false` | `<place>` |
+//! | shard of the count of all API tokens | `COUNT` | `TOKENS#<shard>` |
 //! | how far a rebuilding of the search index has come | `REINDEX` | `REINDEX` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
 //! | mail to be sent | `OUTBOX` | `<random>` |
@@ -78,6 +79,8 @@ pub(crate) const EXPIRY: &str = "EXPIRY";
 pub(crate) const SUPERUSERS: &str = "SUPERUSERS";
 /// How long the sort key of a place is.
 const PLACE_LENGTH: usize = 15 + 1 + 32;
+/// Sorts after every OpenL2M id.
+pub(crate) const LAST_NUMBER: &str = "99999999999999999999";
 /// How many claims on OpenL2M ids share a partition.
 const NUMBERS_PER_PARTITION: u64 = 1000;
 
@@ -262,6 +265,12 @@ pub(crate) fn number(number: UserNumber) -> Key {
     Key::new(format!("NUMBERS#{}", number.0 / NUMBERS_PER_PARTITION), format!("{:020}", number.0))
 }
 
+/// Partition of the claims on OpenL2M ids from that one on, and the first id that is in the next.
+pub(crate) fn numbers(number: UserNumber) -> (String, UserNumber) {
+    let partition = number.0 / NUMBERS_PER_PARTITION;
+    (format!("NUMBERS#{partition}"), UserNumber((partition + 1).saturating_mul(NUMBERS_PER_PARTITION)))
+}
+
 /// A superuser's entry in the register.
 pub(crate) fn superuser(id: UserId) -> Key {
     Key::new(SUPERUSERS, id.to_string())
@@ -401,6 +410,14 @@ pub(crate) fn token_of_user(user: UserId, id: TokenId) -> Key {
 /// Counts the changes of a user's tokens.
 pub(crate) fn tokens_head(user: UserId) -> Key {
     Key::new(tokens(user), "HEAD")
+}
+
+/// What the sort keys of the shards begin with that together count all API tokens.
+pub(crate) const TOKEN_COUNTS: &str = "TOKENS#";
+
+/// One of these shards.
+pub(crate) fn token_count(shard: u8) -> Key {
+    Key::new(COUNT, format!("{TOKEN_COUNTS}{shard:02}"))
 }
 
 /// Partition of a user's attempts to sign in that were accepted, or refused.

@@ -16,6 +16,11 @@ const BLOCK: u64 = 20;
 /// The numbers that this process may still give out.
 pub(super) type Blocks = Arc<Mutex<HashMap<Sequence, std::ops::Range<u64>>>>;
 
+#[derive(serde::Deserialize)]
+struct SequenceItem {
+    given: u64,
+}
+
 impl Store {
     /// A number that nobody else gets, at least 1.
     ///
@@ -29,6 +34,12 @@ impl Store {
             *block = end.saturating_sub(BLOCK)..end;
         }
         block.next().map(|index| index + 1).ok_or_else(|| Error::internal("a block of numbers is empty"))
+    }
+
+    /// The largest number that was given so far, or may have been; 0 for none.
+    pub(super) async fn sequence_given(&self, sequence: Sequence) -> Result<u64> {
+        let item: Option<SequenceItem> = self.get(keys::sequence(sequence)).await?;
+        Ok(item.map_or(0, |item| item.given))
     }
 
     /// Moves a sequence on and tells its new end.

@@ -5,8 +5,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Key};
+use super::lists::SHARDS;
 use super::transaction::{Condition, Transaction};
 use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavailable};
+use crate::ambient::random;
 use crate::error::Result;
 use crate::model::{ApiToken, Timestamp, TokenId, UserId};
 
@@ -33,6 +35,11 @@ struct EntryItem {
 #[derive(Serialize, Deserialize)]
 struct HeadItem {
     version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CountItem {
+    tokens: i64,
 }
 
 /// What became of the making of a token.
@@ -159,6 +166,7 @@ impl Store {
                 transaction.put_if(&self.table, item, unchanged, Guard::Tokens)?;
             }
         }
+        self.count_tokens(&mut transaction, 1)?;
         let Err(broken) = self.transact(&transaction).await? else { return Ok(TokenWritten::Done) };
         let gone = broken.iter().any(|broken| broken.guard == Guard::User);
         Ok(if gone { TokenWritten::UserGone } else { TokenWritten::Stale })
@@ -189,12 +197,31 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub async fn token_remove(&self, user: UserId, id: TokenId, hash: &str) -> Result<()> {
-        let mut transaction = Transaction::<()>::new();
-        transaction.delete(&self.table, &keys::token(hash))?;
+        let mut transaction = Transaction::new();
+        transaction.delete_if(&self.table, &keys::token(hash), Condition::Present, ())?;
         transaction.delete(&self.table, &keys::token_of_user(user, id))?;
-        // No condition can break.
+        self.count_tokens(&mut transaction, -1)?;
+        // The one condition breaks when somebody else has removed it.
         let _ = self.transact(&transaction).await?;
         Ok(())
+    }
+
+    /// How many API tokens there are, of all users.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn token_total(&self) -> Result<u64> {
+        let range = Range { pk: keys::COUNT, bound: Bound::Prefix(keys::TOKEN_COUNTS), ascending: true };
+        let mut total = 0;
+        for item in self.query(range, usize::MAX).await? {
+            total += from_item::<CountItem>(&key_of(&item), item)?.tokens;
+        }
+        Ok(u64::try_from(total).unwrap_or_default())
+    }
+
+    fn count_tokens<G: Clone>(&self, transaction: &mut Transaction<G>, change: i64) -> Result<()> {
+        let [byte] = random(&*self.ambient);
+        transaction.add(&self.table, &keys::token_count(byte % SHARDS), &[("tokens", change)])
     }
 
     /// Removes some tokens of a removed user, at most `limit`; `true` when there were no more.

@@ -32,14 +32,29 @@ pub enum Input {
 }
 
 impl RawBody {
+    /// The same body, marked as JSON if it is marked as a form and begins like a JSON object
+    /// (`contracts/edge.md` section 11).
+    #[must_use]
+    pub fn json_for_form(self) -> Self {
+        let first = self.bytes.iter().find(|b| !b.is_ascii_whitespace());
+        if first == Some(&b'{') && self.media_type() == "application/x-www-form-urlencoded" {
+            Self { content_type: "application/json".to_owned(), ..self }
+        } else {
+            self
+        }
+    }
+
+    fn media_type(&self) -> String {
+        self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
     /// Reads the body by its content type. An empty one has no values.
     ///
     /// # Errors
     /// [`Error::Unreadable`] with the reason.
     pub async fn read(self) -> Result<Input> {
         let unreadable = |why| Err(Error::Unreadable(why));
-        let media_type = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match media_type.as_str() {
+        match self.media_type().as_str() {
             "application/x-www-form-urlencoded" => {
                 let pairs = form_urlencoded::parse(&self.bytes);
                 Ok(Input::Form(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect()))
@@ -47,7 +62,7 @@ impl RawBody {
             "multipart/form-data" if self.bytes.is_empty() => Ok(Input::Form(Vec::new())),
             "multipart/form-data" => self.multipart().await,
             _ if self.bytes.is_empty() => Ok(Input::Json(Map::new())),
-            "application/json" => match serde_json::from_slice(&self.bytes) {
+            "application/json" => match serde_json::from_slice(&with_marked_halves(&self.bytes)) {
                 Ok(Value::Object(values)) => Ok(Input::Json(values)),
                 Ok(Value::Null) => unreadable(Unreadable::Null),
                 Ok(other) => unreadable(Unreadable::NotAnObject(Kind::of(&other))),
@@ -73,6 +88,48 @@ impl RawBody {
         }
         Ok(Input::Form(values))
     }
+}
+
+/// Stands before the four digits of half a character; Unicode keeps it free for such use.
+const HALF: char = '\u{10fffe}';
+
+/// JSON can name half of a character, such as `\ud800`, which no text can hold. It is marked, so that the field with it
+/// can be told, and not the whole body be refused.
+fn with_marked_halves(json: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    let is_escape = |at: usize, kinds: &[u8]| {
+        let digits = json.get(at + 2..at + 6).filter(|_| json.get(at..at + 2) == Some(b"\\u"))?;
+        let half = digits.iter().all(u8::is_ascii_hexdigit) && digits[0].eq_ignore_ascii_case(&b'd');
+        (half && kinds.contains(&digits[1].to_ascii_lowercase())).then_some(digits)
+    };
+    let (high, low) = (b"89ab", b"cdef");
+    let mut marked: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while at < json.len() {
+        let length = if is_escape(at, high).is_some() && is_escape(at + 6, low).is_some() {
+            12
+        } else if let Some(digits) = is_escape(at, high).or_else(|| is_escape(at, low)) {
+            let marked = marked.get_or_insert_with(|| json[..at].to_vec());
+            marked.extend(HALF.to_string().into_bytes());
+            marked.extend(digits.to_ascii_uppercase());
+            at += 6;
+            continue;
+        } else if json[at] == b'\\' {
+            2
+        } else {
+            1
+        };
+        if let Some(marked) = &mut marked {
+            marked.extend(&json[at..json.len().min(at + length)]);
+        }
+        at += length;
+    }
+    marked.map_or(json.into(), Into::into)
+}
+
+/// Half of a character that a text was sent with.
+pub(super) fn half_character(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once(HALF)?;
+    u16::from_str_radix(rest.get(..4)?, 16).ok()
 }
 
 impl<D: Dialect, S: Send + Sync> FromRequest<S> for Unread<D> {
@@ -151,6 +208,20 @@ mod tests {
             why("multipart/form-data", b"x"),
             Unreadable::Multipart("Invalid boundary in multipart: None".to_owned())
         );
+    }
+
+    #[test]
+    fn half_a_character_is_told_by_its_field() {
+        for (json, half) in [
+            (r#"{"a": "x\ud800"}"#, Some(0xd800)),
+            (r#"{"a": "\uDFFFx"}"#, Some(0xdfff)),
+            (r#"{"a": "\ud800\ud800"}"#, Some(0xd800)),
+            (r#"{"a": "\ud83d\ude00"}"#, None),
+            (r#"{"a": "\\ud800"}"#, None),
+        ] {
+            let Input::Json(values) = read("application/json", json).expect("values") else { panic!("JSON") };
+            assert_eq!(half_character(values["a"].as_str().expect("a text")), half, "{json}");
+        }
     }
 
     proptest! {

@@ -6,9 +6,9 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::body::Input;
+use super::body::{Input, half_character};
 use crate::error::{Kind, Rule, Violation};
-use crate::model::{Date, time::parse_date};
+use crate::model::{Date, Timestamp, time::parse_date};
 
 /// What one field of a resource is.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,8 @@ pub enum FieldKind {
     Reference,
     /// Numbers of other objects.
     References,
+    /// Some of these words.
+    Choices(&'static [&'static str]),
     /// An object of its own.
     Nested(&'static [Field]),
 }
@@ -94,6 +96,7 @@ pub enum Nested {
 pub struct Reader<'a> {
     input: &'a Input,
     partial: bool,
+    checkboxes: bool,
     violations: Vec<Violation>,
 }
 
@@ -178,7 +181,13 @@ impl<T> From<Sent<T>> for crate::model::Change<T> {
 impl<'a> Reader<'a> {
     /// Reads `input`; if `partial`, nothing is required and a form says nothing about what it leaves out.
     pub fn new(input: &'a Input, partial: bool) -> Self {
-        Self { input, partial, violations: Vec::new() }
+        Self { input, partial, checkboxes: true, violations: Vec::new() }
+    }
+
+    /// The same, but a boolean that a form leaves out is absent rather than false.
+    #[must_use]
+    pub fn without_checkboxes(self) -> Self {
+        Self { checkboxes: false, ..self }
     }
 
     /// Everything that was wrong.
@@ -275,6 +284,9 @@ impl<'a> Reader<'a> {
         if text.contains('\0') {
             self.refuse(field, Rule::NullCharacter);
         }
+        if let Some(half) = half_character(text) {
+            return self.absent(field, Rule::Surrogate(half));
+        }
         match parse(text) {
             Ok(value) if self.violations.len() == before => Sent::Value(value),
             Ok(_) => Sent::Absent,
@@ -299,6 +311,19 @@ impl<'a> Reader<'a> {
         match known {
             Some(flag) => Sent::Value(flag),
             None => self.absent(field, Rule::NotBoolean),
+        }
+    }
+
+    /// A moment.
+    pub fn moment(&mut self, field: &Field) -> Sent<Timestamp> {
+        match self.sent(field) {
+            Sent::Value(Value::String(text)) => match Timestamp::parse(text.trim()) {
+                Some(moment) => Sent::Value(moment),
+                None => self.absent(field, Rule::NotDateTime),
+            },
+            Sent::Value(_) => self.absent(field, Rule::NotDateTime),
+            Sent::Null => Sent::Null,
+            Sent::Absent => Sent::Absent,
         }
     }
 
@@ -334,6 +359,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Some of the field's words, as `parse` knows them.
+    pub fn choices<T>(&mut self, field: &Field, parse: impl Fn(&str) -> Option<T>) -> Sent<Vec<T>> {
+        let values = match self.sent(field) {
+            Sent::Value(Value::Array(values)) => values,
+            Sent::Value(other) => return self.absent(field, Rule::NotList(Kind::of(&other))),
+            Sent::Null => return Sent::Null,
+            Sent::Absent => return Sent::Absent,
+        };
+        let before = self.violations.len();
+        let mut chosen = Vec::new();
+        for value in values {
+            if let Some(choice) = value.as_str().and_then(&parse) {
+                chosen.push(choice);
+            } else {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                self.refuse(field, Rule::NotChoice(text));
+            }
+        }
+        if self.violations.len() == before { Sent::Value(chosen) } else { Sent::Absent }
+    }
+
     /// The value of a field, after the rules about absence, null and the empty values of forms.
     fn sent(&mut self, field: &Field) -> Sent<Value> {
         let value = match self.input {
@@ -356,8 +402,12 @@ impl<'a> Reader<'a> {
             let list: Vec<Value> = sent.collect();
             return (!list.is_empty() || !self.partial).then_some(Value::Array(list));
         }
+        if matches!(field.kind, FieldKind::Choices(_)) {
+            let list: Vec<Value> = sent.collect();
+            return (!list.is_empty()).then_some(Value::Array(list));
+        }
         let Some(value) = sent.next_back() else {
-            let unchecked = matches!(field.kind, FieldKind::Boolean) && !self.partial;
+            let unchecked = matches!(field.kind, FieldKind::Boolean) && !self.partial && self.checkboxes;
             return unchecked.then_some(Value::Bool(false));
         };
         if value != "" || field.blank() == Blank::Allowed {

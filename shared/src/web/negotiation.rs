@@ -1,6 +1,8 @@
 //! Which representation a client gets (`contracts/openwisp.md` section 4, Django REST framework's rules).
 
 use http::{HeaderMap, Uri, header::ACCEPT};
+use serde::Serialize as _;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -82,6 +84,18 @@ impl<'a> MediaType<'a> {
     fn indent(&self) -> Option<usize> {
         let (_, value) = self.params.iter().find(|(name, _)| *name == "indent")?;
         value.parse().ok().map(|spaces: usize| spaces.min(8))
+    }
+}
+
+/// JSON with so many spaces for each level.
+pub fn indented(value: &Value, spaces: usize) -> String {
+    let indent = " ".repeat(spaces);
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+    match value.serialize(&mut serializer) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => value.to_string(),
     }
 }
 

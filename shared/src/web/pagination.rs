@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::negotiation::query_value;
 use super::surroundings::Base;
+use crate::directory::{Listed, Stretch};
 use crate::error::{Error, Result};
 
 const DEFAULT_SIZE: u64 = 10;
@@ -43,6 +44,11 @@ pub struct Page<T> {
 impl PageRequest {
     /// What the query asks for; the URL's path and other parameters come back in the links.
     pub fn new(uri: &Uri) -> Self {
+        Self::of_sizes(uri, DEFAULT_SIZE, MOST_SIZE)
+    }
+
+    /// The same with another size of pages, by default and at most.
+    pub fn of_sizes(uri: &Uri, default: u64, most: u64) -> Self {
         let mut parameters = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             parameters.entry(name.into_owned()).or_default().push(value.into_owned());
@@ -55,7 +61,7 @@ impl PageRequest {
             }
         };
         let size = query_value(uri, "page_size").and_then(|text| text.trim().parse().ok()).filter(|&size| size > 0);
-        Self { number, size: size.unwrap_or(DEFAULT_SIZE).min(MOST_SIZE), path: uri.path().to_owned(), parameters }
+        Self { number, size: size.unwrap_or(default).min(most), path: uri.path().to_owned(), parameters }
     }
 
     /// Of `total` rows: how many come before the page, and how many it may hold.
@@ -65,6 +71,42 @@ impl PageRequest {
     pub fn rows(&self, total: u64) -> Result<(u64, usize)> {
         let number = self.number(total)?;
         Ok(((number - 1) * self.size, usize::try_from(self.size).unwrap_or(usize::MAX)))
+    }
+
+    /// The page as a stretch of a list whose total may not be known.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPage`] when there can be no such page.
+    pub fn stretch(&self) -> Result<Stretch> {
+        let limit = usize::try_from(self.size).unwrap_or(usize::MAX);
+        match self.number {
+            PageNumber::Number(number) => Ok(Stretch::From { offset: (number - 1).saturating_mul(self.size), limit }),
+            PageNumber::Last => Ok(Stretch::Last(limit)),
+            PageNumber::Invalid => Err(Error::InvalidPage),
+        }
+    }
+
+    /// The `Link` header (RFC 8288) for what came of [`PageRequest::stretch`]: `first` and `prev` when there is an earlier
+    /// page, `next` and, if it is known, `last` when there is a later one; none when all is on one page.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPage`] when the list has no such page. The first page of an empty list exists.
+    pub fn link_header<T>(&self, base: &Base, listed: &Listed<T>) -> Result<Option<HeaderValue>> {
+        let number = listed.offset / self.size + 1;
+        if listed.items.is_empty() && number > 1 {
+            return Err(Error::InvalidPage);
+        }
+        let last = listed.total.filter(|_| listed.more).map(|total| self.last(total));
+        let links = [
+            ("first", (number > 1).then_some(1)),
+            ("prev", (number > 1).then(|| number - 1)),
+            ("next", listed.more.then(|| number + 1)),
+            ("last", last),
+        ];
+        let links = links.into_iter().filter_map(|(name, number)| Some((name, number?)));
+        let links: Vec<String> =
+            links.map(|(name, number)| format!("<{}>; rel=\"{name}\"", self.link(base, number))).collect();
+        Ok(HeaderValue::from_str(&links.join(", ")).ok().filter(|_| !links.is_empty()))
     }
 
     /// The envelope for this page of `total` rows.

@@ -13,7 +13,6 @@ use axum::{Json, Router};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
-use serde::Serialize as _;
 use serde_json::Value;
 use tower::Layer as _;
 
@@ -24,7 +23,7 @@ use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{Model, User, UserId};
 use crate::web::failure::render;
 use crate::web::fields::Field;
-use crate::web::negotiation::{Representation, negotiate};
+use crate::web::negotiation::{Representation, indented, negotiate};
 use crate::web::{Base, ClientAddress, Failure};
 
 /// One address of the API and what is the same for all its methods.
@@ -55,19 +54,6 @@ pub enum Access {
     Model(Model),
     /// The user that `{id}` names, and who may change users.
     Oneself,
-}
-
-/// The caller whom the endpoint has let in.
-#[derive(Debug)]
-pub struct Admitted(pub Caller);
-
-impl<S: Sync> FromRequestParts<S> for Admitted {
-    type Rejection = Failure<OpenWisp>;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
-        let caller = parts.extensions.remove::<Caller>();
-        caller.map(Self).ok_or_else(|| Error::Unauthenticated(Unauthenticated::NoCredentials).into())
-    }
 }
 
 /// The user below whom the endpoint lies.
@@ -274,15 +260,4 @@ async fn represent(
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     Response::from_parts(parts, Body::from(text))
-}
-
-pub(super) fn indented(value: &Value, spaces: usize) -> String {
-    let indent = " ".repeat(spaces);
-    let mut text = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
-    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
-    match value.serialize(&mut serializer) {
-        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
-        Err(_) => value.to_string(),
-    }
 }

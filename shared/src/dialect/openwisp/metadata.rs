@@ -34,6 +34,7 @@ fn one(field: &Field) -> Value {
         FieldKind::DateTime => "datetime",
         FieldKind::Integer => "integer",
         FieldKind::Reference | FieldKind::References => "field",
+        FieldKind::Choices(_) => "multiple choice",
         FieldKind::Nested(_) => "nested object",
     };
     let mut described = Map::new();

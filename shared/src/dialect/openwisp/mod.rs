@@ -4,14 +4,13 @@ pub mod endpoint;
 pub mod metadata;
 pub mod page;
 
-use axum::Json;
-use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use axum::response::Response;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
-use super::{Dialect, messages};
-use crate::error::{Entity, Error, Result, Unauthenticated, Unreadable};
+use super::Dialect;
+use super::answers::{answer, respond};
+use crate::error::{Error, Result, Unauthenticated};
 use crate::sign_in::Credential;
 
 /// The OpenWISP Users API.
@@ -37,94 +36,7 @@ impl Dialect for OpenWisp {
     }
 
     fn render(error: &Error) -> Response {
-        let (status, body) = told(error);
-        let mut response = (status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        match error {
-            Error::Unauthenticated(Unauthenticated::WrongPassword) => {}
-            Error::Unauthenticated(_) => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            Error::Throttled { retry_after } => {
-                headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
-            }
-            Error::Unavailable(_) => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
-        }
-        response
+        let (status, body) = answer(error);
+        respond(status, body, error, "Bearer")
     }
-}
-
-fn told(error: &Error) -> (StatusCode, Value) {
-    let detail = |text: &str| json!({ "detail": text });
-    match error {
-        Error::NoRoute => (StatusCode::NOT_FOUND, detail("Not found.")),
-        Error::MethodNotAllowed(method) => {
-            (StatusCode::METHOD_NOT_ALLOWED, detail(&format!("Method \"{method}\" not allowed.")))
-        }
-        Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, detail("Could not satisfy the request Accept header.")),
-        Error::NotFound(entity) => {
-            let model = match entity {
-                Entity::User => "User",
-                Entity::Group => "Group",
-                Entity::Organization => "Organization",
-                Entity::EmailAddress => "EmailAddress",
-                Entity::Token => "Token",
-            };
-            (StatusCode::NOT_FOUND, detail(&format!("No {model} matches the given query.")))
-        }
-        Error::InvalidPage => (StatusCode::NOT_FOUND, detail("Invalid page.")),
-        Error::Unreadable(why) => unreadable(why),
-        Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field(violations)),
-        Error::Refused(refusal) => {
-            let sentence = messages::refusal(*refusal);
-            (StatusCode::BAD_REQUEST, detail(sentence))
-        }
-        Error::Unauthenticated(why) => unauthenticated(*why),
-        Error::Forbidden => (StatusCode::FORBIDDEN, detail("You do not have permission to perform this action.")),
-        Error::Throttled { retry_after } => (
-            StatusCode::TOO_MANY_REQUESTS,
-            detail(&format!("Request was throttled. Expected available in {retry_after} seconds.")),
-        ),
-        Error::Unavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, detail("Service temporarily unavailable, try again later."))
-        }
-        Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, detail("A server error occurred.")),
-    }
-}
-
-fn unreadable(why: &Unreadable) -> (StatusCode, Value) {
-    let bad = |body| (StatusCode::BAD_REQUEST, body);
-    match why {
-        Unreadable::MediaType(sent) => (
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            json!({ "detail": format!("Unsupported media type \"{sent}\" in request.") }),
-        ),
-        Unreadable::Json(reason) => bad(json!({ "detail": format!("JSON parse error - {reason}") })),
-        Unreadable::Multipart(reason) => bad(json!({ "detail": format!("Multipart form parse error - {reason}") })),
-        Unreadable::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, json!({ "detail": "The request body is too large." })),
-        Unreadable::NotAnObject(kind) => {
-            let name = messages::python_name(*kind);
-            bad(json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {name}.")] }))
-        }
-        Unreadable::Null => bad(json!({ "non_field_errors": ["No data provided"] })),
-    }
-}
-
-fn unauthenticated(why: Unauthenticated) -> (StatusCode, Value) {
-    let sentence = match why {
-        Unauthenticated::NoCredentials => "Authentication credentials were not provided.",
-        Unauthenticated::EmptyToken => "Invalid token header. No credentials provided.",
-        Unauthenticated::TokenWithSpaces => "Invalid token header. Token string should not contain spaces.",
-        Unauthenticated::TokenCharacters => "Invalid token header. Token string should not contain invalid characters.",
-        Unauthenticated::InvalidToken | Unauthenticated::ExpiredToken => "Invalid token.",
-        Unauthenticated::Inactive => "User inactive or deleted.",
-        Unauthenticated::WrongPassword => {
-            let body = json!({ "non_field_errors": ["Unable to log in with provided credentials."] });
-            return (StatusCode::BAD_REQUEST, body);
-        }
-    };
-    (StatusCode::UNAUTHORIZED, json!({ "detail": sentence }))
 }

@@ -4,7 +4,7 @@ use http::response::Parts;
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
-use super::endpoint::indented;
+use crate::web::negotiation::indented;
 
 /// An answer of the API as a page.
 pub(super) fn answer(title: &str, line: &str, parts: &Parts, body: &Value) -> String {

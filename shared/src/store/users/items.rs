@@ -77,6 +77,8 @@ pub(super) struct UserItem {
     version: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     token_version: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    email_is_shared: bool,
     password: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     bio: String,
@@ -125,6 +127,7 @@ impl UserItem {
             row: user.row(&[]).into(),
             version,
             token_version: user.token_version,
+            email_is_shared: user.email_is_shared,
             password: user.password.clone(),
             bio: user.bio.clone(),
             url: user.url.clone(),
@@ -147,6 +150,7 @@ impl TryFrom<UserItem> for User {
             row,
             version,
             token_version,
+            email_is_shared,
             password,
             bio,
             url,
@@ -173,6 +177,7 @@ impl TryFrom<UserItem> for User {
             token_version,
             username: row.username,
             email: row.email,
+            email_is_shared,
             password,
             first_name: row.first_name,
             last_name: row.last_name,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::items::MembershipItem;
 pub(in crate::store) use self::items::is_zero;
 use self::items::{RowItem, UserItem};
-use super::keys::{self, Key, Place, Work};
+use super::keys::{self, Key, Place, Sequence, Work};
 use super::lists::{Counts, SHARDS};
 use super::organizations::{EPOCH, organization_item};
 use super::outbox::mail_item;
@@ -147,6 +147,30 @@ impl Store {
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         let item: Option<UserItem> = self.get(keys::user(id)).await?;
         item.map(User::try_from).transpose()
+    }
+
+    /// Users with larger OpenL2M ids than `after`, in order of these, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a record is damaged.
+    pub async fn users_after(&self, after: UserNumber, limit: usize) -> Result<Vec<User>> {
+        // Numbers in use go up to what the sequence has given.
+        let end = UserNumber(self.sequence_given(Sequence::Users).await?);
+        let mut ids = Vec::new();
+        let mut from = UserNumber(after.0.saturating_add(1));
+        while from <= end && ids.len() < limit {
+            let (pk, next) = keys::numbers(from);
+            let first = keys::number(from).sk;
+            let bound = Bound::Between(&first, keys::LAST_NUMBER);
+            let wanted = limit - ids.len();
+            for item in self.query(Range { pk: &pk, bound, ascending: true }, wanted).await? {
+                ids.push(keys::user(from_item::<ClaimItem>(&key_of(&item), item)?.user));
+            }
+            from = next;
+        }
+        let mut users = self.users_in(&ids).await?;
+        users.sort_by_key(|user| user.number);
+        Ok(users)
     }
 
     /// Those of the users who exist, in no order.
@@ -611,7 +635,7 @@ fn claims(user: &User) -> BTreeMap<Key, (Claim, String)> {
         (keys::number(user.number), (Claim::Number, String::new())),
         (keys::edge_id(user.edge_id), (Claim::EdgeId, String::new())),
     ]);
-    if let Some(email) = &user.email {
+    if let Some(email) = user.email.as_ref().filter(|_| !user.email_is_shared) {
         claims.insert(keys::email(email), (Claim::Email, email.to_string()));
     }
     if let Some(phone) = &user.phone_number {

@@ -1,0 +1,8 @@
+//! Starts the `admin-users` function in Lambda.
+
+use shared::dialect::openl2m::OpenL2m;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::runtime::serve::<OpenL2m>(admin_users::router).await
+}

@@ -1,0 +1,168 @@
+//! Profiles as clients send them (section 6): a JSON object, or a text that holds one. Nothing about a profile fails a request.
+
+use serde_json::{Map, Value};
+use shared::model::{Change, Profile, ProfileChanges, Timestamp, UserNumber};
+use shared::web::Input;
+
+/// What a body changes of the profile; `None` when it says nothing about it, or something that cannot be used as a whole.
+///
+/// `number` is the user's, if there is one already: a profile that names another is discarded.
+pub fn read(input: &Input, number: Option<UserNumber>) -> Option<ProfileChanges> {
+    let sent = match input {
+        Input::Json(values) => values.get("profile"),
+        Input::Form(values) => values.iter().rev().find(|(name, _)| name == "profile").map(|(_, value)| value),
+    };
+    match sent? {
+        Value::Object(values) if matches!(input, Input::Json(_)) => changes(values, number),
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(Value::Object(values)) => changes(&values, number),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn changes(values: &Map<String, Value>, number: Option<UserNumber>) -> Option<ProfileChanges> {
+    let mut changes = ProfileChanges::default();
+    for (name, value) in values {
+        match name.as_str() {
+            "read_only" => changes.read_only = Some(flag(value)?),
+            "bulk_edit" => changes.bulk_edit = Some(flag(value)?),
+            "vlan_edit" => changes.vlan_edit = Some(flag(value)?),
+            "allow_poe_toggle" => changes.allow_poe_toggle = Some(flag(value)?),
+            "edit_if_descr" => changes.edit_if_descr = Some(flag(value)?),
+            "are_you_sure" => changes.are_you_sure = Some(flag(value)?),
+            "menu" => changes.menu = Some(flag(value)?),
+            "theme" => changes.theme = Some(text(value, Profile::MAX_THEME)?),
+            "last_ldap_dn" => changes.last_ldap_dn = Some(text(value, Profile::MAX_LDAP_DN)?),
+            "last_ldap_login" => changes.last_ldap_login = moment(value)?,
+            "id" | "pk" | "user" | "user_id" if !is_number(value, number?) => return None,
+            _ => {}
+        }
+    }
+    Some(changes)
+}
+
+/// The words are Django's, and those of JSON (section 10.3).
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) if number.as_f64() == Some(1.0) => Some(true),
+        Value::Number(number) if number.as_f64() == Some(0.0) => Some(false),
+        Value::String(word) => match word.as_str() {
+            "1" | "t" | "True" | "true" => Some(true),
+            "0" | "f" | "False" | "false" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn text(value: &Value, most: usize) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (text.chars().count() <= most && !text.contains('\0')).then_some(text)
+}
+
+fn moment(value: &Value) -> Option<Change<Timestamp>> {
+    match value {
+        Value::Null => Some(Change::Clear),
+        Value::String(text) => Timestamp::parse(text).map(Change::Set),
+        _ => None,
+    }
+}
+
+fn is_number(value: &Value, number: UserNumber) -> bool {
+    match value {
+        Value::Number(sent) => sent.as_u64() == Some(number.0),
+        Value::String(text) => text.parse() == Ok(number.0),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(profile: &Value) -> Option<ProfileChanges> {
+        let Value::Object(values) = json!({ "profile": profile }) else { panic!("an object") };
+        read(&Input::Json(values), Some(UserNumber(7)))
+    }
+
+    #[test]
+    fn an_object_and_a_text_that_holds_one_mean_the_same() {
+        let expected =
+            ProfileChanges { theme: Some("dark".to_owned()), vlan_edit: Some(true), ..ProfileChanges::default() };
+        assert_eq!(of(&json!({"theme": "dark", "vlan_edit": true, "unknown": []})), Some(expected.clone()));
+        assert_eq!(
+            of(&json!(" {\"theme\": \"light\", \"theme\": \"dark\", \"vlan_edit\": 1} ")),
+            Some(expected.clone())
+        );
+        let form = Input::Form(vec![
+            ("profile".to_owned(), json!("[]")),
+            ("profile".to_owned(), json!("{\"theme\": \"dark\", \"vlan_edit\": \"True\"}")),
+        ]);
+        assert_eq!(read(&form, None), Some(expected));
+        assert_eq!(of(&json!({})), Some(ProfileChanges::default()));
+    }
+
+    #[test]
+    fn one_value_that_cannot_be_stored_discards_all() {
+        for bad in [
+            json!({"read_only": null}),
+            json!({"read_only": 2}),
+            json!({"read_only": "yes"}),
+            json!({"read_only": "banana"}),
+            json!({"read_only": []}),
+            json!({"theme": null}),
+            json!({"theme": "x".repeat(41)}),
+            json!({"theme": "\u{0}"}),
+            json!({"theme": true}),
+            json!({"last_ldap_dn": "x".repeat(1025)}),
+            json!({"last_ldap_dn": null}),
+            json!({"last_ldap_login": "yesterday"}),
+            json!({"last_ldap_login": ""}),
+            json!({"id": 8}),
+            json!({"user": "8"}),
+            json!({"user_id": null}),
+            json!({"pk": 7.5}),
+        ] {
+            let mut with_good = bad.clone();
+            with_good["bulk_edit"] = json!(false);
+            assert_eq!(of(&with_good), None, "{bad}");
+        }
+        for no_object in
+            [json!(""), json!("{"), json!("{'theme': 'dark'}"), json!("[]"), json!("null"), json!(5), json!([])]
+        {
+            assert_eq!(of(&no_object), None, "{no_object}");
+        }
+    }
+
+    #[test]
+    fn harmless_values_are_let_through() {
+        for good in [
+            json!({"id": 7, "user": "7", "pk": 7, "user_id": 7}),
+            json!({"theme": ""}),
+            json!({"theme": "x".repeat(40)}),
+        ] {
+            assert!(of(&good).is_some(), "{good}");
+        }
+        assert_eq!(of(&json!({"theme": 1.5})).expect("changes").theme.as_deref(), Some("1.5"));
+        assert_eq!(of(&json!({"last_ldap_login": null})).expect("changes").last_ldap_login, Change::Clear);
+        let set = of(&json!({"last_ldap_login": "2020-01-02"})).expect("changes").last_ldap_login;
+        assert_eq!(set, Change::Set(Timestamp::parse("2020-01-02T00:00:00Z").expect("a moment")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in any::<String>()) {
+            let _ = of(&json!(text));
+        }
+    }
+}

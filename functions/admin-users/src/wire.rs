@@ -1,0 +1,237 @@
+//! Users on the OpenL2M wire (sections 4 and 5): the fields in, the objects out.
+
+use serde::Serialize;
+use shared::directory::Draft;
+use shared::error::Rule;
+use shared::model::{
+    Change, EmailAddress, GroupId, NewUser, PermissionId, Profile, ProfileChanges, Timestamp, User, UserChanges,
+    UserNumber, UserRow, Username,
+};
+use shared::web::Input;
+use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
+
+use crate::profile;
+
+/// Stands for every password, and says, when it is sent, that none is (section 10.1).
+const MASK: &str = "********";
+
+const USERNAME: Field =
+    Field::new("username", "Username", FieldKind::Text(Blank::Refused)).required().at_most(Username::MAX);
+const PASSWORD: Field = Field::new("password", "Password", FieldKind::Text(Blank::Refused)).required().at_most(128);
+const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(150);
+const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(150);
+const EMAIL: Field = Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).at_most(EmailAddress::MAX);
+const IS_ACTIVE: Field = Field::new("is_active", "Active", FieldKind::Boolean);
+const IS_STAFF: Field = Field::new("is_staff", "Staff status", FieldKind::Boolean);
+const IS_SUPERUSER: Field = Field::new("is_superuser", "Superuser status", FieldKind::Boolean);
+const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::DateTime).nullable();
+const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime);
+const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References);
+const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
+
+/// What a body says of a new user (section 6, Create), and the profile in it, if there was one that can be used.
+///
+/// `switchgroups` names nothing that exists here, whatever it is (section 5.3).
+pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<ProfileChanges>) {
+    let mut reader = Reader::new(input, false).without_checkboxes();
+    let username = reader.text_that(&USERNAME, username).value().flatten();
+    let password = reader.text(&PASSWORD).value().filter(|password| {
+        let is_mask = password == MASK;
+        if is_mask {
+            reader.refuse(&PASSWORD, Rule::Required);
+        }
+        !is_mask
+    });
+    let sent = profile::read(input, None);
+    let mut profile = Profile::default();
+    profile.apply(sent.as_ref().unwrap_or(&ProfileChanges::default()));
+    // The moments are the server's; they are looked at and left.
+    let _ = (reader.moment(&LAST_LOGIN), reader.moment(&DATE_JOINED));
+    let content = NewUser {
+        username,
+        email: reader.text_that(&EMAIL, email).value().flatten(),
+        // Many users may have one address here (section 10, "Shared e-mail addresses").
+        may_share_email: true,
+        password,
+        first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
+        last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
+        is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
+        is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
+        is_superuser: reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
+        groups: reader.references(&GROUPS).value().into_iter().flatten().map(GroupId).collect(),
+        permissions: reader.references(&USER_PERMISSIONS).value().into_iter().flatten().map(PermissionId).collect(),
+        profile,
+        ..NewUser::default()
+    };
+    (Draft { content, violations: reader.finish() }, sent)
+}
+
+/// What a body says of changes (section 6, Update), and whether there was a profile in it that can be used.
+pub fn changes(input: &Input, number: UserNumber) -> (Draft<UserChanges>, bool) {
+    let mut reader = Reader::new(input, true);
+    let profile = profile::read(input, Some(number));
+    let sent = profile.is_some();
+    let content = UserChanges {
+        username: reader.text_that(&USERNAME, username).value().flatten(),
+        password: reader.text(&PASSWORD).value().filter(|password| password != MASK),
+        first_name: reader.text(&FIRST_NAME).value(),
+        last_name: reader.text(&LAST_NAME).value(),
+        email: match reader.text_that(&EMAIL, email) {
+            Sent::Value(email) => Change::to(email),
+            Sent::Absent | Sent::Null => Change::Keep,
+        },
+        may_share_email: true,
+        is_active: reader.boolean(&IS_ACTIVE).value(),
+        is_staff: reader.boolean(&IS_STAFF).value(),
+        is_superuser: reader.boolean(&IS_SUPERUSER).value(),
+        last_login: reader.moment(&LAST_LOGIN).into(),
+        date_joined: reader.moment(&DATE_JOINED).value(),
+        groups: reader.references(&GROUPS).value().map(|ids| ids.into_iter().map(GroupId).collect()),
+        permissions: reader
+            .references(&USER_PERMISSIONS)
+            .value()
+            .map(|ids| ids.into_iter().map(PermissionId).collect()),
+        profile: profile.unwrap_or_default(),
+        ..UserChanges::default()
+    };
+    (Draft { content, violations: reader.finish() }, sent)
+}
+
+/// A name; none when it is too long, which is told by its field.
+fn username(text: &str) -> Result<Option<Username>, Rule> {
+    if Username::has_valid_characters(text) { Ok(Username::parse(text)) } else { Err(Rule::NotUsername) }
+}
+
+/// An address, or none for an empty text.
+fn email(text: &str) -> Result<Option<EmailAddress>, Rule> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if EmailAddress::is_well_formed(text) { Ok(EmailAddress::parse(text)) } else { Err(Rule::NotEmail) }
+}
+
+/// How an answer shows the profile (section 4).
+#[derive(Debug, Clone, Copy)]
+pub enum ProfileAnswer {
+    /// Its number.
+    Number,
+    /// The whole of it.
+    Object,
+}
+
+/// A user (section 4).
+#[derive(Debug, Serialize)]
+pub struct UserOut {
+    id: UserNumber,
+    switchgroups: [u64; 0],
+    profile: ProfileOut,
+    password: &'static str,
+    last_login: Option<String>,
+    is_superuser: bool,
+    username: Username,
+    first_name: String,
+    last_name: String,
+    email: String,
+    is_staff: bool,
+    is_active: bool,
+    date_joined: String,
+    groups: Vec<GroupId>,
+    user_permissions: Vec<PermissionId>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ProfileOut {
+    Number(UserNumber),
+    Object(Box<ProfileObject>),
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+struct ProfileObject {
+    id: UserNumber,
+    read_only: bool,
+    bulk_edit: bool,
+    vlan_edit: bool,
+    allow_poe_toggle: bool,
+    edit_if_descr: bool,
+    are_you_sure: bool,
+    last_ldap_dn: String,
+    last_ldap_login: Option<String>,
+    theme: String,
+    menu: bool,
+    user: UserNumber,
+}
+
+impl ProfileAnswer {
+    /// The answer to a request that held a profile that could be used, or not.
+    pub fn of(sent: bool) -> Self {
+        if sent { Self::Object } else { Self::Number }
+    }
+}
+
+impl UserOut {
+    /// A row of the list.
+    pub fn row(row: UserRow) -> Self {
+        Self {
+            id: row.number,
+            switchgroups: [],
+            // A profile bears its user's number.
+            profile: ProfileOut::Number(row.number),
+            password: MASK,
+            last_login: row.last_login.map(Timestamp::rfc3339_short),
+            is_superuser: row.is_superuser,
+            username: row.username,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            email: row.email.map(|email| email.to_string()).unwrap_or_default(),
+            is_staff: row.is_staff,
+            is_active: row.is_active,
+            date_joined: row.date_joined.rfc3339_short(),
+            groups: row.groups.into_iter().collect(),
+            user_permissions: row.permissions.into_iter().collect(),
+        }
+    }
+
+    /// A user with its profile.
+    pub fn new(user: User, profile: ProfileAnswer) -> Self {
+        let row = Self::row(user.row(&[]));
+        match profile {
+            ProfileAnswer::Number => row,
+            ProfileAnswer::Object => {
+                Self { profile: ProfileOut::Object(Box::new(ProfileObject::new(user.number, user.profile))), ..row }
+            }
+        }
+    }
+}
+
+impl ProfileObject {
+    fn new(number: UserNumber, profile: Profile) -> Self {
+        let Profile {
+            read_only,
+            bulk_edit,
+            vlan_edit,
+            allow_poe_toggle,
+            edit_if_descr,
+            are_you_sure,
+            last_ldap_dn,
+            last_ldap_login,
+            theme,
+            menu,
+        } = profile;
+        Self {
+            id: number,
+            read_only,
+            bulk_edit,
+            vlan_edit,
+            allow_poe_toggle,
+            edit_if_descr,
+            are_you_sure,
+            last_ldap_dn,
+            last_ldap_login: last_ldap_login.map(Timestamp::rfc3339_short),
+            theme,
+            menu,
+            user: number,
+        }
+    }
+}

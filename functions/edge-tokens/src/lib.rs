@@ -1,0 +1,45 @@
+//! API tokens of Edge users: `/api/users/{id}/tokens/…` (`contracts/edge.md` section 7).
+
+mod handlers;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+use shared::Directory;
+use shared::dialect::edge::Edge;
+use shared::web::endpoint::{Access, Endpoint, Endpoints, mount_all};
+
+const LIST: Endpoint = Endpoint {
+    path: "/api/users/{id}/tokens/",
+    name: "Tokens",
+    allow: "GET, POST, HEAD, OPTIONS",
+    access: Access::User,
+};
+
+const DETAIL: Endpoint = Endpoint {
+    path: "/api/users/{id}/tokens/{token}/",
+    name: "Token",
+    allow: "GET, PATCH, DELETE, HEAD, OPTIONS",
+    access: Access::User,
+};
+
+/// Every address below a token: nothing is there, which is told to who shows credentials alone (section 1).
+const REST: Endpoint =
+    Endpoint { path: "/api/users/{id}/tokens/{token}/{*rest}", name: "", allow: "", access: Access::User };
+
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
+    vec![
+        (&LIST, get(handlers::list).post(handlers::create)),
+        (&DETAIL, get(handlers::read).patch(handlers::update).delete(handlers::delete)),
+    ]
+}
+
+/// The routes of this function.
+pub fn router(directory: Arc<Directory>) -> Router {
+    let mut all = endpoints();
+    all.push((&REST, any(handlers::nothing)));
+    mount_all::<Edge>(&directory, all).with_state(directory)
+}

@@ -1,0 +1,43 @@
+//! The access history of a user (section 8).
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::Uri;
+use serde::Serialize;
+use shared::Directory;
+use shared::dialect::edge::{Edge, user_of};
+use shared::model::SignInAttempt;
+use shared::web::links::Paged;
+use shared::web::{Admitted, Base, Failure};
+
+/// An attempt to sign in.
+#[derive(Serialize)]
+struct AttemptOut {
+    success: bool,
+    user_agent: Option<String>,
+    attempted_on: String,
+    remote_address: Option<String>,
+}
+
+/// `GET /api/users/{id}/history`
+pub async fn list(
+    State(directory): State<Arc<Directory>>,
+    Admitted { caller, .. }: Admitted<Edge>,
+    Path(id): Path<String>,
+    base: Base,
+    uri: Uri,
+) -> Result<Response, Failure<Edge>> {
+    let user = user_of(&directory, &caller, &id).await?;
+    let page = Paged::new(&uri);
+    let history = directory.history(&caller, &user, page.stretch()?).await?;
+    Ok(page.answer(&base, history, AttemptOut::from)?)
+}
+
+impl From<SignInAttempt> for AttemptOut {
+    fn from(attempt: SignInAttempt) -> Self {
+        let SignInAttempt { success, at, user_agent, address } = attempt;
+        Self { success, user_agent, attempted_on: at.naive(), remote_address: address }
+    }
+}

@@ -1,0 +1,49 @@
+//! Edge users and their access history: `/api/users/…` (`contracts/edge.md` sections 3 to 6 and 8).
+
+mod handlers;
+mod history;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+use shared::Directory;
+use shared::dialect::edge::Edge;
+use shared::web::endpoint::{Access, Endpoint, Endpoints, mount_all};
+
+const LIST: Endpoint =
+    Endpoint { path: "/api/users/", name: "Users", allow: "GET, POST, HEAD, OPTIONS", access: Access::Staff };
+
+const DETAIL: Endpoint = Endpoint {
+    path: "/api/users/{id}/",
+    name: "User",
+    allow: "GET, PATCH, DELETE, HEAD, OPTIONS",
+    access: Access::User,
+};
+
+const HISTORY: Endpoint = Endpoint {
+    path: "/api/users/{id}/history/",
+    name: "Access History",
+    allow: "GET, HEAD, OPTIONS",
+    access: Access::User,
+};
+
+/// Every other address below a user: nothing is there, which is told to who shows credentials alone (section 1).
+const REST: Endpoint = Endpoint { path: "/api/users/{id}/{*rest}", name: "", allow: "", access: Access::User };
+
+/// The addresses that this function serves, and their methods.
+pub fn endpoints() -> Endpoints {
+    vec![
+        (&LIST, get(handlers::list).post(handlers::create)),
+        (&DETAIL, get(handlers::read).patch(handlers::update).delete(handlers::delete)),
+        (&HISTORY, get(history::list)),
+    ]
+}
+
+/// The routes of this function.
+pub fn router(directory: Arc<Directory>) -> Router {
+    let mut all = endpoints();
+    all.push((&REST, any(handlers::nothing)));
+    mount_all::<Edge>(&directory, all).with_state(directory)
+}

@@ -1,0 +1,206 @@
+//! Users on the Edge wire: filters and fields in, objects out (sections 3 to 6).
+
+use std::collections::BTreeSet;
+
+use http::Uri;
+use serde::Serialize;
+use serde_json::Value;
+use shared::directory::{Draft, UserFilter};
+use shared::error::{Error, Result, Rule};
+use shared::model::{
+    Change, EmailAddress, NewUser, Sharing, SharingChanges, Timestamp, Tlp, UserChanges, UserRow, Username,
+};
+use shared::sign_in::plain_weaknesses;
+use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent, boolean_word};
+use shared::web::negotiation::query_value;
+use shared::web::{Base, Input};
+
+const REQUIRED: FieldKind = FieldKind::Text(Blank::Refused);
+
+const USERNAME: Field = Field::new("username", "Username", REQUIRED).required().at_most(Username::MAX);
+const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required().at_most(1024);
+const FIRST_NAME: Field = Field::new("first_name", "First name", REQUIRED).required().at_most(150);
+const LAST_NAME: Field = Field::new("last_name", "Last name", REQUIRED).required().at_most(150);
+const EMAIL: Field =
+    Field::new("email", "Email", FieldKind::Email(Blank::Refused)).required().at_most(EmailAddress::MAX);
+const DESCRIPTION: Field = Field::text("description", "Description");
+const IS_ACTIVE: Field = Field::new("is_active", "Is active", FieldKind::Boolean);
+const IS_SUPERUSER: Field = Field::new("is_superuser", "Is superuser", FieldKind::Boolean);
+const IS_STAFF: Field = Field::new("is_staff", "Is staff", FieldKind::Boolean);
+const CAN_INBOX: Field = Field::new("can_inbox", "Can inbox", FieldKind::Boolean);
+const ALLOW_REST_ACCESS: Field = Field::new("allow_rest_access", "Allow REST access", FieldKind::Boolean);
+const ORGANIZATION: Field = Field::text("organization", "Organization").nullable().at_most(200);
+const MEMBERSHIPS: Field =
+    Field::new("memberships", "Memberships", FieldKind::Choices(&["WHITE", "GREEN", "AMBER", "RED"]));
+
+/// What the query asks for (section 4.1).
+///
+/// # Errors
+/// [`Error::Invalid`] for a word that is no boolean.
+pub fn filter(uri: &Uri) -> Result<UserFilter> {
+    let text = |name| query_value(uri, name).filter(|value| !value.is_empty());
+    let is_active = match text(IS_ACTIVE.name) {
+        None => None,
+        Some(word) => Some(boolean_word(&word).ok_or_else(|| Error::invalid(IS_ACTIVE.name, Rule::NotBoolean))?),
+    };
+    Ok(UserFilter {
+        username: text(USERNAME.name),
+        first_name: text(FIRST_NAME.name),
+        last_name: text(LAST_NAME.name),
+        email: text(EMAIL.name),
+        is_active,
+    })
+}
+
+/// What a body says of a new user (section 5).
+pub fn new_user(input: &Input) -> Draft<NewUser> {
+    let mut reader = Reader::new(input, false).without_checkboxes();
+    let username = reader.text_that(&USERNAME, username).value().flatten();
+    let sharing = sharing(&mut reader);
+    let content = NewUser {
+        username,
+        email: reader.text_that(&EMAIL, email).value().flatten(),
+        password: password(&mut reader),
+        first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
+        last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
+        is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
+        is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
+        is_superuser: reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
+        sharing: {
+            let mut all = Sharing::default();
+            all.apply(&sharing);
+            all
+        },
+        ..NewUser::default()
+    };
+    Draft { content, violations: reader.finish() }
+}
+
+/// What a body says of changes (section 6).
+pub fn changes(input: &Input) -> Draft<UserChanges> {
+    let mut reader = Reader::new(input, true);
+    let content = UserChanges {
+        username: reader.text_that(&USERNAME, username).value().flatten(),
+        password: password(&mut reader),
+        // A client may send back what it read, where a name that is missing is null (rule 3).
+        first_name: name(&mut reader, FIRST_NAME.nullable()),
+        last_name: name(&mut reader, LAST_NAME.nullable()),
+        email: own_email(&mut reader),
+        is_active: reader.boolean(&IS_ACTIVE).value(),
+        is_staff: reader.boolean(&IS_STAFF).value(),
+        is_superuser: reader.boolean(&IS_SUPERUSER).value(),
+        sharing: sharing(&mut reader),
+        ..UserChanges::default()
+    };
+    Draft { content, violations: reader.finish() }
+}
+
+fn sharing(reader: &mut Reader<'_>) -> SharingChanges {
+    let memberships = reader.choices(&MEMBERSHIPS, |name| Tlp::ALL.into_iter().find(|tlp| tlp.name() == name));
+    SharingChanges {
+        description: reader.text(&DESCRIPTION).value(),
+        can_inbox: reader.boolean(&CAN_INBOX).value(),
+        allow_rest_access: reader.boolean(&ALLOW_REST_ACCESS).value(),
+        organization: match reader.text(&ORGANIZATION) {
+            Sent::Value(name) if name.is_empty() => Change::Clear,
+            sent => sent.into(),
+        },
+        memberships: memberships.value().map(|tlps| tlps.into_iter().collect::<BTreeSet<_>>()),
+    }
+}
+
+/// A name; none when it is too long, which is told by its field.
+fn username(text: &str) -> std::result::Result<Option<Username>, Rule> {
+    if Username::has_valid_characters(text) { Ok(Username::parse(text)) } else { Err(Rule::NotUsername) }
+}
+
+fn email(text: &str) -> std::result::Result<Option<EmailAddress>, Rule> {
+    if EmailAddress::is_well_formed(text) { Ok(EmailAddress::parse(text)) } else { Err(Rule::NotEmail) }
+}
+
+/// A user without an e-mail is shown with an empty one, which may be sent back.
+fn own_email(reader: &mut Reader<'_>) -> Change<EmailAddress> {
+    match reader.text_that(&EMAIL, email) {
+        Sent::Value(email) => Change::to(email),
+        Sent::Absent | Sent::Null => Change::Keep,
+    }
+}
+
+fn name(reader: &mut Reader<'_>, field: Field) -> Option<String> {
+    match reader.text(&field) {
+        Sent::Value(name) => Some(name),
+        Sent::Null => Some(String::new()),
+        Sent::Absent => None,
+    }
+}
+
+/// A password that is long enough and not of digits alone (section 5.4).
+fn password(reader: &mut Reader<'_>) -> Option<String> {
+    let password = reader.text(&PASSWORD).value()?;
+    let weaknesses = plain_weaknesses(&password);
+    let is_good = weaknesses.is_empty();
+    for rule in weaknesses {
+        reader.refuse(&PASSWORD, rule);
+    }
+    is_good.then_some(password)
+}
+
+/// A user (section 3).
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+pub struct UserOut {
+    id: String,
+    url: String,
+    date_joined: String,
+    previous_login_date: Option<String>,
+    preferences: Value,
+    username: Username,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    email: String,
+    description: String,
+    is_active: bool,
+    is_superuser: bool,
+    is_staff: bool,
+    can_inbox: bool,
+    allow_rest_access: bool,
+    organization: Option<String>,
+    memberships: Vec<Tlp>,
+    access_tokens_url: String,
+    login_history_url: String,
+}
+
+impl UserOut {
+    /// The user, who signed in last but one at that moment, for a client of that base.
+    pub fn new(row: UserRow, previous: Option<Timestamp>, base: &Base) -> Self {
+        let url = format!("{}/api/users/{}/", base.0, row.edge_id);
+        let Sharing { description, can_inbox, allow_rest_access, organization, memberships } = row.sharing;
+        let named = |name: String| Some(name).filter(|name| !name.is_empty());
+        Self {
+            id: row.edge_id.to_string(),
+            date_joined: row.date_joined.naive(),
+            previous_login_date: previous.map(Timestamp::naive),
+            preferences: Value::Null,
+            username: row.username,
+            first_name: named(row.first_name),
+            last_name: named(row.last_name),
+            email: row.email.map(|email| email.to_string()).unwrap_or_default(),
+            description,
+            is_active: row.is_active,
+            is_superuser: row.is_superuser,
+            is_staff: row.is_staff,
+            can_inbox,
+            allow_rest_access,
+            organization,
+            memberships: memberships.into_iter().collect(),
+            access_tokens_url: format!("{url}tokens/"),
+            login_history_url: format!("{url}history/"),
+            url,
+        }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}

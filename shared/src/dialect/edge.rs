@@ -1,0 +1,150 @@
+//! How the Edge Users API speaks (`contracts/edge.md` sections 1, 9 and 10).
+
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::answers::{answer, detail, respond};
+use super::{Dialect, messages};
+use crate::directory::{Caller, Directory, Rights, Sight, UserDetail};
+use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
+use crate::model::EdgeId;
+use crate::sign_in::{Credential, Visit};
+use crate::web::endpoint::{Access, Admission};
+use crate::web::negotiation::Representation;
+
+/// The Soltra Edge Users API.
+#[derive(Debug, Clone, Copy)]
+pub enum Edge {}
+
+impl Dialect for Edge {
+    fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
+        let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+        let refused = |why| Err(Error::Unauthenticated(why));
+        let words: Vec<&[u8]> =
+            header.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+        let Some((scheme, words)) = words.split_first() else { return Ok(None) };
+        match (scheme.to_ascii_lowercase().as_slice(), words) {
+            (b"basic", [pair]) => basic(pair).map(Some),
+            (b"basic", []) => refused(Unauthenticated::EmptyBasic),
+            (b"basic", _) => refused(Unauthenticated::BasicWithSpaces),
+            (b"token", [pair]) => named_token(pair).map(Some),
+            (b"token", []) => refused(Unauthenticated::EmptyToken),
+            (b"token", _) => refused(Unauthenticated::TokenWithSpaces),
+            _ => Ok(None),
+        }
+    }
+
+    fn render(error: &Error) -> Response {
+        let unauthorized = |sentence| (StatusCode::UNAUTHORIZED, detail(sentence));
+        let (status, body) = match error {
+            Error::NotFound(_) => (StatusCode::NOT_FOUND, detail("Not found.")),
+            Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field_in(violations, sentence)),
+            Error::Unauthenticated(Unauthenticated::WrongPassword) => unauthorized("Invalid username/password."),
+            other => answer(other),
+        };
+        respond(status, body, error, "Basic realm=\"api\"")
+    }
+}
+
+impl Admission for Edge {
+    fn representation(_: &Uri, _: &HeaderMap) -> Result<Representation> {
+        Ok(Representation::Json(None))
+    }
+
+    async fn admit(
+        directory: &Directory,
+        access: Access,
+        headers: &HeaderMap,
+        visit: &Visit,
+    ) -> Result<Option<Caller>> {
+        let credential = Self::credential(headers)?;
+        let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
+        let user = directory.authenticate_noted(&credential, visit).await?;
+        let rights = Rights::of_office(&user)?;
+        let enough = match access {
+            Access::Anyone | Access::User => true,
+            Access::Staff => matches!(rights, Rights::Everything | Rights::Staff),
+            Access::Superuser => rights == Rights::Everything,
+        };
+        if enough { Ok(Some(Caller { user, rights })) } else { Err(Error::Forbidden) }
+    }
+}
+
+/// The user that a part of the path names, whom the caller may see.
+///
+/// # Errors
+/// As [`Directory::user_by_edge_id`]; what is no id names nobody (section 2.1).
+pub async fn user_of(directory: &Directory, caller: &Caller, id: &str) -> Result<UserDetail> {
+    match EdgeId::parse(id) {
+        Some(id) => directory.user_by_edge_id(caller, id).await,
+        // To who may see one user alone, all others are forbidden, whether they exist or not (section 10).
+        None if caller.sight() == Sight::Oneself => Err(Error::Forbidden),
+        None => Err(Error::NotFound(Entity::User)),
+    }
+}
+
+/// `base64(username:password)`, read as UTF-8 or else as ISO 8859-1 (RFC 7617).
+fn basic(pair: &[u8]) -> Result<Credential> {
+    let bytes = STANDARD.decode(pair).map_err(|_| Error::Unauthenticated(Unauthenticated::BasicNotBase64))?;
+    let text =
+        String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());
+    let (username, password) = text.split_once(':').unwrap_or((&text, ""));
+    Ok(Credential::Basic { username: username.to_owned(), password: password.to_owned() })
+}
+
+/// `username:token`, as it is or in base64, which has no colon.
+fn named_token(pair: &[u8]) -> Result<Credential> {
+    let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    let bytes = if pair.contains(&b':') { pair.to_vec() } else { STANDARD.decode(pair).map_err(|_| invalid())? };
+    let text = String::from_utf8(bytes).map_err(|_| invalid())?;
+    let (username, token) = text.split_once(':').ok_or_else(invalid)?;
+    Ok(Credential::NamedToken { username: username.to_owned(), token: token.to_owned() })
+}
+
+/// A taken user name is told in fewer words here (section 5.2).
+fn sentence(violation: &Violation) -> String {
+    match violation.rule {
+        Rule::Taken if violation.field == "username" => messages::UNIQUE.to_owned(),
+        _ => messages::sentence(violation),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(header: &str) -> Result<Option<Credential>> {
+        Edge::credential(&HeaderMap::from_iter([(AUTHORIZATION, header.parse().expect("a header"))]))
+    }
+
+    #[test]
+    fn pairs_are_split_at_the_first_colon() {
+        for header in ["Basic amFuZTpQYTpzczp3", "basic amFuZTpQYTpzczp3"] {
+            let Ok(Some(Credential::Basic { username, password })) = read(header) else { panic!("{header}") };
+            assert_eq!((&username[..], &password[..]), ("jane", "Pa:ss:w"));
+        }
+        for header in ["Token jane:Pa:ss:w", "TOKEN amFuZTpQYTpzczp3"] {
+            let Ok(Some(Credential::NamedToken { username, token })) = read(header) else { panic!("{header}") };
+            assert_eq!((&username[..], &token[..]), ("jane", "Pa:ss:w"));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_are_read_as_latin_1() {
+        let header = format!("Basic {}", STANDARD.encode(b"jane:p\xe4ss"));
+        let Ok(Some(Credential::Basic { password, .. })) = read(&header) else { panic!("{header}") };
+        assert_eq!(password, "päss");
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_reader_panic(scheme in "(Basic|Token|)", rest in "[ -~]{0,40}") {
+            let _ = read(&format!("{scheme} {rest}"));
+        }
+    }
+}
