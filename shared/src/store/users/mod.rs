@@ -2,6 +2,7 @@
 //! claims, list row, place, counters, the register of superusers, queued mails.
 
 mod items;
+mod memberships;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +10,13 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
-use self::items::MembershipItem;
 pub(in crate::store) use self::items::is_zero;
-use self::items::{RowItem, UserItem};
+use self::items::{MembershipItem, RowItem, UserItem};
 use super::keys::{self, Key, Place, Sequence, Work};
-use super::lists::{Counts, SHARDS};
-use super::organizations::{EPOCH, organization_item};
+use super::lists::Counts;
 use super::outbox::mail_item;
 use super::transaction::{Broken, Condition, Transaction};
 use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavailable};
-use crate::ambient::random;
 use crate::error::{Error, Refusal, Result};
 use crate::model::{
     Date, EdgeId, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId,
@@ -27,9 +25,6 @@ use crate::model::{
 
 /// The largest record that is written; DynamoDB's own limit is 400 KB with names and keys.
 pub(super) const MOST_BYTES: usize = 380_000;
-
-/// Attribute of a membership: the user's place in lists, for when the user is gone.
-const PLACE: &str = "place";
 
 /// What can be claimed by one user alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,30 +193,6 @@ impl Store {
         }
         memberships.sort_by(|a, b| (&a.name, a.organization).cmp(&(&b.name, b.organization)));
         Ok(user.map(|user| (user, memberships)))
-    }
-
-    /// Memberships of a removed user that are still there, at most `limit`, each with the user's place in lists.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn memberships_left(&self, id: UserId, limit: usize) -> Result<Vec<(String, Membership)>> {
-        let pk = keys::user(id).pk;
-        let range = Range { pk: &pk, bound: Bound::Prefix(keys::MEMBERSHIP), ascending: true };
-        let mut left = Vec::new();
-        for item in self.query(range, limit).await? {
-            let place = item.get(PLACE).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
-            left.push((place, from_item::<MembershipItem>(&key_of(&item), item)?.into()));
-        }
-        Ok(left)
-    }
-
-    /// A membership of a user, who may be gone.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn membership(&self, user: UserId, organization: OrganizationId) -> Result<Option<Membership>> {
-        let item: Option<MembershipItem> = self.get(keys::membership(user, organization)).await?;
-        Ok(item.map(Membership::from))
     }
 
     /// Who has this claim.
@@ -427,106 +398,6 @@ impl Store {
         self.write_place(transaction, old.as_ref(), row, moment)
     }
 
-    fn write_membership(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let Some(MembershipWrite { organization, before, after, becomes_owner }) = &write.membership else {
-            return Ok(());
-        };
-        let Some(user) = write.after.or(write.before) else { return Ok(()) };
-        let id = organization.id();
-        let place = Place::of_user(user).sk;
-        if let Some(after) = after {
-            self.put_membership(transaction, user.id, &place, after)?;
-        } else {
-            transaction.delete(&self.table, &keys::membership(user.id, id))?;
-            transaction.delete(&self.table, &keys::member(id, &place))?;
-        }
-        let others = write.memberships.unwrap_or_default().iter().map(|membership| membership.organization);
-        let others: Vec<_> = others.filter(|&other| other != id).collect();
-        match (before, after) {
-            (None, Some(_)) if !others.is_empty() => {
-                transaction.put(&self.table, keys::shared_member(id, user.id).attributes())?;
-                if let [only] = others[..] {
-                    transaction.put(&self.table, keys::shared_member(only, user.id).attributes())?;
-                }
-            }
-            (Some(_), None) => {
-                transaction.delete(&self.table, &keys::shared_member(id, user.id))?;
-                if let [only] = others[..] {
-                    transaction.delete(&self.table, &keys::shared_member(only, user.id))?;
-                }
-            }
-            _ => {}
-        }
-        let [byte] = random(&*self.ambient);
-        let count = keys::member_count(id, byte % SHARDS);
-        match (before, after) {
-            (None, Some(after)) => {
-                let claim = ClaimItem { user: user.id, text: id.to_string() };
-                transaction.put(&self.table, to_item(&keys::membership_id(after.id), &claim)?)?;
-                transaction.add(&self.table, &count, &[("members", 1), (EPOCH, 1)])?;
-            }
-            (Some(before), None) => {
-                transaction.delete(&self.table, &keys::membership_id(before.id))?;
-                transaction.add(&self.table, &count, &[("members", -1), (EPOCH, 1)])?;
-            }
-            _ => {}
-        }
-        let manager = keys::manager(id, user.id);
-        let (was, is) = (before.is_some_and(|m| m.is_admin), after.is_some_and(|m| m.is_admin));
-        match (was, is) {
-            (false, true) => transaction.put(&self.table, manager.attributes())?,
-            (true, false) => transaction.delete(&self.table, &manager)?,
-            _ => {}
-        }
-        let OrganizationState::There(organization) = organization else { return Ok(()) };
-        let unchanged = Condition::Is("version", AttributeValue::N(organization.version.to_string()));
-        match (becomes_owner, after) {
-            (true, Some(after)) => {
-                let owned = Organization { owner: Some((after.id, user.id)), ..(**organization).clone() };
-                let item = organization_item(&owned, organization.version + 1)?;
-                transaction.put_if(&self.table, item, unchanged, Guard::Organization)
-            }
-            _ => transaction.check(&self.table, &keys::organization(id), unchanged, Guard::Organization),
-        }
-    }
-
-    /// Writes a membership beside its user and among the members of its organization.
-    fn put_membership(
-        &self,
-        transaction: &mut Transaction<Guard>,
-        user: UserId,
-        place: &str,
-        membership: &Membership,
-    ) -> Result<()> {
-        let key = keys::membership(user, membership.organization);
-        let mut item = to_item(&key, &MembershipItem::from(membership))?;
-        item.insert(PLACE.to_owned(), AttributeValue::S(place.to_owned()));
-        transaction.put(&self.table, item)?;
-        transaction.put(&self.table, keys::member(membership.organization, place).attributes())
-    }
-
-    /// Takes the memberships along when the user's place in lists moves.
-    fn move_memberships(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let (Some(before), Some(after)) = (write.before, write.after) else { return Ok(()) };
-        let (old, new) = (Place::of_user(before).sk, Place::of_user(after).sk);
-        let memberships = write.memberships.unwrap_or_default();
-        if old == new || memberships.is_empty() {
-            return Ok(());
-        }
-        if memberships.len() > User::MAX_MOVED {
-            return Err(Error::Refused(Refusal::TooManyToMove));
-        }
-        // One that is made, changed or removed with the move is no business of any API.
-        for membership in memberships {
-            transaction.delete(&self.table, &keys::member(membership.organization, &old))?;
-            self.put_membership(transaction, after.id, &new, membership)?;
-            let [byte] = random(&*self.ambient);
-            let count = keys::member_count(membership.organization, byte % SHARDS);
-            transaction.add(&self.table, &count, &[(EPOCH, 1)])?;
-        }
-        Ok(())
-    }
-
     fn write_claims(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         let before = write.before.map(claims).unwrap_or_default();
         let after = write.after.map(claims).unwrap_or_default();
@@ -599,15 +470,6 @@ impl Store {
 pub(super) fn row_from_item(item: Item) -> Result<UserRow> {
     let key = key_of(&item);
     from_item::<RowItem>(&key, item)?.try_into()
-}
-
-impl OrganizationState<'_> {
-    fn id(self) -> OrganizationId {
-        match self {
-            Self::There(organization) => organization.id,
-            Self::Gone(id) => id,
-        }
-    }
 }
 
 /// What conditions that did not hold mean for the caller.
