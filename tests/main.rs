@@ -3,9 +3,11 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that meets something unexpected shall fail there")]
 
 mod access;
+mod access_others;
 mod budgets;
 mod bulk;
 mod crash;
+mod edge;
 mod events;
 mod expiry;
 mod faults;
@@ -15,6 +17,7 @@ mod invariants;
 mod lists;
 mod mailer;
 mod managed;
+mod openl2m;
 mod openwisp;
 mod races;
 mod routes;

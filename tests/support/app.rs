@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use base64::Engine as _;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, Item};
 use shared::Directory;
@@ -169,6 +170,24 @@ impl TestApp {
     pub async fn token(&self, username: &str) -> String {
         let body = serde_json::json!({"username": username, "password": PASSWORD});
         let answer = self.anonymous().post("/api/v1/users/token/", &body).await;
+        answer.json()["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")).to_owned()
+    }
+
+    /// A client with the text of an API token alone, as OpenL2M's clients show it.
+    pub fn keyed(&self, token: &str) -> Client {
+        Client::new(self.router.clone(), Some(format!("Token {token}")))
+    }
+
+    /// A client that shows a user name and a password with every request.
+    pub fn basic(&self, username: &str, password: &str) -> Client {
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
+        Client::new(self.router.clone(), Some(format!("Basic {pair}")))
+    }
+
+    /// An API token of a user with the tests' password.
+    pub async fn api_token(&self, username: &str) -> String {
+        let body = serde_json::json!({"username": username, "password": PASSWORD});
+        let answer = self.anonymous().post("/api/users/token/", &body).await;
         answer.json()["token"].as_str().unwrap_or_else(|| panic!("no token: {answer:?}")).to_owned()
     }
 

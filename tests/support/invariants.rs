@@ -136,6 +136,7 @@ impl Table {
         complaints.extend(self.number_complaints());
         complaints.extend(self.strangers());
         complaints.extend(super::index::index_complaints(self));
+        complaints.extend(super::signed_in::sign_in_complaints(self));
         complaints
     }
 
@@ -366,7 +367,7 @@ impl Table {
             "ORGANIZATION" => sk == "ORGANIZATION",
             "THROTTLE" => self.item(pk, sk).is_some_and(|item| number(&item["expires"]) == sk.parse().unwrap_or(0)),
             "COUNT" | "GROUPS" | "WORK" | "SEQUENCE" | "OUTBOX" | "INSTALLATION" => !pk.contains('#'),
-            "GRAM" | "ACTIVE" => true,
+            "GRAM" | "ACTIVE" | "TOKEN" | "TOKENS" | "ACCEPTED" | "REFUSED" => true,
             "MEMBERCOUNT" => pk.split_once('#').is_some_and(|(_, organization)| {
                 self.organization(organization).is_some() || self.work("ORGANIZATION").contains(organization)
             }),

@@ -11,6 +11,7 @@ mod index;
 pub mod invariants;
 mod script;
 mod seed;
+mod signed_in;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp};
 pub use bulk::{import_entries, insert_many, insert_members, insert_named, key};

@@ -46,7 +46,7 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// How many come before.
     pub offset: u64,
-    /// How many there are in all; `None` for more than [`COUNTED`].
+    /// How many there are in all; `None` for more than 1,000.
     pub total: Option<u64>,
     /// Whether there are more after these.
     pub more: bool,

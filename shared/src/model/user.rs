@@ -226,7 +226,7 @@ impl User {
     /// How long before its last day an account is reminded of it.
     pub const REMINDED_AHEAD: time::Duration = time::Duration::days(7);
     /// The most organizations of a user whose moment of joining is changed, so that all follow in one transaction.
-    pub const MAX_MOVED: usize = 20;
+    pub const MAX_MOVED: usize = 10;
 
     /// A user as asked for, before it has a password and a number.
     pub fn new(id: UserId, edge_id: EdgeId, username: &Username, new: &NewUser, now: Timestamp) -> Self {
