@@ -9,7 +9,7 @@ use shared::dialect::openwisp::OpenWisp;
 use shared::sign_in::Login;
 use shared::web::body::Unread;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::{ClientAddress, Failure};
+use shared::web::{ClientAddress, Failure, Input};
 use shared::{Directory, Error};
 
 const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank::Refused)).required();
@@ -32,13 +32,19 @@ pub async fn obtain_token(
     ClientAddress(address): ClientAddress,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<TokenOut>, Failure<OpenWisp>> {
-    let input = body.read().await?;
-    let mut reader = Reader::new(&input, false);
+    let login = read_login(&body.read().await?)?;
+    let token = directory.obtain_token(login, address.as_deref()).await?;
+    Ok(Json(TokenOut { token: token.0 }))
+}
+
+/// The name and the password of a body.
+///
+/// # Errors
+/// [`Error::Invalid`] with everything that is wrong.
+pub fn read_login(input: &Input) -> shared::Result<Login> {
+    let mut reader = Reader::new(input, false);
     let (username, password) = (reader.text(&USERNAME).value(), reader.text(&PASSWORD).value());
     let violations = reader.finish();
-    let (Some(identifier), Some(password)) = (username, password) else {
-        return Err(Error::Invalid(violations).into());
-    };
-    let token = directory.obtain_token(Login { identifier, password }, address.as_deref()).await?;
-    Ok(Json(TokenOut { token: token.0 }))
+    let (Some(identifier), Some(password)) = (username, password) else { return Err(Error::Invalid(violations)) };
+    Ok(Login { identifier, password })
 }

@@ -8,19 +8,18 @@ use serde::Serialize;
 use shared::dialect::openl2m::OpenL2m;
 use shared::error::Refusal;
 use shared::model::UserNumber;
-use shared::sign_in::{Login, OneMoreToken};
+use shared::sign_in::OneMoreToken;
 use shared::web::body::Unread;
 use shared::web::endpoint::{Access, Endpoint};
-use shared::web::fields::{Blank, Field, FieldKind, Reader};
 use shared::web::{ClientAddress, Failure};
 use shared::{Directory, Error};
+
+use crate::handlers::read_login;
 
 /// `POST /api/users/token/`
 pub const TOKEN: Endpoint =
     Endpoint { path: "/api/users/token/", name: "Api Obtain Token", allow: "POST, OPTIONS", access: Access::Anyone };
 
-const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank::Refused)).required();
-const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required();
 /// How many tokens a user may have that have not run out.
 const MOST_TOKENS: usize = 3;
 /// What such a token is called where tokens have titles.
@@ -40,14 +39,7 @@ pub async fn obtain_token(
     ClientAddress(address): ClientAddress,
     Unread { body, .. }: Unread<OpenL2m>,
 ) -> Result<Json<TokenOut>, Failure<OpenL2m>> {
-    let input = body.read().await?;
-    let mut reader = Reader::new(&input, false);
-    let (username, password) = (reader.text(&USERNAME).value(), reader.text(&PASSWORD).value());
-    let violations = reader.finish();
-    let (Some(identifier), Some(password)) = (username, password) else {
-        return Err(Error::Invalid(violations).into());
-    };
-    let login = Login { identifier, password };
+    let login = read_login(&body.read().await?)?;
     match directory.obtain_api_token(login, address.as_deref(), TITLE, MOST_TOKENS).await? {
         OneMoreToken::Made(user, token) => {
             let email = user.email.map(|email| email.to_string()).unwrap_or_default();

@@ -3,11 +3,10 @@
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Uri};
 
 use super::answers::{answer, detail, respond};
-use super::{Dialect, messages};
+use super::{Dialect, authorization, messages, refused};
 use crate::directory::{Caller, Directory, Rights, Sight, UserDetail};
 use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
 use crate::model::EdgeId;
@@ -21,12 +20,8 @@ pub enum Edge {}
 
 impl Dialect for Edge {
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
-        let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-        let refused = |why| Err(Error::Unauthenticated(why));
-        let words: Vec<&[u8]> =
-            header.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-        let Some((scheme, words)) = words.split_first() else { return Ok(None) };
-        match (scheme.to_ascii_lowercase().as_slice(), words) {
+        let Some((scheme, words)) = authorization(headers) else { return Ok(None) };
+        match (&scheme[..], &words[..]) {
             (b"basic", [pair]) => basic(pair).map(Some),
             (b"basic", []) => refused(Unauthenticated::EmptyBasic),
             (b"basic", _) => refused(Unauthenticated::BasicWithSpaces),
@@ -114,6 +109,7 @@ fn sentence(violation: &Violation) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
     use proptest::prelude::*;
 
     use super::*;

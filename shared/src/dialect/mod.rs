@@ -11,7 +11,7 @@ pub mod openwisp;
 use axum::response::Response;
 use http::HeaderMap;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unauthenticated};
 use crate::sign_in::Credential;
 
 /// What differs between the APIs in every call.
@@ -24,4 +24,16 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// An error as this API tells it.
     fn render(error: &Error) -> Response;
+}
+
+/// The words of the `Authorization` header, of which the first is the scheme in whatever letter case.
+fn authorization(headers: &HeaderMap) -> Option<(Vec<u8>, Vec<&[u8]>)> {
+    let header = headers.get(http::header::AUTHORIZATION)?;
+    let mut words = header.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let scheme = words.next()?.to_ascii_lowercase();
+    Some((scheme, words.collect()))
+}
+
+fn refused<T>(why: Unauthenticated) -> Result<T> {
+    Err(Error::Unauthenticated(why))
 }

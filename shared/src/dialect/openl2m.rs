@@ -1,12 +1,11 @@
 //! How the OpenL2M Users Admin API speaks (`contracts/openl2m.md` sections 2 and 8).
 
 use axum::response::Response;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::answers::{answer, detail, respond};
-use super::{Dialect, messages};
+use super::{Dialect, authorization, messages, refused};
 use crate::directory::{Caller, Directory, Rights};
 use crate::error::{Entity, Error, Result, Unauthenticated};
 use crate::sign_in::{Credential, Visit};
@@ -19,19 +18,16 @@ pub enum OpenL2m {}
 
 impl Dialect for OpenL2m {
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
-        let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-        let refused = |why| Err(Error::Unauthenticated(why));
-        let words: Vec<&[u8]> =
-            header.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-        match words[..] {
-            [scheme, ..] if !scheme.eq_ignore_ascii_case(b"token") => Ok(None),
-            [_, token] => match std::str::from_utf8(token) {
-                Ok(token) if token.is_ascii() => Ok(Some(Credential::ApiToken(token.to_owned()))),
-                _ => refused(Unauthenticated::TokenCharacters),
+        match authorization(headers) {
+            Some((scheme, words)) if scheme == b"token" => match words[..] {
+                [token] => match std::str::from_utf8(token) {
+                    Ok(token) if token.is_ascii() => Ok(Some(Credential::ApiToken(token.to_owned()))),
+                    _ => refused(Unauthenticated::TokenCharacters),
+                },
+                [] => refused(Unauthenticated::EmptyToken),
+                _ => refused(Unauthenticated::TokenWithSpaces),
             },
-            [_] => refused(Unauthenticated::EmptyToken),
-            [] => Ok(None),
-            _ => refused(Unauthenticated::TokenWithSpaces),
+            _ => Ok(None),
         }
     }
 

@@ -6,10 +6,9 @@ pub mod page;
 
 use axum::response::Response;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 
-use super::Dialect;
 use super::answers::{answer, respond};
+use super::{Dialect, authorization, refused};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::sign_in::Credential;
 
@@ -19,19 +18,16 @@ pub enum OpenWisp {}
 
 impl Dialect for OpenWisp {
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
-        let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-        let refused = |why| Err(Error::Unauthenticated(why));
-        let words: Vec<&[u8]> =
-            header.as_bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-        match words[..] {
-            [scheme, ..] if !scheme.eq_ignore_ascii_case(b"bearer") => Ok(None),
-            [_, token] => match std::str::from_utf8(token) {
-                Ok(token) => Ok(Some(Credential::Bearer(token.to_owned()))),
-                Err(_) => refused(Unauthenticated::TokenCharacters),
+        match authorization(headers) {
+            Some((scheme, words)) if scheme == b"bearer" => match words[..] {
+                [token] => match std::str::from_utf8(token) {
+                    Ok(token) => Ok(Some(Credential::Bearer(token.to_owned()))),
+                    Err(_) => refused(Unauthenticated::TokenCharacters),
+                },
+                [] => refused(Unauthenticated::EmptyToken),
+                _ => refused(Unauthenticated::TokenWithSpaces),
             },
-            [_] => refused(Unauthenticated::EmptyToken),
-            [] => Ok(None),
-            _ => refused(Unauthenticated::TokenWithSpaces),
+            _ => Ok(None),
         }
     }
 
