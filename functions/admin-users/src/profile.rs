@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use shared::model::{Change, Profile, ProfileChanges, Timestamp, UserNumber};
 use shared::web::Input;
+use shared::web::body::HALF;
 
 /// What a body changes of the profile; `None` when it says nothing about it, or something that cannot be used as a whole.
 ///
@@ -64,7 +65,7 @@ fn text(value: &Value, most: usize) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    (text.chars().count() <= most && !text.contains('\0')).then_some(text)
+    (text.chars().count() <= most && !text.contains(['\0', HALF])).then_some(text)
 }
 
 fn moment(value: &Value) -> Option<Change<Timestamp>> {

@@ -2,7 +2,7 @@
 
 use super::search::COUNTED;
 use super::{Act, Caller, Directory, Listed, Stretch, UserDetail, too_busy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{SignInAttempt, Timestamp, User, UserId};
 use crate::sign_in::Visit;
 use crate::store::{UserWrite, Written};
@@ -27,8 +27,9 @@ impl Directory {
     async fn mark_signed_in(&self, id: UserId) -> Result<User> {
         let mut tries = self.store.tries();
         while tries.next().await {
-            let gone = Error::Unauthenticated(crate::error::Unauthenticated::Inactive);
-            let (before, memberships) = self.store.user_with_memberships(id).await?.ok_or(gone)?;
+            let today = self.ambient.now().date();
+            let found = self.store.user_with_memberships(id).await?.filter(|(user, _)| user.is_active_on(today));
+            let (before, memberships) = found.ok_or(Error::Unauthenticated(Unauthenticated::Inactive))?;
             if before.has_signed_in {
                 return Ok(before);
             }

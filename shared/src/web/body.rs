@@ -91,7 +91,7 @@ impl RawBody {
 }
 
 /// Stands before the four digits of half a character; Unicode keeps it free for such use.
-const HALF: char = '\u{10fffe}';
+pub const HALF: char = '\u{10fffe}';
 
 /// JSON can name half of a character, such as `\ud800`, which no text can hold. It is marked, so that the field with it
 /// can be told, and not the whole body be refused.
