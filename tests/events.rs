@@ -350,6 +350,30 @@ async fn links_name_the_host_and_the_stage_that_the_client_used() {
 }
 
 #[tokio::test]
+async fn links_of_edge_and_openl2m_stay_in_the_stage() {
+    let app = TestApp::start().await;
+    app.admin().await.create_user("somebody", &json!({})).await;
+    let within = |event: &str, path: &str, query: &str| {
+        changed_event(event, |event| {
+            event["requestContext"]["stage"] = json!("prod");
+            event["rawPath"] = json!(format!("/prod{path}"));
+            event["rawQueryString"] = json!(query);
+        })
+    };
+    let base = "https://abcdef1234.execute-api.us-east-1.amazonaws.com/prod/api";
+    let users = ask(&app, "edge-users", &within("edge-users-list", "/api/users/", "page_size=1")).await;
+    let url = users.json()[0]["url"].as_str().expect("a URL").to_owned();
+    assert!(url.starts_with(&format!("{base}/users/")), "{url}");
+    let next = format!("<{base}/users/?page=2&page_size=1>; rel=\"next\"");
+    assert!(users.header("link").expect("links").starts_with(&next), "{users:?}");
+    let created = ask(&app, "edge-users", &within("edge-users-create", "/api/users/", "")).await;
+    assert_eq!(created.header("location"), created.json()["url"].as_str());
+    assert!(created.header("location").expect("an address").starts_with(base));
+    let part = ask(&app, "admin-users", &within("admin-users-list", "/api/admin/users/", "after=0&limit=1")).await;
+    assert_eq!(part.header("link"), Some(&*format!("<{base}/admin/users/?after=1&limit=1>; rel=\"next\"")));
+}
+
+#[tokio::test]
 async fn a_redirect_stays_in_the_stage() {
     let app = TestApp::start().await;
     let event = changed_event("users-list-without-slash", |event| {
