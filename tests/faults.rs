@@ -8,6 +8,7 @@ mod organizations;
 mod passwords;
 mod sets;
 mod setting_up;
+mod tokens;
 mod users;
 
 use std::time::Duration;
