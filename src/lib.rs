@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::response::Response;
-use http::Uri;
+use shared::Directory;
 use shared::dialect::edge::Edge;
 use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::Endpoint;
 use shared::runtime::surrounded;
-use shared::web::endpoint;
-use shared::web::failure::render;
-use shared::{Directory, Error};
+use shared::web::endpoint::{self, nowhere};
 
 /// What OpenL2M's addresses begin with.
 const OPENL2M: [&str; 4] = ["/api/admin", "/api/switches", "/api/environment", "/api/stats"];
@@ -38,6 +37,7 @@ pub fn edge_endpoints() -> Vec<&'static endpoint::Endpoint> {
 
 /// The routes of every function.
 pub fn app(directory: Arc<Directory>) -> Router {
+    let whole = directory.clone();
     let router = auth::router(directory.clone())
         .merge(admin_users::router(directory.clone()))
         .merge(edge_tokens::router(directory.clone()))
@@ -46,17 +46,18 @@ pub fn app(directory: Arc<Directory>) -> Router {
         .merge(groups::router(directory.clone()))
         .merge(organizations::router(directory.clone()))
         .merge(users::router(directory.clone()))
-        .fallback(no_route);
-    surrounded::<OpenWisp>(router, directory)
+        .fallback(async move |request: Request| no_route(&directory, request).await);
+    surrounded::<OpenWisp>(router, whole)
 }
 
 /// Addresses that nobody has answer as the API does to which they would belong.
-async fn no_route(uri: Uri) -> Response {
-    if uri.path().starts_with("/api/users/") {
-        render::<Edge>(&Error::NoRoute)
-    } else if OPENL2M.iter().any(|path| uri.path().starts_with(path)) {
-        render::<OpenL2m>(&Error::NoRoute)
+async fn no_route(directory: &Directory, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/api/users/") {
+        nowhere::<Edge>(directory, request).await
+    } else if OPENL2M.iter().any(|start| path.starts_with(start)) {
+        nowhere::<OpenL2m>(directory, request).await
     } else {
-        render::<OpenWisp>(&Error::NoRoute)
+        nowhere::<OpenWisp>(directory, request).await
     }
 }

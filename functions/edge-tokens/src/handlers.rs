@@ -91,11 +91,6 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Any address that nobody has.
-pub async fn nothing() -> Failure<Edge> {
-    Error::NoRoute.into()
-}
-
 fn parse(token: &str) -> std::result::Result<TokenId, Error> {
     TokenId::parse(token).ok_or(Error::NotFound(Entity::Token))
 }

@@ -69,7 +69,7 @@ pub async fn update(
     // Whether the caller may, before what was sent.
     let detail = user_of(&directory, &caller, &id).await?;
     directory.check_may_change(&caller, &detail)?;
-    let draft = wire::changes(&body.json_for_form().read().await?);
+    let draft = wire::changes(&body.json_for_form().read().await?, &detail.user);
     let detail = directory.change_user(&caller, detail, draft).await?;
     Ok((StatusCode::ACCEPTED, Json(shown(&directory, detail.user, &base).await?)))
 }
@@ -83,11 +83,6 @@ pub async fn delete(
     let detail = user_of(&directory, &caller, &id).await?;
     directory.delete_user(&caller, detail.user).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Any address that nobody has.
-pub async fn nothing() -> Failure<Edge> {
-    Error::NoRoute.into()
 }
 
 async fn shown(directory: &Directory, user: shared::model::User, base: &Base) -> Result<UserOut> {

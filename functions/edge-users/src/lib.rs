@@ -7,7 +7,7 @@ mod wire;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get};
+use axum::routing::get;
 use shared::Directory;
 use shared::dialect::edge::Edge;
 use shared::web::endpoint::{Access, Endpoint, Endpoints, mount_all};
@@ -29,9 +29,6 @@ const HISTORY: Endpoint = Endpoint {
     access: Access::User,
 };
 
-/// Every other address below a user: nothing is there, which is told to who shows credentials alone (section 1).
-const REST: Endpoint = Endpoint { path: "/api/users/{id}/{*rest}", name: "", allow: "", access: Access::User };
-
 /// The addresses that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
@@ -43,7 +40,5 @@ pub fn endpoints() -> Endpoints {
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    let mut all = endpoints();
-    all.push((&REST, any(handlers::nothing)));
-    mount_all::<Edge>(&directory, all).with_state(directory)
+    mount_all::<Edge>(&directory, endpoints()).with_state(directory)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::directory::{Draft, UserFilter};
 use shared::error::{Error, Result, Rule};
 use shared::model::{
-    Change, EmailAddress, NewUser, Sharing, SharingChanges, Timestamp, Tlp, UserChanges, UserRow, Username,
+    Change, EmailAddress, NewUser, Sharing, SharingChanges, Timestamp, Tlp, User, UserChanges, UserRow, Username,
 };
 use shared::sign_in::plain_weaknesses;
 use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent, boolean_word};
@@ -76,8 +76,8 @@ pub fn new_user(input: &Input) -> Draft<NewUser> {
     Draft { content, violations: reader.finish() }
 }
 
-/// What a body says of changes (section 6).
-pub fn changes(input: &Input) -> Draft<UserChanges> {
+/// What a body says of changes to a user (section 6).
+pub fn changes(input: &Input, user: &User) -> Draft<UserChanges> {
     let mut reader = Reader::new(input, true);
     let content = UserChanges {
         username: reader.text_that(&USERNAME, username).value().flatten(),
@@ -85,7 +85,7 @@ pub fn changes(input: &Input) -> Draft<UserChanges> {
         // A client may send back what it read, where a name that is missing is null (rule 3).
         first_name: name(&mut reader, FIRST_NAME.nullable()),
         last_name: name(&mut reader, LAST_NAME.nullable()),
-        email: own_email(&mut reader),
+        email: own_email(&mut reader, user),
         is_active: reader.boolean(&IS_ACTIVE).value(),
         is_staff: reader.boolean(&IS_STAFF).value(),
         is_superuser: reader.boolean(&IS_SUPERUSER).value(),
@@ -119,10 +119,12 @@ fn email(text: &str) -> std::result::Result<Option<EmailAddress>, Rule> {
 }
 
 /// A user without an e-mail is shown with an empty one, which may be sent back.
-fn own_email(reader: &mut Reader<'_>) -> Change<EmailAddress> {
-    match reader.text_that(&EMAIL, email) {
-        Sent::Value(email) => Change::to(email),
-        Sent::Absent | Sent::Null => Change::Keep,
+fn own_email(reader: &mut Reader<'_>, user: &User) -> Change<EmailAddress> {
+    let blank = if user.email.is_none() { Blank::Allowed } else { Blank::Refused };
+    let field = Field { kind: FieldKind::Email(blank), ..EMAIL };
+    match reader.text_that(&field, |text| if text.is_empty() { Ok(None) } else { email(text) }) {
+        Sent::Value(Some(email)) => Change::Set(email),
+        Sent::Value(None) | Sent::Absent | Sent::Null => Change::Keep,
     }
 }
 

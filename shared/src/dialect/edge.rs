@@ -3,6 +3,7 @@
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 
 use super::answers::{answer, detail, respond};
@@ -11,7 +12,7 @@ use crate::directory::{Caller, Directory, Rights, Sight, UserDetail};
 use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
 use crate::model::EdgeId;
 use crate::sign_in::{Credential, Visit};
-use crate::web::endpoint::{Access, Admission};
+use crate::web::endpoint::{Access, Admission, visit};
 use crate::web::negotiation::Representation;
 
 /// The Soltra Edge Users API.
@@ -41,6 +42,14 @@ impl Dialect for Edge {
             other => answer(other),
         };
         respond(status, body, error, "Basic realm=\"api\"")
+    }
+
+    /// Who shows no good credentials does not learn what addresses there are (section 1).
+    async fn nowhere(directory: &Directory, parts: &Parts) -> Error {
+        match Self::admit(directory, Access::User, &parts.headers, &visit(parts)).await {
+            Ok(_) => Error::NoRoute,
+            Err(error) => error,
+        }
     }
 }
 

@@ -10,7 +10,9 @@ pub mod openwisp;
 
 use axum::response::Response;
 use http::HeaderMap;
+use http::request::Parts;
 
+use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};
 use crate::sign_in::Credential;
 
@@ -24,6 +26,11 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// An error as this API tells it.
     fn render(error: &Error) -> Response;
+
+    /// What is told of an address where there is nothing.
+    fn nowhere(_: &Directory, _: &Parts) -> impl Future<Output = Error> + Send {
+        std::future::ready(Error::NoRoute)
+    }
 }
 
 /// The words of the `Authorization` header, of which the first is the scheme in whatever letter case.

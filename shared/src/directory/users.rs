@@ -226,12 +226,13 @@ impl Directory {
             let mut after = before.clone();
             after.apply(&content);
             after.email_is_shared |= shares_email && after.email != before.email;
+            // First, so that who may not learns nothing of what others have.
+            caller.must(Act::Write(Some(before), Some(&after)))?;
             if !violations.is_empty() {
                 violations.extend(self.taken_by_others(before, &after, content.may_share_email).await?);
                 return Err(Error::Invalid(violations));
             }
             self.check_expiration(Some(before), &after)?;
-            caller.must(Act::Write(Some(before), Some(&after)))?;
             if let Some(password) = content.password.take() {
                 hash = Some(self.hasher.hash(password).await?);
             }

@@ -16,7 +16,7 @@ use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::store::measured;
-use crate::web::Failure;
+use crate::web::endpoint::nowhere;
 use crate::web::failure::render;
 use crate::web::surroundings::{Base, RequestId};
 
@@ -30,7 +30,9 @@ const SECURITY: [(&str, &str); 4] = [
 
 /// Adds to a function's routes what every request has around it. Addresses of no route answer in dialect `D`.
 pub fn complete<D: Dialect>(router: Router, directory: Arc<Directory>) -> Router {
-    surrounded::<D>(router.fallback(async || Failure::<D>::from(Error::NoRoute)), directory)
+    let whole = directory.clone();
+    let router = router.fallback(async move |request: Request| nowhere::<D>(&directory, request).await);
+    surrounded::<D>(router, whole)
 }
 
 /// The same for routes that have an answer for every address. A panic is told in dialect `D`.

@@ -1,5 +1,6 @@
 //! What the endpoints of the APIs without pages do before and after their handlers, in the order of their contracts:
 //! address (404), representation (406), credentials (401), permission (403), method (405); then the handler.
+//! Where there is nothing, a dialect may ask for credentials all the same.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub struct Endpoint {
     pub path: &'static str,
     /// What people call it.
     pub name: &'static str,
-    /// The `Allow` header; empty where there is nothing, which only who is let in is told.
+    /// The `Allow` header.
     pub allow: &'static str,
     /// Who may ask.
     pub access: Access,
@@ -77,11 +78,7 @@ pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
 pub fn mount_all<D: Admission>(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
     endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| {
         let habits = from_fn_with_state((endpoint, directory.clone()), around::<D>);
-        let methods = match endpoint.allow {
-            // Where there is nothing, there is nothing for any method.
-            "" => methods,
-            _ => methods.fallback(async |method: Method| Failure::<D>::from(Error::MethodNotAllowed(method))),
-        };
+        let methods = methods.fallback(async |method: Method| Failure::<D>::from(Error::MethodNotAllowed(method)));
         let service = habits.layer(methods.with_state(directory.clone()));
         let bare = endpoint.path.trim_end_matches('/');
         let router = router.route_service(endpoint.path, service.clone());
@@ -99,7 +96,7 @@ async fn around<D: Admission>(
     next: Next,
 ) -> Response {
     if !is_spelled_well(parameters) {
-        return render::<D>(&Error::NoRoute);
+        return nowhere::<D>(&directory, request).await;
     }
     let is_head = request.method() == Method::HEAD;
     let chosen = D::representation(request.uri(), request.headers());
@@ -110,9 +107,7 @@ async fn around<D: Admission>(
     };
     let mut response = answer.unwrap_or_else(|error| render::<D>(&error));
     let headers = response.headers_mut();
-    if !endpoint.allow.is_empty() {
-        headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow));
-    }
+    headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow));
     if !headers.contains_key(VARY) {
         headers.insert(VARY, HeaderValue::from_static("Accept"));
     }
@@ -133,13 +128,24 @@ async fn admitted<D: Admission>(
 ) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
     let caller = D::admit(directory, endpoint.access, &parts.headers, &visit(&parts)).await?;
-    if parts.method == Method::OPTIONS && !endpoint.allow.is_empty() {
+    if parts.method == Method::OPTIONS {
         return Ok(Json(description(endpoint)).into_response());
     }
     if let Some(caller) = caller {
         parts.extensions.insert(caller);
     }
     Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// The answer at an address where there is nothing.
+pub async fn nowhere<D: Dialect>(directory: &Directory, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let mut response = render::<D>(&D::nowhere(directory, &parts).await);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    if parts.method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// Where a request comes from.
@@ -161,9 +167,11 @@ fn description(endpoint: &Endpoint) -> Value {
     })
 }
 
+/// Whether every variable part of the path is there, is text, and is a number where it must be one.
 fn is_spelled_well(parameters: Parameters) -> bool {
-    let is_number = |value: &str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-    parameters.is_ok_and(|parameters| parameters.iter().all(|(name, value)| name != "number" || is_number(value)))
+    let fits =
+        |name: &str, value: &str| !value.is_empty() && (name != "number" || value.bytes().all(|b| b.is_ascii_digit()));
+    parameters.is_ok_and(|parameters| parameters.iter().all(|(name, value)| fits(name, value)))
 }
 
 /// The same answer with its JSON indented.

@@ -200,6 +200,7 @@ impl User {
         user.first_name.clone_from(&other.first_name);
         user.last_name.clone_from(&other.last_name);
         user.email.clone_from(&other.email);
+        user.email_is_shared = other.email_is_shared;
         user.sharing.description.clone_from(&other.sharing.description);
         user.password.clone_from(&other.password);
         user
