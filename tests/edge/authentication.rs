@@ -3,13 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method};
-use serde_json::json;
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
 use shared::model::{User, UserId};
 use shared::store::{UserWrite, Written};
 
-use super::{USERS, admin, detail, make, path_of, token_of, told};
+use super::{
+    USERS, admin, body, detail, history, make, not_found, path, path_of, text, token_of, told, unauthorized, with_token,
+};
 use crate::support::{CHEAP, Client, PASSWORD, TestApp, request};
+
+const WRONG: &str = "Invalid username/password.";
+const INVALID: &str = "Invalid token.";
 
 #[tokio::test]
 async fn every_bad_header_has_its_own_sentence() {
@@ -90,7 +95,7 @@ async fn an_inactive_user_is_told_so_only_with_the_right_password() {
 }
 
 /// The stored user of that name.
-async fn stored(app: &TestApp, user: &serde_json::Value) -> User {
+async fn stored(app: &TestApp, user: &Value) -> User {
     let id = shared::model::EdgeId::parse(user["id"].as_str().expect("an id")).expect("an id");
     let store = app.directory.store();
     let id: UserId = store.user_claiming_edge_id(id).await.expect("the store").expect("a user").user;
@@ -98,7 +103,7 @@ async fn stored(app: &TestApp, user: &serde_json::Value) -> User {
 }
 
 /// Puts a hash in place behind the API's back, as a restored backup does.
-async fn put_hash(app: &TestApp, user: &serde_json::Value, hash: &str) {
+async fn put_hash(app: &TestApp, user: &Value, hash: &str) {
     let before = stored(app, user).await;
     let after = User { password: hash.to_owned(), ..before.clone() };
     let write = UserWrite { before: Some(&before), after: Some(&after), ..UserWrite::default() };
@@ -106,7 +111,7 @@ async fn put_hash(app: &TestApp, user: &serde_json::Value, hash: &str) {
 }
 
 /// The status of a request by password, to a process that has remembered what it was asked before.
-async fn status(client: &Client, user: &serde_json::Value) -> u16 {
+async fn status(client: &Client, user: &Value) -> u16 {
     client.get(&path_of(user)).await.status.as_u16()
 }
 
@@ -185,4 +190,133 @@ async fn a_hash_of_another_system_is_replaced_at_the_first_request() {
         assert_eq!(status(&client, &bob).await, 200);
     }
     assert!(stored(&app, &bob).await.password.starts_with("$argon2id$"));
+}
+
+#[tokio::test]
+async fn each_form_of_good_credentials_lets_in() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let password = "Pa:ss: wörd-42 ";
+    let user = make(&admin, "bob", json!({"password": password, "allow_rest_access": true})).await;
+    let token = token_of(&admin, &user).await;
+    let at = path(&user["url"]);
+    let pair = format!("bob:{password}");
+    let latin: Vec<u8> = pair.chars().map(|c| u8::try_from(u32::from(c)).expect("Latin-1")).collect();
+    let token_pair = format!("bob:{}", text(&token["token"]));
+    for header in [
+        format!("Basic {}", STANDARD.encode(&pair)),
+        format!("bAsIc {}", STANDARD.encode(&pair)),
+        format!("Basic {}", STANDARD.encode(latin)),
+        format!("Token {token_pair}"),
+        format!("TOKEN {token_pair}"),
+        format!("Token {}", STANDARD.encode(&token_pair)),
+        format!("token  {}", STANDARD.encode(&token_pair)),
+    ] {
+        let answer = Client::new(app.router.clone(), Some(header.clone())).get(&at).await;
+        assert_eq!(answer.status, StatusCode::OK, "{header}: {answer:?}");
+    }
+    // A token without its owner's name, as a password, or in the name of another; a password as a token.
+    for header in [
+        format!("Token {}", text(&token["token"])),
+        format!("Token admin:{}", text(&token["token"])),
+        format!("Token BOB:{}", text(&token["token"])),
+        format!("Token bob:{}", text(&token["token"]).to_uppercase()),
+        format!("Token bob:{PASSWORD}"),
+        "Token bob:********".to_owned(),
+    ] {
+        unauthorized(&Client::new(app.router.clone(), Some(header.clone())).get(&at).await, INVALID);
+    }
+    for (name, secret) in [
+        ("bob", text(&token["token"])),
+        ("bob", password.trim()),
+        ("bob", &password.to_uppercase()),
+        ("bob@mail.example", password),
+        ("nobody", password),
+    ] {
+        unauthorized(&app.basic(name, secret).get(&at).await, WRONG);
+    }
+}
+
+#[tokio::test]
+async fn every_character_of_a_long_password_counts() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let password = format!("Aa1!{}", "x".repeat(96));
+    let fields = json!({"password": password, "is_staff": true});
+    make(&admin, "bob", fields).await;
+    assert_eq!(app.basic("bob", &password).get(USERS).await.status, StatusCode::OK);
+    for wrong in [&password[..99], &password[..72], &format!("{password}x"), &format!("{}y", &password[..99])] {
+        unauthorized(&app.basic("bob", wrong).get(USERS).await, WRONG);
+    }
+}
+
+#[tokio::test]
+async fn a_renamed_user_is_known_by_the_present_name_alone() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let user = make(&admin, "bob", json!({"is_staff": true})).await;
+    let token = token_of(&admin, &user).await;
+    assert_eq!(app.basic("bob", PASSWORD).get(USERS).await.status, StatusCode::OK);
+    admin.patch(&path(&user["url"]), &json!({"username": "robert"})).await;
+    unauthorized(&app.basic("bob", PASSWORD).get(USERS).await, WRONG);
+    unauthorized(&with_token(&app, "bob", &token).get(USERS).await, INVALID);
+    assert_eq!(app.basic("robert", PASSWORD).get(USERS).await.status, StatusCode::OK);
+    assert_eq!(with_token(&app, "robert", &token).get(USERS).await.status, StatusCode::OK);
+    // Who has the name now is somebody else.
+    let other: Value = make(&admin, "bob", json!({"password": "Other-lantern-77", "email": "b@mail.example"})).await;
+    assert_ne!(other["id"], user["id"]);
+    unauthorized(&app.basic("bob", PASSWORD).get(USERS).await, WRONG);
+    unauthorized(&with_token(&app, "bob", &token).get(USERS).await, INVALID);
+}
+
+#[tokio::test]
+async fn nobody_takes_over_the_credentials_of_a_deleted_user() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let user = make(&admin, "bob", json!({"is_staff": true})).await;
+    let token = token_of(&admin, &user).await;
+    assert_eq!(with_token(&app, "bob", &token).get(USERS).await.status, StatusCode::OK);
+    assert_eq!(app.basic("bob", PASSWORD).get(USERS).await.status, StatusCode::OK);
+    assert_eq!(admin.delete(&path(&user["url"])).await.status, StatusCode::NO_CONTENT);
+    unauthorized(&app.basic("bob", PASSWORD).get(USERS).await, WRONG);
+    unauthorized(&with_token(&app, "bob", &token).get(USERS).await, INVALID);
+    let fields = json!({"password": "Other-lantern-77", "is_staff": true});
+    let again = admin.post(USERS, &body("bob", &fields)).await.json();
+    assert_eq!(history(&admin, &again).await, Vec::<Value>::new());
+    assert_eq!(told(&admin.get(&path(&again["access_tokens_url"])).await), (200, json!([])));
+    unauthorized(&app.basic("bob", PASSWORD).get(USERS).await, WRONG);
+    unauthorized(&with_token(&app, "bob", &token).get(USERS).await, INVALID);
+    not_found(&admin.get(&path(&token["url"])).await);
+}
+
+#[tokio::test]
+async fn a_deactivated_or_deleted_user_is_refused_at_the_very_next_request() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let user = make(&admin, "bob", json!({"is_staff": true})).await;
+    let at = path(&user["url"]);
+    let bob = app.basic("bob", PASSWORD);
+    assert_eq!(bob.get(USERS).await.status, StatusCode::OK);
+    admin.patch(&at, &json!({"is_active": false})).await;
+    unauthorized(&bob.get(USERS).await, "User inactive or deleted.");
+    admin.patch(&at, &json!({"is_active": true})).await;
+    assert_eq!(bob.get(USERS).await.status, StatusCode::OK);
+    admin.patch(&at, &json!({"is_staff": false})).await;
+    assert_eq!(bob.get(USERS).await.status, StatusCode::FORBIDDEN);
+    admin.delete(&at).await;
+    unauthorized(&bob.get(USERS).await, WRONG);
+}
+
+#[tokio::test]
+async fn a_remembered_pair_opens_nothing_to_another_one() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    for name in ["bob", "bobby"] {
+        make(&admin, name, json!({"is_staff": true})).await;
+    }
+    assert_eq!(app.basic("bob", PASSWORD).get(USERS).await.status, StatusCode::OK);
+    let lower = PASSWORD.to_lowercase();
+    for (name, password) in [("bob", "wrong"), ("bob", &lower), ("bob", ""), ("Bob", PASSWORD), ("bobb", PASSWORD)] {
+        unauthorized(&app.basic(name, password).get(USERS).await, WRONG);
+    }
 }

@@ -2,15 +2,11 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use shared::ambient::Ambient as _;
+use shared::model::SignInAttempt;
 
-use super::{admin, make, path_of, token_of};
+use super::{USERS, admin, every_method, history, make, path, path_of, token_of};
 use crate::support::{PASSWORD, Table, TestApp, request};
-
-async fn history(client: &crate::support::Client, user: &Value) -> Vec<Value> {
-    let answer = client.get(&format!("{}history/?page_size=100", path_of(user))).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json().as_array().expect("attempts").clone()
-}
 
 fn successes(attempts: &[Value]) -> Vec<bool> {
     attempts.iter().map(|attempt| attempt["success"].as_bool().expect("a flag")).collect()
@@ -98,4 +94,59 @@ async fn names_of_clients_are_cut_and_an_attempt_costs_one_unit() {
     assert!((0.9..1.1).contains(&write), "{write}");
     let shown = history(&admin, &bob).await[0]["user_agent"].as_str().expect("a name").len();
     assert_eq!(shown, 500);
+}
+
+#[tokio::test]
+async fn each_request_is_one_entry_whatever_comes_of_it() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({"is_staff": true})).await;
+    let client = app.basic("bob", PASSWORD);
+    let mut count = 0;
+    for address in [USERS.to_owned(), format!("{USERS}x/y/z"), path(&bob["url"]), "/api/users/%ff/".to_owned()] {
+        // Neither PATCH nor DELETE of himself, and no POST of a user.
+        for method in every_method().into_iter().filter(|method| *method != Method::DELETE) {
+            client.json(method, &address, Some(&json!({}))).await;
+            count += 1;
+            assert_eq!(history(&admin, &bob).await.len(), count, "{address}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_the_client_is_null_and_long_names_are_cut() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({})).await;
+    app.basic("bob", PASSWORD).get(USERS).await;
+    let entries = history(&admin, &bob).await;
+    assert_eq!((&entries[0]["user_agent"], &entries[0]["remote_address"]), (&Value::Null, &Value::Null));
+    let mut begun = request(Method::GET, USERS).header("user-agent", "ü".repeat(600));
+    for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
+        begun = begun.header(header, "for=198.51.100.9");
+    }
+    app.basic("bob", PASSWORD).ask(begun, "").await;
+    let entries = history(&admin, &bob).await;
+    assert_eq!(entries[0]["user_agent"], "ü".repeat(500));
+    assert_eq!(entries[0]["remote_address"], Value::Null, "headers can be written by anybody");
+}
+
+#[tokio::test]
+async fn attempts_of_the_same_moment_are_all_kept() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({})).await;
+    app.basic("bob", PASSWORD).get(USERS).await;
+    let name = shared::model::Username::parse("bob").expect("a name");
+    let store = app.directory.store();
+    let id = store.user_claiming_username(&name).await.expect("the store").expect("a user").user;
+    let at = app.script.now();
+    for success in [true, false, true, false, true] {
+        let attempt = SignInAttempt { success, at, user_agent: None, address: None };
+        store.attempt_insert(id, &attempt).await.expect("a write");
+    }
+    let entries = history(&admin, &bob).await;
+    assert_eq!(entries.len(), 6);
+    assert_eq!(successes(&entries).into_iter().filter(|success| *success).count(), 4);
+    assert!(entries[..5].iter().all(|entry| entry["attempted_on"] == at.naive()));
 }

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::HOST;
 use serde_json::{Value, json};
 
-use super::{USERS, admin, detail, make, path_of, told};
+use super::{USERS, admin, detail, link_of, make, path_of, told};
 use crate::support::{PASSWORD, TestApp};
 
 fn names(list: &Value) -> Vec<&str> {
@@ -118,4 +118,20 @@ async fn a_page_of_a_search_among_many_stays_in_its_budget() {
     println!("a page of 20 of 30 matches among 2,030: {read} read, {write} write units");
     assert!(read <= 30.0, "{read}");
     assert!((0.9..1.1).contains(&write), "{write}");
+}
+
+#[tokio::test]
+async fn a_page_has_a_hundred_users_by_default_and_at_most() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let pattern = crate::support::plain_user(&app, "u000000").await;
+    let moments: Vec<_> = (1..=120).map(|second| pattern.date_joined.plus_seconds(second)).collect();
+    crate::support::insert_many(&app, &pattern, &moments).await;
+    for query in ["", "?page_size=100", "?page_size=101", "?page_size=x"] {
+        let answer = admin.get(&format!("{USERS}{query}")).await;
+        assert_eq!(answer.json().as_array().map(Vec::len), Some(100), "{query}");
+        let next = link_of(&answer, "next").expect("a second page");
+        assert_eq!(admin.get(&next).await.json().as_array().map(Vec::len), Some(21));
+        assert_eq!(link_of(&answer, "last"), Some(next));
+    }
 }

@@ -1,13 +1,10 @@
 //! API tokens (section 7) and what they cost.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{admin, detail, make, path_of, token_of, told};
+use super::{USERS, admin, detail, link_of, make, path, path_of, text, token_of, told, with_token};
 use crate::support::{PASSWORD, Table, TestApp};
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a text")
-}
 
 #[tokio::test]
 async fn a_token_is_good_for_365_days_and_not_a_moment_longer() {
@@ -19,7 +16,7 @@ async fn a_token_is_good_for_365_days_and_not_a_moment_longer() {
     let token = token_of(&admin, &bob).await;
     assert_eq!((&text(&token["created_on"])[..10], &text(&token["expires"])[..10]), ("2027-03-02", "2028-03-01"));
     assert_eq!(text(&token["created_on"])[10..], text(&token["expires"])[10..]);
-    let client = app.keyed(&format!("bob:{}", text(&token["token"])));
+    let client = with_token(&app, "bob", &token);
     app.script.advance(365 * 24 * 60 * 60 - 1);
     assert_eq!(client.get(&path_of(&bob)).await.status, 200);
     app.script.advance(1);
@@ -34,7 +31,7 @@ async fn use_is_noted_at_most_once_a_minute() {
     let admin = admin(&app);
     let bob = make(&admin, "bob", json!({"allow_rest_access": true})).await;
     let token = token_of(&admin, &bob).await;
-    let client = app.keyed(&format!("bob:{}", text(&token["token"])));
+    let client = with_token(&app, "bob", &token);
     let path = format!("{}tokens/{}/", path_of(&bob), text(&token["id"]));
     let used = async || admin.get(&path).await.json()["last_used"].clone();
     assert_eq!(used().await, Value::Null);
@@ -106,14 +103,14 @@ async fn everything_of_a_removed_user_goes() {
     // More than a request cleans up by itself.
     for _ in 0..60 {
         let token = token_of(&admin, &bob).await;
-        clients.push(app.keyed(&format!("bob:{}", text(&token["token"]))));
+        clients.push(with_token(&app, "bob", &token));
     }
     for client in &clients {
         client.get(&path_of(&bob)).await;
     }
     assert_eq!(admin.delete(&path_of(&bob)).await.status, 204);
-    assert_eq!(told(&clients[1].get(super::USERS).await), (401, detail("Invalid token.")));
-    assert_eq!(told(&clients[60].get(super::USERS).await), (401, detail("Invalid token.")));
+    assert_eq!(told(&clients[1].get(USERS).await), (401, detail("Invalid token.")));
+    assert_eq!(told(&clients[60].get(USERS).await), (401, detail("Invalid token.")));
     Table::read(&app.database).assert_sound();
     app.directory.follow_up().await.expect("the work done");
     let table = Table::read(&app.database);
@@ -123,4 +120,74 @@ async fn everything_of_a_removed_user_goes() {
     let admins = admin.get("/api/users/?username=admin").await.json();
     let own = admin.get(&format!("{}history/?page_size=100", path_of(&admins[0]))).await.json();
     assert_eq!(left + 2, own.as_array().expect("attempts").len(), "only the superuser's attempts stay");
+}
+
+#[tokio::test]
+async fn the_last_use_is_noted_at_once_and_then_once_a_minute() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let user = make(&admin, "bob", json!({"is_staff": true})).await;
+    let token = token_of(&admin, &user).await;
+    let at = path(&token["url"]);
+    let client = with_token(&app, "bob", &token);
+    let noted = async || admin.get(&at).await.json();
+    assert_eq!(noted().await["last_used"], Value::Null);
+    // Already in the answer to the first use.
+    let first = client.get(&at).await.json()["last_used"].clone();
+    assert_eq!(noted().await["last_used"], first);
+    assert!(text(&first) > text(&token["created_on"]));
+    app.script.advance(50);
+    client.get(USERS).await;
+    assert_eq!(noted().await["last_used"], first);
+    app.script.advance(10);
+    client.get(USERS).await;
+    let second = noted().await;
+    assert!(text(&second["last_used"]) > text(&first));
+    assert_eq!(second["updated_on"], token["updated_on"], "use is no change");
+    // What is refused is no use.
+    app.script.advance(2 * 60);
+    admin.patch(&at, &json!({"active": false})).await;
+    client.get(USERS).await;
+    admin.patch(&at, &json!({"active": true})).await;
+    admin.patch(&path(&user["url"]), &json!({"is_active": false})).await;
+    client.get(USERS).await;
+    assert_eq!(noted().await["last_used"], second["last_used"]);
+}
+
+#[tokio::test]
+async fn tokens_outlive_a_change_of_the_password_and_can_be_switched() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let user = make(&admin, "bob", json!({"is_staff": true})).await;
+    let [one, two] = [token_of(&admin, &user).await, token_of(&admin, &user).await];
+    assert_ne!(one["token"], two["token"]);
+    admin.patch(&path(&user["url"]), &json!({"password": "Other-lantern-77"})).await;
+    let (first, second) = (with_token(&app, "bob", &one), with_token(&app, "bob", &two));
+    assert_eq!(first.get(USERS).await.status, StatusCode::OK);
+    for (is_active, status) in [(false, StatusCode::UNAUTHORIZED), (true, StatusCode::OK)] {
+        let answer = admin.patch(&path(&one["url"]), &json!({"active": is_active})).await;
+        assert_eq!(answer.json()["token"], "");
+        assert_eq!(first.get(USERS).await.status, status);
+        assert_eq!(second.get(USERS).await.status, StatusCode::OK, "the other one is left alone");
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_listed_by_age_a_page_at_a_time() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let user = make(&admin, "bob", json!({})).await;
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        made.push(token_of(&admin, &user).await["id"].clone());
+    }
+    admin.delete(&format!("{}{}/", path(&user["access_tokens_url"]), text(&made.remove(1)))).await;
+    let mut met = Vec::new();
+    let mut next = Some(format!("{}?page_size=2", path(&user["access_tokens_url"])));
+    while let Some(at) = next {
+        let page = admin.get(&at).await;
+        met.extend(page.json().as_array().expect("an array").iter().map(|token| token["id"].clone()));
+        next = link_of(&page, "next");
+    }
+    assert_eq!(met, made);
 }
