@@ -40,6 +40,7 @@ pub fn app(directory: Arc<Directory>) -> Router {
     let whole = directory.clone();
     let router = auth::router(directory.clone())
         .merge(admin_users::router(directory.clone()))
+        .merge(docs::router(directory.clone()))
         .merge(edge_tokens::router(directory.clone()))
         .merge(edge_users::router(directory.clone()))
         .merge(emails::router(directory.clone()))

@@ -22,7 +22,7 @@ const NO_EDGE_ID: &str = "000000000000000000000000";
 
 /// Every event with the status it gets from the function it is named for, once `TOKEN` is a superuser's token:
 /// as it is, and with the id of a user, or of an organization, in place of [`NOBODY`].
-const EVENTS: [(&str, u16, u16); 126] = [
+const EVENTS: [(&str, u16, u16); 141] = [
     ("admin-users-admin", 200, 200),
     ("admin-users-admin-head", 200, 200),
     ("admin-users-admin-options", 200, 200),
@@ -73,6 +73,21 @@ const EVENTS: [(&str, u16, u16); 126] = [
     ("auth-token-form", 200, 200),
     ("auth-token-options", 200, 200),
     ("auth-token-without-slash", 301, 301),
+    ("docs-json", 200, 200),
+    ("docs-json-head", 200, 200),
+    ("docs-keys", 200, 200),
+    ("docs-keys-head", 200, 200),
+    ("docs-page", 200, 200),
+    ("docs-page-as-document", 200, 200),
+    ("docs-page-head", 200, 200),
+    ("docs-page-without-slash", 301, 301),
+    ("docs-page-without-token", 403, 403),
+    ("docs-reference", 200, 200),
+    ("docs-reference-head", 200, 200),
+    ("docs-reference-without-slash", 301, 301),
+    ("docs-script", 200, 200),
+    ("docs-yaml", 200, 200),
+    ("docs-yaml-head", 200, 200),
     ("edge-tokens-create", 404, 201),
     ("edge-tokens-delete", 404, 404),
     ("edge-tokens-list", 404, 200),

@@ -7,6 +7,7 @@ mod access_others;
 mod budgets;
 mod bulk;
 mod crash;
+mod docs;
 mod edge;
 mod events;
 mod expiry;

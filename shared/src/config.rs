@@ -36,6 +36,15 @@ pub enum KeyLocation {
     File(PathBuf),
 }
 
+/// Who may read the documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Who has an account.
+    Users,
+    /// Everybody.
+    Everybody,
+}
+
 /// Everything that can be set. The README's table says what each means.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the README's table of settings describes each")]
@@ -53,6 +62,7 @@ pub struct Config {
     pub token_life: TokenLife,
     pub throttle: bool,
     pub cost_header: bool,
+    pub docs_readers: Readers,
     pub endpoint: Option<String>,
     pub ses_endpoint: Option<String>,
     pub ssm_endpoint: Option<String>,
@@ -124,6 +134,12 @@ impl Config {
                 .unwrap_or(TokenLife::Seconds(30 * 24 * 60 * 60)),
             throttle: parsed(&get, "ROLLCALL_THROTTLE", "on or off", switch)?.unwrap_or(true),
             cost_header: parsed(&get, "ROLLCALL_COST_HEADER", "on or off", switch)?.unwrap_or(false),
+            docs_readers: parsed(&get, "ROLLCALL_DOCS", "users or public", |text| match text {
+                "users" => Some(Readers::Users),
+                "public" => Some(Readers::Everybody),
+                _ => None,
+            })?
+            .unwrap_or(Readers::Users),
             endpoint: parsed(&get, "AWS_ENDPOINT_URL_DYNAMODB", "a URL, such as http://127.0.0.1:8000", public_url)?,
             ses_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SESV2", "a URL, such as http://127.0.0.1:8555", public_url)?,
             ssm_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SSM", "a URL, such as http://127.0.0.1:8555", public_url)?,
@@ -221,6 +237,7 @@ mod tests {
         assert_eq!(config.token_life, TokenLife::Seconds(2_592_000));
         assert!(config.throttle);
         assert!(!config.cost_header);
+        assert_eq!(config.docs_readers, Readers::Users);
     }
 
     #[test]
@@ -237,6 +254,7 @@ mod tests {
             ("ROLLCALL_TOKEN_TTL", "é"),
             ("ROLLCALL_THROTTLE", "no"),
             ("ROLLCALL_COST_HEADER", "1"),
+            ("ROLLCALL_DOCS", "everybody"),
             ("RUST_LOG", "shared=loud"),
         ] {
             let error = read(name, value).err().expect(name);

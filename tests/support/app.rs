@@ -10,7 +10,7 @@ use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, Item};
 use shared::Directory;
 use shared::ambient::Ambient as _;
-use shared::config::TokenLife;
+use shared::config::{Readers, TokenLife};
 use shared::directory::Settings;
 use shared::model::Username;
 use shared::sign_in::keys::{KeyRing, KeySource, rotated};
@@ -33,6 +33,8 @@ pub struct Options {
     pub token_life: TokenLife,
     /// How many bytes an answer may have.
     pub answer_limit: Option<usize>,
+    /// Who may read the documentation.
+    pub docs_readers: Readers,
     /// How long the store tries again.
     pub patience: Patience,
     /// What the engine's connection is put through, for faults.
@@ -61,6 +63,7 @@ impl Default for Options {
         Self {
             throttle: false,
             answer_limit: None,
+            docs_readers: Readers::Users,
             token_life: TokenLife::Seconds(30 * 24 * 60 * 60),
             patience: Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
             connection: Box::new(|connection| connection),
@@ -113,14 +116,14 @@ impl TestApp {
         cost: HashCost,
         options: Options,
     ) -> Self {
-        let Options { throttle, token_life, patience, connection, answer_limit } = options;
+        let Options { throttle, token_life, patience, connection, answer_limit, docs_readers } = options;
         let connection = connection(Connection::local(format!("http://{engine}")));
         let directory = Directory::new(
             Store::new(connection, "rollcall", script.clone(), patience),
             script.clone(),
             KeyRing::new(KeySource::Inline(keys.clone()), script.clone()),
             Hasher::new(cost, script.clone(), 4),
-            Settings { token_life, throttle, public_url: None, cost_header: true, answer_limit },
+            Settings { token_life, throttle, public_url: None, cost_header: true, answer_limit, docs_readers },
         );
         let directory = Arc::new(directory);
         Self { router: rollcall::app(directory.clone()), directory, script, engine, database, keys }

@@ -13,9 +13,10 @@ use shared::runtime::complete;
 type Serves = fn(Arc<Directory>) -> Router;
 
 /// Every function with routes: its name and what it serves.
-pub const FUNCTIONS: [(&str, Serves); 8] = [
+pub const FUNCTIONS: [(&str, Serves); 9] = [
     ("admin-users", |directory| complete::<OpenL2m>(admin_users::router(directory.clone()), directory)),
     ("auth", |directory| complete::<OpenWisp>(auth::router(directory.clone()), directory)),
+    ("docs", |directory| complete::<OpenWisp>(docs::router(directory.clone()), directory)),
     ("edge-tokens", |directory| complete::<Edge>(edge_tokens::router(directory.clone()), directory)),
     ("edge-users", |directory| complete::<Edge>(edge_users::router(directory.clone()), directory)),
     ("emails", |directory| complete::<OpenWisp>(emails::router(directory.clone()), directory)),

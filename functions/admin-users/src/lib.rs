@@ -6,6 +6,8 @@ mod handlers;
 mod profile;
 mod wire;
 
+pub use wire::{UserOut, fields};
+
 use std::sync::Arc;
 
 use axum::Router;

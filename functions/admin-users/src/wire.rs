@@ -29,6 +29,24 @@ const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::D
 const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References);
 const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
 
+/// The fields of a user, as clients send them; `profile` and `switchgroups` are beside them.
+pub fn fields() -> Vec<&'static Field> {
+    vec![
+        &USERNAME,
+        &PASSWORD,
+        &FIRST_NAME,
+        &LAST_NAME,
+        &EMAIL,
+        &IS_ACTIVE,
+        &IS_STAFF,
+        &IS_SUPERUSER,
+        &LAST_LOGIN,
+        &DATE_JOINED,
+        &GROUPS,
+        &USER_PERMISSIONS,
+    ]
+}
+
 /// What a body says of a new user (section 6, Create), and the profile in it, if there was one that can be used.
 ///
 /// `switchgroups` names nothing that exists here, whatever it is (section 5.3).
@@ -120,7 +138,7 @@ pub enum ProfileAnswer {
 }
 
 /// A user (section 4).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct UserOut {
     id: UserNumber,
     switchgroups: [u64; 0],
@@ -139,14 +157,14 @@ pub struct UserOut {
     user_permissions: Vec<PermissionId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 enum ProfileOut {
     Number(UserNumber),
     Object(Box<ProfileObject>),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 struct ProfileObject {
     id: UserNumber,

@@ -21,7 +21,7 @@ pub fn token_fields(_: bool) -> Vec<&'static Field> {
 }
 
 /// The answer to a login.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct TokenOut {
     token: String,
 }

@@ -8,6 +8,10 @@ mod pages;
 mod password;
 mod reset_pages;
 
+pub use handlers::{TokenOut, token_fields};
+pub use openl2m::TokenOut as OpenL2mTokenOut;
+pub use password::Done;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -23,7 +27,7 @@ const TOKEN: Endpoint = Endpoint {
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
-    fields: handlers::token_fields,
+    fields: token_fields,
 };
 
 const CHANGE: Endpoint = Endpoint {

@@ -26,7 +26,7 @@ const MOST_TOKENS: usize = 3;
 const TITLE: &str = "OpenL2M";
 
 /// The answer to a login.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct TokenOut {
     token: String,
     user_id: UserNumber,

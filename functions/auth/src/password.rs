@@ -38,7 +38,7 @@ pub fn confirm_fields(_: bool) -> Vec<&'static Field> {
 }
 
 /// What was done.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct Done {
     detail: &'static str,
 }

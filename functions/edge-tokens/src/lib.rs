@@ -3,6 +3,8 @@
 mod handlers;
 mod wire;
 
+pub use wire::{TokenOut, change_fields, fields};
+
 use std::sync::Arc;
 
 use axum::Router;

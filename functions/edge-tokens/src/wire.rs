@@ -13,6 +13,16 @@ const ACTIVE: Field = Field::new("active", "Active", FieldKind::Boolean);
 /// What is shown in place of a hash, so that nobody is handed something to attack (section 12, difference 1).
 const MASK: &str = "********";
 
+/// The fields of a new token.
+pub fn fields() -> Vec<&'static Field> {
+    vec![&TITLE]
+}
+
+/// The fields of a change.
+pub fn change_fields() -> Vec<&'static Field> {
+    vec![&ACTIVE]
+}
+
 /// What a body calls a new token.
 ///
 /// # Errors
@@ -36,7 +46,7 @@ pub fn active(input: &Input) -> Result<Option<bool>> {
 }
 
 /// A token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct TokenOut {
     id: String,
     url: String,

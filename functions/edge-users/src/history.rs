@@ -13,8 +13,8 @@ use shared::web::links::Paged;
 use shared::web::{Admitted, Base, Failure};
 
 /// An attempt to sign in.
-#[derive(Serialize)]
-struct AttemptOut {
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct AttemptOut {
     success: bool,
     user_agent: Option<String>,
     attempted_on: String,

@@ -4,6 +4,9 @@ mod handlers;
 mod history;
 mod wire;
 
+pub use history::AttemptOut;
+pub use wire::{UserOut, fields};
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -33,6 +33,25 @@ const ORGANIZATION: Field = Field::text("organization", "Organization").nullable
 const MEMBERSHIPS: Field =
     Field::new("memberships", "Memberships", FieldKind::Choices(&["WHITE", "GREEN", "AMBER", "RED"]));
 
+/// The fields of a user, as clients send them.
+pub fn fields() -> Vec<&'static Field> {
+    vec![
+        &USERNAME,
+        &PASSWORD,
+        &FIRST_NAME,
+        &LAST_NAME,
+        &EMAIL,
+        &DESCRIPTION,
+        &IS_ACTIVE,
+        &IS_SUPERUSER,
+        &IS_STAFF,
+        &CAN_INBOX,
+        &ALLOW_REST_ACCESS,
+        &ORGANIZATION,
+        &MEMBERSHIPS,
+    ]
+}
+
 /// What the query asks for (section 4.1).
 ///
 /// # Errors
@@ -148,7 +167,7 @@ fn password(reader: &mut Reader<'_>) -> Option<String> {
 }
 
 /// A user (section 3).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
 pub struct UserOut {
     id: String,

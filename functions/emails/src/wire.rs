@@ -21,7 +21,7 @@ pub fn fields(is_superuser: bool) -> Vec<&'static Field> {
 }
 
 /// An e-mail address.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct AddressOut {
     id: AddressId,
     email: EmailAddress,

@@ -3,6 +3,8 @@
 mod handlers;
 mod wire;
 
+pub use wire::GroupOut;
+
 use std::sync::Arc;
 
 use axum::Router;

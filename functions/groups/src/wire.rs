@@ -17,7 +17,7 @@ pub fn fields(_: bool) -> Vec<&'static Field> {
 }
 
 /// A group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct GroupOut {
     id: GroupId,
     name: String,

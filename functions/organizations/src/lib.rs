@@ -3,6 +3,8 @@
 mod handlers;
 mod wire;
 
+pub use wire::{OrganizationDetailOut, OrganizationRowOut};
+
 use std::sync::Arc;
 
 use axum::Router;

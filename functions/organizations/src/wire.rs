@@ -33,7 +33,7 @@ pub fn detail_fields(_: bool) -> Vec<&'static Field> {
 }
 
 /// An organization in a list, and the answer to a creation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct OrganizationRowOut {
     id: OrganizationId,
     name: String,
@@ -47,7 +47,7 @@ pub struct OrganizationRowOut {
 }
 
 /// An organization in detail.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct OrganizationDetailOut {
     id: OrganizationId,
     name: String,
@@ -61,7 +61,7 @@ pub struct OrganizationDetailOut {
     modified: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct OwnerOut {
     organization_user: MembershipId,
 }

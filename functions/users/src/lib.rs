@@ -5,6 +5,9 @@ mod membership;
 mod password;
 mod wire;
 
+pub use password::Done;
+pub use wire::{UserDetailOut, UserRowOut};
+
 use std::sync::Arc;
 
 use axum::Router;

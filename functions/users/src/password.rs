@@ -24,7 +24,7 @@ pub fn fields(_: bool) -> Vec<&'static Field> {
 }
 
 /// That it was done.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct Done {
     status: &'static str,
     message: &'static str,

@@ -213,7 +213,7 @@ fn phone_number(reader: &mut Reader<'_>) -> Sent<PhoneNumber> {
 }
 
 /// A user in a list, and the answer to a creation (section 7.1).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct UserRowOut {
     id: UserIdOut,
     username: Username,
@@ -232,7 +232,7 @@ pub struct UserRowOut {
 }
 
 /// A user in detail (section 7.1).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct UserDetailOut {
     id: UserIdOut,
     username: Username,
@@ -261,7 +261,7 @@ pub struct UserDetailOut {
 
 type UserIdOut = shared::model::UserId;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct MembershipOut {
     is_admin: bool,
     organization: shared::model::OrganizationId,

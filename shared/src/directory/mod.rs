@@ -29,7 +29,7 @@ pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::search::{Listed, Stretch, UserFilter};
 pub use self::users::{Draft, UserDetail, UserPage};
 use crate::ambient::{Ambient, random};
-use crate::config::TokenLife;
+use crate::config::{Readers, TokenLife};
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, Mail, MailKind, User};
 use crate::sign_in::KnownPairs;
@@ -62,6 +62,8 @@ pub struct Settings {
     pub cost_header: bool,
     /// How many bytes an answer may have, where whoever carries it sets a limit.
     pub answer_limit: Option<usize>,
+    /// Who may read the documentation.
+    pub docs_readers: Readers,
 }
 
 /// Who is asking, and what that lets them do.
@@ -104,6 +106,11 @@ impl Directory {
     /// The settings that requests depend on.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The keys that sign tokens.
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys
     }
 
     /// Clock and randomness.

@@ -5,7 +5,9 @@ use std::fmt;
 use super::AddressId;
 
 /// An e-mail address of at most 254 characters, kept as typed, compared without regard to case.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
 

@@ -5,7 +5,9 @@ use std::fmt;
 use rlibphonenumber::{PhoneNumber as Number, PhoneNumberFormat};
 
 /// A valid international telephone number in E.164 form: `+` and digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct PhoneNumber(String);
 

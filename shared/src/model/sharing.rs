@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Change;
 
 /// A colour of the Traffic Light Protocol, from what everybody may know to what nobody else may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Tlp {

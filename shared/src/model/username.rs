@@ -5,7 +5,9 @@ use std::fmt;
 /// A user name: 1 to 150 characters, each a Unicode letter or digit or one of `@ . + - _`; case-sensitive.
 ///
 /// Source: `contracts/openwisp.md` section 2, design rule "username".
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Username(String);
 

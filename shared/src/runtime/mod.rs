@@ -148,6 +148,7 @@ pub fn directory(
             public_url: config.public_url.clone(),
             cost_header: config.cost_header,
             answer_limit: config.in_lambda.then_some(MOST_ANSWER),
+            docs_readers: config.docs_readers,
         },
     )
 }

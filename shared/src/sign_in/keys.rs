@@ -23,13 +23,29 @@ use crate::model::Timestamp;
 /// A warm process asks again for the keys at most this often, in seconds, when a token names one that it lacks.
 const PATIENCE: i64 = 10;
 
+/// A warm process gives out public keys that are at most this old, in seconds.
+const PUBLIC_AGE: i64 = 300;
+
 /// One key.
 pub(super) struct Key {
     pub id: String,
+    /// The public part, as it stands in key sets.
+    pub x: String,
     pub signs: EncodingKey,
     pub verifies: DecodingKey,
     /// For links: derived from the private part, so that knowing one tells nothing of the other.
     pub link_secret: [u8; 32],
+}
+
+/// The public part of a key, by which others verify tokens (RFC 7517, RFC 8037).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct PublicKey {
+    kty: &'static str,
+    crv: &'static str,
+    alg: &'static str,
+    r#use: &'static str,
+    kid: String,
+    x: String,
 }
 
 /// The keys, the signing one first; never empty.
@@ -90,6 +106,23 @@ impl KeyRing {
             return Ok(keys);
         }
         self.fetch(Some(self.ambient.now().plus_seconds(-PATIENCE))).await
+    }
+
+    /// The public parts of all keys, of which another process may have signed with any.
+    ///
+    /// # Errors
+    /// When the keys cannot be fetched.
+    pub async fn public(&self) -> Result<Vec<PublicKey>> {
+        let keys = self.fetch(Some(self.ambient.now().plus_seconds(-PUBLIC_AGE))).await?;
+        let public = |key: &Key| PublicKey {
+            kty: "OKP",
+            crv: "Ed25519",
+            alg: "EdDSA",
+            r#use: "sig",
+            kid: key.id.clone(),
+            x: key.x.clone(),
+        };
+        Ok(keys.all().iter().map(public).collect())
     }
 
     /// Fetches, unless that was done after `unless_since` (or at all, without it).
@@ -157,6 +190,7 @@ impl Key {
         }
         Some(Self {
             id: jwk.kid.clone(),
+            x: public.clone(),
             signs: EncodingKey::from_ed_der(key.to_pkcs8_der().ok()?.as_bytes()),
             verifies: DecodingKey::from_ed_components(&public).ok()?,
             link_secret: mac(&seed, &[b"rollcall links"]),

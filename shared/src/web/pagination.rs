@@ -33,7 +33,7 @@ enum PageNumber {
 }
 
 /// The envelope of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Page<T> {
     count: u64,
     next: Option<String>,

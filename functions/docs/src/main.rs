@@ -1,0 +1,8 @@
+//! Starts the `docs` function in Lambda.
+
+use shared::dialect::openwisp::OpenWisp;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::runtime::serve::<OpenWisp>(docs::router).await
+}

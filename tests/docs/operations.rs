@@ -1,0 +1,153 @@
+//! What people are told of an operation, beside what the code says itself.
+//!
+//! The operations of an API are made one after the other on an empty directory, as its superuser,
+//! so each example may use what earlier ones have made. Their answers are the document's examples.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use shared::web::fields::Field;
+
+/// One API.
+pub struct Api {
+    /// What its components are called after.
+    pub name: &'static str,
+    /// How its credentials are called among the document's; each suffices.
+    pub schemes: &'static [&'static str],
+    /// The `Authorization` header of the superuser, with [variables](Operation::keeps).
+    pub authorization: &'static str,
+    /// Headings: name and introduction.
+    pub tags: &'static [(&'static str, &'static str)],
+    /// What fields mean, by their last name.
+    pub notes: &'static [(&'static str, &'static str)],
+    /// What parts of paths are: name, schema, meaning.
+    pub parts: &'static [(&'static str, &'static str, &'static str)],
+    /// How it refuses.
+    pub refusals: &'static [Refusal],
+    /// The operations, in the order of reading and of trying them out.
+    pub operations: &'static [Operation],
+}
+
+/// One method of one endpoint.
+pub struct Operation {
+    pub method: &'static str,
+    /// The endpoint's path.
+    pub path: &'static str,
+    pub id: &'static str,
+    pub tag: &'static str,
+    pub summary: &'static str,
+    pub description: &'static str,
+    /// Names of [`QUERIES`].
+    pub queries: &'static [&'static str],
+    pub body: Option<Body>,
+    pub answer: Answer,
+    /// Statuses of refusals that do not follow from the rest.
+    pub refuses: &'static [u16],
+    /// The address of the example.
+    pub at: &'static str,
+    /// Values of the answer that later examples name: a pointer, the variable, and what the document shows in its place.
+    pub keeps: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// What a request holds.
+pub struct Body {
+    /// What its schema is called.
+    pub name: &'static str,
+    /// The fields, where the endpoint does not know them.
+    pub fields: Option<fn() -> Vec<&'static Field>>,
+    /// Whether nothing is required.
+    pub partial: bool,
+    /// More properties, or others than the fields say, as a JSON object.
+    pub extra: &'static str,
+    pub example: &'static str,
+}
+
+/// What an answer holds.
+pub struct Answer {
+    pub status: u16,
+    pub says: &'static str,
+    pub shape: Shape,
+}
+
+/// The shape of an answer.
+pub enum Shape {
+    Nothing,
+    /// An object of that name.
+    One(&'static str, fn(&mut SchemaGenerator) -> Schema),
+    /// An array of them.
+    Many(&'static str, fn(&mut SchemaGenerator) -> Schema),
+    /// A page of them, in an envelope.
+    Page(&'static str, fn(&mut SchemaGenerator) -> Schema),
+    /// An object for which there is no type: its schema.
+    Written(&'static str, &'static str),
+}
+
+/// One way to refuse, which operations have in common.
+pub struct Refusal {
+    pub status: u16,
+    pub name: &'static str,
+    pub says: &'static str,
+    /// What it is told.
+    pub asked: Asked,
+}
+
+/// A request that is refused.
+pub enum Asked {
+    /// As the superuser: method, address, header, body.
+    With(&'static str, &'static str, Option<(&'static str, &'static str)>, &'static str),
+    /// Nothing that could be asked here: the answer, as a JSON object.
+    Written(&'static str),
+}
+
+/// The parameters of queries: name, schema, meaning.
+pub const QUERIES: &[(&str, &str, &str)] = &[
+    (
+        "page",
+        r#"{"type": ["integer", "string"], "minimum": 1, "pattern": "^last$", "default": 1, "examples": [1, "last"]}"#,
+        "The page, from 1, or `last`. One that does not exist is 404.",
+    ),
+    (
+        "page_size",
+        r#"{"type": "integer", "minimum": 1, "maximum": 100, "default": 10, "examples": [10]}"#,
+        "How many rows a page has. More than 100 counts as 100.",
+    ),
+    (
+        "page_size_100",
+        r#"{"type": "integer", "minimum": 1, "maximum": 100, "default": 100, "examples": [50]}"#,
+        "How many items a page has. More than 100 counts as 100.",
+    ),
+    (
+        "after",
+        r#"{"type": "integer", "minimum": 0, "examples": [0]}"#,
+        "Gives a part of the list: users with ids greater than this. Without it the list is whole.",
+    ),
+    (
+        "limit",
+        r#"{"type": "integer", "minimum": 1, "maximum": 5000, "default": 1000, "examples": [100]}"#,
+        "How many users such a part has at most.",
+    ),
+    (
+        "username",
+        r#"{"type": "string", "examples": ["bob"]}"#,
+        "Only users whose user name contains this, letter case ignored.",
+    ),
+    (
+        "first_name",
+        r#"{"type": "string", "examples": ["bo"]}"#,
+        "Only users whose first name contains this, letter case ignored.",
+    ),
+    (
+        "last_name",
+        r#"{"type": "string", "examples": ["smi"]}"#,
+        "Only users whose last name contains this, letter case ignored.",
+    ),
+    (
+        "email",
+        r#"{"type": "string", "examples": ["mail.example"]}"#,
+        "Only users whose e-mail address contains this, letter case ignored.",
+    ),
+    ("is_active", r#"{"type": "boolean", "examples": [true]}"#, "Only active users, or only others."),
+];
+
+/// The schema of `T`, whole.
+pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    T::json_schema(generator)
+}
