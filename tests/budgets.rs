@@ -3,6 +3,7 @@
 //! `ROLLCALL_LARGE=1` adds the measurements among 100,000 users; `-- --nocapture` shows the figures.
 
 mod crowds;
+mod edge;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
