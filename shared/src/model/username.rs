@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-/// A user name: 1 to 150 characters, each a Unicode letter or digit or one of `@ . + - _`; case-sensitive.
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+
+/// A user name: 1 to 150 characters, each a Unicode letter or number or one of `@ . + - _`; case-sensitive.
 ///
-/// Source: `contracts/openwisp.md` section 2, design rule "username".
+/// Letters and numbers are the categories L and N, as Python's `str.isalnum` has them: no combining marks, no symbols.
+///
+/// Source: `contracts/openwisp.md` section 2, design rule "username"; `contracts/openl2m.md` section 5.2.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -23,7 +28,9 @@ impl Username {
 
     /// Whether each character may stand in a name, whatever the length.
     pub fn has_valid_characters(text: &str) -> bool {
-        text.chars().all(|c| c.is_alphanumeric() || "@.+-_".contains(c))
+        let wide = GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Number);
+        let categories = CodePointMapData::<GeneralCategory>::new();
+        text.chars().all(|c| c.is_ascii_alphanumeric() || "@.+-_".contains(c) || wide.contains(categories.get(c)))
     }
 
     /// The name as written.
@@ -44,10 +51,10 @@ mod tests {
 
     #[test]
     fn letters_digits_and_five_signs_make_a_name() {
-        for good in ["a", "Bob@home.example", "x.+-_@", "Жé用", "²", &"x".repeat(150)] {
+        for good in ["a", "Bob@home.example", "x.+-_@", "Жé用", "²½Ⅰ〇٣", "ـ", &"x".repeat(150)] {
             assert!(Username::parse(good).is_some(), "{good}");
         }
-        for bad in ["", "a b", "a:b", "a/b", "a\n", "a\0", "😀", &"x".repeat(151)] {
+        for bad in ["", "a b", "a:b", "a/b", "a\n", "a\0", "😀", "e\u{301}", "\u{93f}", "Ⓐ", &"x".repeat(151)] {
             assert!(Username::parse(bad).is_none(), "{bad}");
         }
     }
