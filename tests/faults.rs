@@ -4,6 +4,7 @@
 //! it is made again on a fresh subject. Trouble that passes must not show; trouble that lasts must be told as such.
 //! Either way the table is sound, and the call is carried out once or not at all.
 
+mod admin_users;
 mod organizations;
 mod passwords;
 mod sets;

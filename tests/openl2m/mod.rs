@@ -1,6 +1,9 @@
 //! The OpenL2M Users Admin API (`contracts/openl2m.md`).
 
+mod budgets;
 mod documented;
+mod fields;
+mod http;
 mod lists;
 mod tokens;
 mod users;

@@ -9,24 +9,35 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use shared::error::{Error, Refusal, Result};
+use shared::web::negotiation::{Representation, indented};
 
 /// From this size on, in bytes, compression is worth its time.
 const WORTH_IT: usize = 2048;
 
-/// `value` as JSON, compressed if `asked` accepts gzip.
+/// `value` as JSON, spaced as `representation` says, compressed if `asked` accepts gzip.
 ///
 /// # Errors
 /// [`Refusal::TooLargeToAnswer`] when it has more bytes than `limit`, as Lambda counts them: what is compressed is carried
 /// in base64, and other text in a JSON string.
-pub fn answer(value: &impl Serialize, asked: &HeaderMap, limit: Option<usize>) -> Result<Response> {
-    let json = serde_json::to_vec(value).map_err(|error| Error::Internal(error.into()))?;
+pub fn answer(
+    value: &impl Serialize,
+    representation: Representation,
+    asked: &HeaderMap,
+    limit: Option<usize>,
+) -> Result<Response> {
+    // Spaced here, and not by what surrounds the handlers: what is compressed cannot be, and what is not would grow.
+    let json = match representation {
+        Representation::Json(Some(spaces)) => serde_json::to_value(value).map(|value| indented(&value, spaces).into()),
+        Representation::Json(None) | Representation::Html => serde_json::to_vec(value),
+    };
+    let json: Vec<u8> = json.map_err(|error| Error::Internal(error.into()))?;
     let compressed = json.len() >= WORTH_IT && accepts_gzip(asked);
     let (body, carried) = if compressed {
         let body = gzip(&json)?;
         let carried = body.len().div_ceil(3) * 4;
         (body, carried)
     } else {
-        let carried = json.len() + json.iter().filter(|b| matches!(b, b'"' | b'\\')).count();
+        let carried = json.len() + json.iter().filter(|b| matches!(b, b'"' | b'\\' | b'\n')).count();
         (json, carried)
     };
     if limit.is_some_and(|limit| carried > limit) {
@@ -107,9 +118,15 @@ mod tests {
     fn what_does_not_fit_is_refused_and_not_cut() {
         let rows = vec!["row"; 1000];
         let exact = serde_json::to_vec(&rows).expect("JSON").len() + 2000;
-        let fits = |headers: &HeaderMap, limit| answer(&rows, headers, Some(limit)).is_ok();
+        let compact = Representation::Json(None);
+        let fits = |headers: &HeaderMap, limit| answer(&rows, compact, headers, Some(limit)).is_ok();
         assert!(fits(&HeaderMap::new(), exact));
         assert!(!fits(&HeaderMap::new(), exact - 1));
         assert!(fits(&asked("gzip"), 200), "compressed it is small");
+        let spaced = Representation::Json(Some(2));
+        // Two spaces and the end of a line, of two bytes in a JSON string, for each row; one more end of a line.
+        let exact = exact + 1000 * 4 + 2;
+        assert!(answer(&rows, spaced, &HeaderMap::new(), Some(exact)).is_ok());
+        assert!(answer(&rows, spaced, &HeaderMap::new(), Some(exact - 1)).is_err());
     }
 }

@@ -11,6 +11,7 @@ use shared::dialect::openl2m::OpenL2m;
 use shared::error::Entity;
 use shared::model::UserNumber;
 use shared::web::body::Unread;
+use shared::web::endpoint::Admission as _;
 use shared::web::negotiation::query_value;
 use shared::web::{Admitted, Base, Failure};
 use shared::{Directory, Error};
@@ -34,17 +35,18 @@ pub async fn list(
     headers: HeaderMap,
 ) -> Result<Response> {
     let limit = directory.settings().answer_limit;
+    let representation = OpenL2m::representation(&uri, &headers)?;
     let Some(after) = query_value(&uri, "after").and_then(|text| text.parse().ok().map(UserNumber)) else {
         let rows = directory.users_by_number(&caller).await?;
         let rows: Vec<UserOut> = rows.into_iter().map(UserOut::row).collect();
-        return Ok(answer(&rows, &headers, limit)?);
+        return Ok(answer(&rows, representation, &headers, limit)?);
     };
     let size = query_value(&uri, "limit").and_then(|text| text.parse().ok()).filter(|&size| size > 0);
     let size = size.unwrap_or(DEFAULT_LIMIT).min(MOST_LIMIT);
     let (rows, more) = directory.users_after(&caller, after, size).await?;
     let next = rows.last().filter(|_| more).map(|row| row.number);
     let rows: Vec<UserOut> = rows.into_iter().map(UserOut::row).collect();
-    let mut response = answer(&rows, &headers, limit)?;
+    let mut response = answer(&rows, representation, &headers, limit)?;
     if let Some(next) = next
         && let Ok(link) =
             HeaderValue::from_str(&format!("<{}{}?after={next}&limit={size}>; rel=\"next\"", base.0, uri.path()))

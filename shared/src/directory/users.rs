@@ -74,6 +74,8 @@ impl Directory {
         let counts = self.store.user_counts().await?;
         let mut rows = self.store.user_rows(&counts, 0, usize::MAX).await?;
         rows.sort_by_key(|row| row.number);
+        // Whoever moves to another year meanwhile may be met in both.
+        rows.dedup_by_key(|row| row.number);
         self.hide_going_of(&mut rows).await?;
         Ok(rows)
     }
@@ -269,7 +271,9 @@ impl Directory {
                 Written::Taken(taken) if content.may_share_email && is_email_alone(&taken) && !shares_email => {
                     shares_email = true;
                 }
-                Written::Taken(taken) => return Err(Error::Invalid(violations_of(&after, &taken))),
+                Written::Taken(taken) => {
+                    return Err(Error::Invalid(violations_of(&after, &taken, content.may_share_email)));
+                }
                 Written::UnknownGroup(id) => return Err(unknown_group(id)),
                 Written::Stale if tries.again().await => current = self.user(caller, current.user.id).await?,
                 Written::OtherSuperuserLost if tries.again().await => {}
@@ -401,7 +405,9 @@ impl Directory {
                 (Written::Taken(taken), _) if content.may_share_email && is_email_alone(&taken) => {
                     user.email_is_shared = true;
                 }
-                (Written::Taken(taken), _) => return Err(Error::Invalid(violations_of(&user, &taken))),
+                (Written::Taken(taken), _) => {
+                    return Err(Error::Invalid(violations_of(&user, &taken, content.may_share_email)));
+                }
                 (Written::UnknownGroup(id), _) => return Err(unknown_group(id)),
                 (Written::Stale, Some(request)) => {
                     let planned = self.plan_membership(caller, &[], request).await?;
@@ -555,13 +561,15 @@ fn is_email_alone(taken: &[Taken]) -> bool {
 
 /// What claims of others mean for the sender's fields.
 ///
-/// An address that differs only in letter case is a matter of the whole object, told when all else is well.
-fn violations_of(wanted: &User, taken: &[Taken]) -> Vec<Violation> {
+/// An address that differs only in letter case is a matter of the whole object, told when all else is well;
+/// one that may be shared is none.
+fn violations_of(wanted: &User, taken: &[Taken], may_share_email: bool) -> Vec<Violation> {
     let same_email = |text: &str| wanted.email.as_ref().is_some_and(|email| email.as_str() == text);
     let mut violations = Vec::new();
     let mut whole = Vec::new();
     for Taken { claim, text, .. } in taken {
         match claim {
+            Claim::Email if may_share_email => {}
             Claim::Username => violations.push(Violation { field: "username", rule: Rule::Taken }),
             Claim::Email if same_email(text) => violations.push(Violation { field: "email", rule: Rule::Taken }),
             Claim::Email => whole.push(Violation { field: "email", rule: Rule::TakenInAnotherCase }),
