@@ -3,8 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http_body_util::BodyExt as _;
 use mailer::Sender;
 use shared::Directory;
 use shared::ambient::{System, random};
@@ -13,6 +17,7 @@ use shared::error::Cause;
 use shared::runtime::directory;
 use shared::sign_in::password::HashCost;
 use shared::web::ClientAddress;
+use shared::web::body::MOST_BYTES;
 use tokio::net::TcpListener;
 
 use crate::connection::{key_source, open};
@@ -38,7 +43,7 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let sender = Sender { from: config.mail_from.clone(), site_name: config.site_name.clone() };
     let postman = tokio::spawn(empty_outbox(directory.clone(), post, sender));
     let housekeeper = tokio::spawn(keep_house(directory.clone()));
-    let app = rollcall::app(directory).layer(from_fn(client_address));
+    let app = rollcall::app(directory).layer(from_fn(client_address)).layer(from_fn(whole_request));
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stopped())
         .await?;
@@ -112,8 +117,24 @@ fn welcome(config: &Config, address: SocketAddr, place: &str, made: Option<First
 }
 
 /// Notes the address that a connection came from.
-async fn client_address(mut request: Request, next: Next) -> axum::response::Response {
+async fn client_address(mut request: Request, next: Next) -> Response {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
     request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
+}
+
+/// Hands a request on once all of it is there, as API Gateway does. An answer before the body came would end the connection,
+/// and with it what the client sends next.
+async fn whole_request(request: Request, next: Next) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let mut bytes = Vec::new();
+    // What is larger is refused by who reads it.
+    while bytes.len() <= MOST_BYTES {
+        match body.frame().await {
+            Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
+            None => break,
+        }
+    }
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
 }

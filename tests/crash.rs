@@ -255,3 +255,18 @@ fn a_request_to_stop_lets_calls_end_and_then_exits_with_0() {
     // Every call that was begun was answered: there is nobody whom no answer told of.
     assert_eq!(folder.table().users().count(), all.len() + 1);
 }
+
+#[test]
+fn a_body_that_comes_after_its_refusal_was_clear_ends_no_connection() {
+    let folder = Folder::new("late-body");
+    let server = Server::start(&folder);
+    let mut late = server.connect();
+    let head = "POST /api/v1/users/user/ HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 2\r\n\r\n";
+    late.stream.get_mut().write_all(head.as_bytes()).expect("a connection");
+    // Long enough for an answer to who is not signed in.
+    server.sign_in();
+    late.stream.get_mut().write_all(b"{}").expect("a connection");
+    assert_eq!(late.answer().expect("an answer").0, 401);
+    assert_eq!(late.call("GET", USERS, &Value::Null).expect("the next answer").0, 401);
+}
