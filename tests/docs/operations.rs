@@ -101,7 +101,7 @@ pub enum Asked {
 pub const QUERIES: &[(&str, &str, &str)] = &[
     (
         "page",
-        r#"{"type": ["integer", "string"], "minimum": 1, "pattern": "^last$", "default": 1, "examples": [1, "last"]}"#,
+        r#"{"type": ["integer", "string"], "minimum": 1, "default": 1, "examples": [1, "last"]}"#,
         "The page, from 1, or `last`. One that does not exist is 404.",
     ),
     (
