@@ -160,6 +160,25 @@ async fn the_page_asks_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_confirmed_address_takes_the_place_of_an_email_that_was_shared_and_is_the_users_own() {
+    let app = TestApp::start().await;
+    let Unconfirmed { user, link } = unconfirmed(&app, "jane").await;
+    app.admin().await.create_user("bob", &json!({})).await;
+    let path = format!("/api/admin/users/{}/", stored(&app, &user).await.number);
+    let admin = app.keyed(&app.api_token("admin").await);
+    let shared = admin.patch(&path, &json!({"email": "bob@mail.example"})).await;
+    assert_eq!(shared.status, StatusCode::OK, "{shared:?}");
+    assert!(stored(&app, &user).await.email_is_shared);
+    assert_eq!(confirm(&app, &link).await.status, StatusCode::FOUND);
+    let after = stored(&app, &user).await;
+    assert_eq!(after.email.expect("an address").as_str(), "jane@mail.example");
+    assert!(!after.email_is_shared);
+    app.token("jane@mail.example").await;
+    let again = json!({"username": "other", "email": "jane@mail.example", "password": "x", "email_verified": false});
+    assert_eq!(app.admin().await.post(USERS, &again).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn sending_the_form_verifies_the_address_and_makes_it_primary() {
     let app = TestApp::start().await;
     let Unconfirmed { user, link } = unconfirmed(&app, "jane").await;

@@ -41,7 +41,7 @@ impl Directory {
                 address.primary |= becomes_primary;
             }
             if becomes_primary {
-                after.email = Some(entry.email.lower_case());
+                after.set_email(Some(entry.email.lower_case()));
             }
             // The user's e-mail stands in its list row.
             let mut memberships = None;

@@ -347,6 +347,12 @@ impl User {
         }
     }
 
+    /// Gives it that e-mail. Another one than before is its own, until its claim fails.
+    pub fn set_email(&mut self, email: Option<EmailAddress>) {
+        self.email_is_shared &= self.email == email;
+        self.email = email;
+    }
+
     /// Alters what `changes` names and nothing else.
     pub fn apply(&mut self, changes: &UserChanges) {
         let UserChanges {
@@ -379,9 +385,9 @@ impl User {
             password: _,
         } = changes;
         replace(&mut self.username, username.as_ref());
-        let old = self.email.clone();
-        email.apply(&mut self.email);
-        self.email_is_shared &= self.email == old;
+        let mut new_email = self.email.clone();
+        email.apply(&mut new_email);
+        self.set_email(new_email);
         replace(&mut self.first_name, first_name.as_ref());
         replace(&mut self.last_name, last_name.as_ref());
         replace(&mut self.bio, bio.as_ref());
