@@ -52,7 +52,7 @@ pub fn fields() -> Vec<&'static Field> {
 /// `switchgroups` names nothing that exists here, whatever it is (section 5.3).
 pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<ProfileChanges>) {
     let mut reader = Reader::new(input, false).without_checkboxes();
-    let username = reader.text_that(&USERNAME, username).value().flatten();
+    let username = reader.username(&USERNAME);
     let password = reader.text(&PASSWORD).value().filter(|password| {
         let is_mask = password == MASK;
         if is_mask {
@@ -67,7 +67,7 @@ pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<ProfileChanges>) {
     let _ = (reader.moment(&LAST_LOGIN), reader.moment(&DATE_JOINED));
     let content = NewUser {
         username,
-        email: reader.text_that(&EMAIL, email).value().flatten(),
+        email: reader.email(&EMAIL).value().flatten(),
         // Many users may have one address here (section 10, "Shared e-mail addresses").
         may_share_email: true,
         password,
@@ -90,11 +90,11 @@ pub fn changes(input: &Input, number: UserNumber) -> (Draft<UserChanges>, bool) 
     let profile = profile::read(input, Some(number));
     let sent = profile.is_some();
     let content = UserChanges {
-        username: reader.text_that(&USERNAME, username).value().flatten(),
+        username: reader.username(&USERNAME),
         password: reader.text(&PASSWORD).value().filter(|password| password != MASK),
         first_name: reader.text(&FIRST_NAME).value(),
         last_name: reader.text(&LAST_NAME).value(),
-        email: match reader.text_that(&EMAIL, email) {
+        email: match reader.email(&EMAIL) {
             Sent::Value(email) => Change::to(email),
             Sent::Absent | Sent::Null => Change::Keep,
         },
@@ -113,19 +113,6 @@ pub fn changes(input: &Input, number: UserNumber) -> (Draft<UserChanges>, bool) 
         ..UserChanges::default()
     };
     (Draft { content, violations: reader.finish() }, sent)
-}
-
-/// A name; none when it is too long, which is told by its field.
-fn username(text: &str) -> Result<Option<Username>, Rule> {
-    if Username::has_valid_characters(text) { Ok(Username::parse(text)) } else { Err(Rule::NotUsername) }
-}
-
-/// An address, or none for an empty text.
-fn email(text: &str) -> Result<Option<EmailAddress>, Rule> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if EmailAddress::is_well_formed(text) { Ok(EmailAddress::parse(text)) } else { Err(Rule::NotEmail) }
 }
 
 /// How an answer shows the profile (section 4).

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
-
 use shared::directory::{ChangePassword, ResetPassword};
 use shared::web::body::Unread;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};

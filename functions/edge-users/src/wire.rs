@@ -74,11 +74,11 @@ pub fn filter(uri: &Uri) -> Result<UserFilter> {
 /// What a body says of a new user (section 5).
 pub fn new_user(input: &Input) -> Draft<NewUser> {
     let mut reader = Reader::new(input, false).without_checkboxes();
-    let username = reader.text_that(&USERNAME, username).value().flatten();
+    let username = reader.username(&USERNAME);
     let sharing = sharing(&mut reader);
     let content = NewUser {
         username,
-        email: reader.text_that(&EMAIL, email).value().flatten(),
+        email: reader.email(&EMAIL).value().flatten(),
         password: password(&mut reader),
         first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
         last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
@@ -99,7 +99,7 @@ pub fn new_user(input: &Input) -> Draft<NewUser> {
 pub fn changes(input: &Input, user: &User) -> Draft<UserChanges> {
     let mut reader = Reader::new(input, true);
     let content = UserChanges {
-        username: reader.text_that(&USERNAME, username).value().flatten(),
+        username: reader.username(&USERNAME),
         password: password(&mut reader),
         // A client may send back what it read, where a name that is missing is null (rule 3).
         first_name: name(&mut reader, FIRST_NAME.nullable()),
@@ -128,20 +128,11 @@ fn sharing(reader: &mut Reader<'_>) -> SharingChanges {
     }
 }
 
-/// A name; none when it is too long, which is told by its field.
-fn username(text: &str) -> std::result::Result<Option<Username>, Rule> {
-    if Username::has_valid_characters(text) { Ok(Username::parse(text)) } else { Err(Rule::NotUsername) }
-}
-
-fn email(text: &str) -> std::result::Result<Option<EmailAddress>, Rule> {
-    if EmailAddress::is_well_formed(text) { Ok(EmailAddress::parse(text)) } else { Err(Rule::NotEmail) }
-}
-
 /// A user without an e-mail is shown with an empty one, which may be sent back.
 fn own_email(reader: &mut Reader<'_>, user: &User) -> Change<EmailAddress> {
     let blank = if user.email.is_none() { Blank::Allowed } else { Blank::Refused };
     let field = Field { kind: FieldKind::Email(blank), ..EMAIL };
-    match reader.text_that(&field, |text| if text.is_empty() { Ok(None) } else { email(text) }) {
+    match reader.email(&field) {
         Sent::Value(Some(email)) => Change::Set(email),
         Sent::Value(None) | Sent::Absent | Sent::Null => Change::Keep,
     }

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use shared::directory::{AddressChanges, Draft};
-use shared::error::Rule;
 use shared::model::{AddressId, EmailAddress, MailboxEntry};
 use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
@@ -40,13 +39,7 @@ impl From<MailboxEntry> for AddressOut {
 /// Only superusers can say whether it is verified. A form that leaves this box out says nothing about it.
 pub fn changes(input: &Input, partial: bool, may_verify: bool) -> Draft<AddressChanges> {
     let mut reader = Reader::new(input, partial);
-    let email = reader.text_that(&EMAIL, |text| {
-        if !EmailAddress::is_well_formed(text) {
-            return Err(Rule::NotEmail);
-        }
-        // Too long an address is refused for its length already.
-        EmailAddress::parse(text).ok_or(Rule::TooLong(EmailAddress::MAX))
-    });
+    let email = reader.email(&EMAIL).value().flatten();
     let primary = reader.boolean(&PRIMARY).value();
     let mut violations = reader.finish();
     let mut verified = None;
@@ -55,5 +48,5 @@ pub fn changes(input: &Input, partial: bool, may_verify: bool) -> Draft<AddressC
         verified = reader.boolean(&VERIFIED).value();
         violations.extend(reader.finish());
     }
-    Draft { content: AddressChanges { email: email.value(), primary, verified }, violations }
+    Draft { content: AddressChanges { email, primary, verified }, violations }
 }

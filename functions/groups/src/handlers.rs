@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
-
 use shared::error::Entity;
 use shared::model::GroupId;
 use shared::web::body::Unread;

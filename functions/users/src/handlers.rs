@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
-
 use shared::model::UserId;
 use shared::web::body::Unread;
 use shared::web::pagination::{Page, PageRequest};

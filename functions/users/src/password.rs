@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
-
 use shared::directory::SetPassword;
 use shared::model::UserId;
 use shared::web::body::Unread;

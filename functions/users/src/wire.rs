@@ -104,7 +104,7 @@ fn for_caller(fields: &[&'static Field], is_superuser: bool) -> Vec<&'static Fie
 /// What a body says of a new user (section 7.2).
 pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
     let mut reader = Reader::new(input, false);
-    let username = reader.text_that(&USERNAME, username).value().flatten();
+    let username = reader.username(&USERNAME);
     let email = new_email(&mut reader);
     let password = reader.text(&PASSWORD).value();
     let email_verified = reader.boolean(&EMAIL_VERIFIED).value();
@@ -133,8 +133,8 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
 pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChanges> {
     let mut reader = Reader::new(input, partial);
     let mut content = UserChanges {
-        username: reader.text_that(&USERNAME, username).value().flatten(),
-        email: match reader.text_that(&EMAIL, email) {
+        username: reader.username(&USERNAME),
+        email: match reader.email(&EMAIL) {
             Sent::Absent => Change::Keep,
             sent => Change::to(sent.value().flatten()),
         },
@@ -163,27 +163,8 @@ pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChang
     Draft { content, violations: reader.finish() }
 }
 
-/// A name; none when it is too long, which is told by its field.
-fn username(text: &str) -> Result<Option<Username>, Rule> {
-    if !Username::has_valid_characters(text) {
-        return Err(Rule::NotUsername);
-    }
-    Ok(Username::parse(text))
-}
-
-/// An address, or none for an empty text.
-fn email(text: &str) -> Result<Option<EmailAddress>, Rule> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if !EmailAddress::is_well_formed(text) {
-        return Err(Rule::NotEmail);
-    }
-    Ok(EmailAddress::parse(text))
-}
-
 fn new_email(reader: &mut Reader<'_>) -> Option<EmailAddress> {
-    match reader.text_that(&NEW_EMAIL, email) {
+    match reader.email(&NEW_EMAIL) {
         Sent::Value(Some(email)) => Some(email),
         Sent::Value(None) | Sent::Null => {
             reader.refuse(&NEW_EMAIL, Rule::Empty);

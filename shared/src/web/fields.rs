@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::body::{Input, half_character};
 use crate::error::{Kind, Rule, Violation};
-use crate::model::{Date, Timestamp, time::parse_date};
+use crate::model::{Date, EmailAddress, Timestamp, Username, time::parse_date};
 
 /// What one field of a resource is.
 #[derive(Debug, Clone, Copy)]
@@ -292,6 +292,23 @@ impl<'a> Reader<'a> {
             Ok(_) => Sent::Absent,
             Err(rule) => self.absent(field, rule),
         }
+    }
+
+    /// A user name. Of one that is too long its length is told.
+    pub fn username(&mut self, field: &Field) -> Option<Username> {
+        let name = self.text_that(field, |text| {
+            if Username::has_valid_characters(text) { Ok(Username::parse(text)) } else { Err(Rule::NotUsername) }
+        });
+        name.value().flatten()
+    }
+
+    /// An e-mail address, or none for an empty text where the field may be empty. Of one that is too long its length is told.
+    pub fn email(&mut self, field: &Field) -> Sent<Option<EmailAddress>> {
+        self.text_that(field, |text| match text {
+            "" => Ok(None),
+            _ if EmailAddress::is_well_formed(text) => Ok(EmailAddress::parse(text)),
+            _ => Err(Rule::NotEmail),
+        })
     }
 
     /// True or false.
