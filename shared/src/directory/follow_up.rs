@@ -186,10 +186,10 @@ impl Directory {
         &self,
         before: &User,
         after: &User,
-        memberships: Vec<Membership>,
+        mut memberships: Vec<Membership>,
         change: MembershipWrite<'_>,
     ) -> Result<bool> {
-        let memberships = by_name(memberships);
+        Membership::sort(&mut memberships);
         let write = UserWrite {
             before: Some(before),
             after: Some(after),
@@ -247,10 +247,4 @@ impl Directory {
         going.organizations = changed.difference(&there).copied().collect();
         Ok(going)
     }
-}
-
-/// In the order in which memberships are listed.
-pub(super) fn by_name(mut memberships: Vec<Membership>) -> Vec<Membership> {
-    memberships.sort_by(|a, b| (&a.name, a.organization).cmp(&(&b.name, b.organization)));
-    memberships
 }

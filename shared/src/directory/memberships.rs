@@ -1,6 +1,5 @@
 //! Memberships asked for with a user (`contracts/openwisp.md` section 8).
 
-use super::follow_up::by_name;
 use super::{Act, Caller, Directory};
 use crate::error::{Result, Rule, Violation};
 use crate::model::{Membership, MembershipId, MembershipRequest, Organization, User, WhenSame};
@@ -68,7 +67,9 @@ impl MembershipPlan {
     /// The memberships as they will be.
     pub(super) fn applied_to(&self, memberships: &[Membership]) -> Vec<Membership> {
         let others = memberships.iter().filter(|membership| membership.organization != self.organization.id).cloned();
-        by_name(others.chain(self.after.clone()).collect())
+        let mut memberships: Vec<Membership> = others.chain(self.after.clone()).collect();
+        Membership::sort(&mut memberships);
+        memberships
     }
 
     /// Brings what the user manages in line.

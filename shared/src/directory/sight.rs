@@ -96,7 +96,9 @@ impl Directory {
         let total = list.total;
         let (offset, limit) = rows(total)?;
         let page = self.managed_page(&managed, list, offset, limit).await?;
-        Ok(UserPage { total, rows: self.store.member_rows(&page).await? })
+        let places: Vec<String> = page.into_iter().map(|member| member.place).collect();
+        let rows = self.store.rows_in_places(&places).await?;
+        Ok(UserPage { total, rows: rows.into_iter().map(|(_, row)| row).collect() })
     }
 
     /// How many users are in some of the organizations and are no superusers.

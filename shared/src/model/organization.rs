@@ -42,6 +42,13 @@ pub struct Membership {
     pub is_admin: bool,
 }
 
+impl Membership {
+    /// Sorts memberships of a user as they are listed: by the organizations' names.
+    pub(crate) fn sort(memberships: &mut [Self]) {
+        memberships.sort_by(|a, b| (&a.name, a.organization).cmp(&(&b.name, b.organization)));
+    }
+}
+
 /// What is asked for one membership of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MembershipRequest {

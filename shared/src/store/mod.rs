@@ -201,6 +201,18 @@ impl Store {
         }
     }
 
+    /// The same for a write with a condition; `None`, and nothing written, when that does not hold.
+    async fn write_if<T, E, F>(&self, send: impl Fn() -> F) -> Result<Option<T>>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        F: Future<Output = Sent<T, E>>,
+    {
+        match self.write(send).await {
+            Err(error) if error.code() == Some(CONDITION) => Ok(None),
+            answer => answer.map(Some).map_err(unavailable),
+        }
+    }
+
     /// The item of that key, as the last acknowledged write left it.
     async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>> {
         let output = self
@@ -397,6 +409,8 @@ fn key_of(item: &Item) -> Key {
     Key { pk: text(keys::PK), sk: text(keys::SK) }
 }
 
+/// The code by which DynamoDB refuses a write of one item whose condition does not hold.
+const CONDITION: &str = "ConditionalCheckFailedException";
 /// The code by which DynamoDB refuses a write of one item while a transaction has the item.
 const CONFLICT: &str = "TransactionConflictException";
 /// Codes by which DynamoDB says that a call may succeed later.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, List, Place, Work};
 use super::lists::{Counts, SHARDS};
 use super::transaction::{Broken, Condition, Transaction};
-use super::users::{is_zero, row_from_item};
+use super::users::is_zero;
 use super::{Bound, Item, Range, Store, from_item, key_of, to_item};
 use crate::error::{Error, Refusal, Result};
-use crate::model::{Membership, MembershipId, Organization, OrganizationId, Timestamp, UserId, UserRow};
+use crate::model::{Membership, MembershipId, Organization, OrganizationId, Timestamp, UserId};
 
 /// What became of the write of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,7 +272,7 @@ impl Store {
         Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
     }
 
-    /// Places of members after a place, at most `limit`, from new to old or from old to new; see [`Store::member_rows`].
+    /// Places of members after a place, at most `limit`, from new to old or from old to new; see [`Store::rows_in_places`].
     ///
     /// # Errors
     /// When the store does not answer.
@@ -298,18 +298,6 @@ impl Store {
             members.push(Member { place: key.sk, user });
         }
         Ok(members)
-    }
-
-    /// The list rows of those members who exist, in the order given.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn member_rows(&self, members: &[Member]) -> Result<Vec<UserRow>> {
-        let keys: Vec<_> =
-            members.iter().filter_map(|m| Place::parse(List::Users, &m.place)).map(|place| place.row()).collect();
-        let rows = self.batch(&keys).await?.into_iter().map(row_from_item).collect::<Result<Vec<_>>>()?;
-        let row = |member: &Member| rows.iter().find(|row| row.id == member.user).cloned();
-        Ok(members.iter().filter_map(row).collect())
     }
 
     /// Which of the users are members.

@@ -2,7 +2,6 @@
 //!
 //! Each bears a name of its own, so that counting it or taking it back twice, after a lost answer, does nothing more.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::{Store, cost, keys, unavailable};
@@ -41,18 +40,9 @@ impl Store {
             .expression_attribute_values(":end", AttributeValue::N(window_end.to_string()))
             .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match self.write(|| update.clone().send()).await {
-            Ok(output) => {
-                cost::wrote(output.consumed_capacity());
-                Ok(Some(Counted { whose: whose.to_owned(), window_end, name }))
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(unavailable(error)),
-        }
+        let Some(output) = self.write_if(|| update.clone().send()).await? else { return Ok(None) };
+        cost::wrote(output.consumed_capacity());
+        Ok(Some(Counted { whose: whose.to_owned(), window_end, name }))
     }
 
     /// Takes an attempt back, because it succeeded.

@@ -1,13 +1,12 @@
 //! API tokens: a record for each, found by the hash of its text, and a list of them for each user.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Key};
 use super::lists::SHARDS;
 use super::transaction::{Condition, Transaction};
-use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavailable};
+use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item};
 use crate::ambient::random;
 use crate::error::Result;
 use crate::model::{ApiToken, Timestamp, TokenId, UserId};
@@ -265,18 +264,9 @@ impl Store {
                 .expression_attribute_values(format!(":n{index}"), value);
         }
         let update = update.update_expression(format!("SET {}", terms.join(", ")));
-        match self.write(|| update.clone().send()).await {
-            Ok(output) => {
-                cost::wrote(output.consumed_capacity());
-                Ok(output.attributes)
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(unavailable(error)),
-        }
+        let Some(output) = self.write_if(|| update.clone().send()).await? else { return Ok(None) };
+        cost::wrote(output.consumed_capacity());
+        Ok(output.attributes)
     }
 }
 

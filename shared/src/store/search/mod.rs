@@ -9,9 +9,8 @@
 mod list;
 mod postings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -20,10 +19,9 @@ use self::list::{AFTER_PLACES, List, Source};
 pub use self::postings::SearchField;
 use self::postings::{PostingItem, postings};
 use super::keys::{self, Key, List as Lists, Place};
-use super::users::row_from_item;
-use super::{Bound, Item, Range, Store, cost, key_of, to_item, unavailable};
+use super::{Bound, Item, Range, Store, cost, key_of, to_item};
 use crate::error::{Error, Result};
-use crate::model::{User, UserId, UserRow, fold};
+use crate::model::{User, UserId, fold};
 
 /// How many of a pattern's threes are looked at to find a rare one.
 const PROBED: usize = 4;
@@ -47,10 +45,34 @@ struct Condition {
     source: Source,
 }
 
+/// What a change of a user means for the index.
+pub(super) struct EntryChange {
+    /// Entries that are to be there.
+    wanted: BTreeMap<Key, PostingItem>,
+    /// Those that are not any more.
+    unwanted: Vec<Key>,
+    /// The version that the change makes of a user who was there and stays.
+    stays_as: Option<u64>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ReindexItem {
     year: i32,
     place: String,
+}
+
+impl EntryChange {
+    pub(super) fn new(before: Option<&User>, after: Option<&User>) -> Self {
+        let version = before.map_or(1, |before| before.version + 1);
+        let mut wanted = after.map(postings).unwrap_or_default();
+        let old = before.map(postings).unwrap_or_default().into_keys();
+        // An entry that stays is left alone.
+        let unwanted = old.filter(|key| wanted.remove(key).is_none()).collect();
+        for item in wanted.values_mut() {
+            item.version = version;
+        }
+        Self { wanted, unwanted, stays_as: before.and(after).map(|_| version) }
+    }
 }
 
 impl Store {
@@ -100,18 +122,6 @@ impl Store {
         Ok(found)
     }
 
-    /// The list rows that stand in those places, in their order; of a place that is empty by now, none.
-    ///
-    /// # Errors
-    /// When the store does not answer, or a row does not parse.
-    pub async fn rows_in_places(&self, places: &[String]) -> Result<Vec<(String, UserRow)>> {
-        let wanted: Vec<Key> =
-            places.iter().filter_map(|sk| Place::parse(Lists::Users, sk)).map(|place| place.row()).collect();
-        let rows = self.batch(&wanted).await?.into_iter().map(|item| Ok((key_of(&item).sk, row_from_item(item)?)));
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        Ok(places.iter().filter_map(|place| rows.iter().find(|(sk, _)| sk == place).cloned()).collect())
-    }
-
     /// Where candidates come from whose field contains a folded part.
     async fn source(&self, field: SearchField, part: &str) -> Result<Source> {
         let letters: Vec<char> = part.chars().collect();
@@ -159,29 +169,25 @@ impl Store {
     }
 
     /// Writes the entries that a change of a user needs, before it is made.
-    pub(super) async fn search_prepare(&self, before: Option<&User>, after: Option<&User>) -> Result<()> {
-        let old = before.map(postings).unwrap_or_default();
-        let version = before.map_or(1, |before| before.version + 1);
-        let wanted = after.map(postings).unwrap_or_default();
-        let new = wanted.into_iter().filter(|(key, _)| !old.contains_key(key));
-        let items = new.map(|(key, item)| to_item(&key, &PostingItem { version, ..item }));
+    pub(super) async fn search_prepare(&self, change: &EntryChange) -> Result<()> {
+        let items = change.wanted.iter().map(|(key, item)| to_item(key, item));
         self.write_batch(items.collect::<Result<Vec<_>>>()?, &[]).await
     }
 
-    /// Removes the entries that a change of a user has given up. What stays because the store does not answer is
-    /// no reason to fail: it is found to be wrong by who meets it.
-    pub(super) async fn search_clean(&self, before: Option<&User>, after: Option<&User>) {
-        let kept = after.map(postings).unwrap_or_default();
-        let old: Vec<Key> =
-            before.map(postings).unwrap_or_default().into_keys().filter(|key| !kept.contains_key(key)).collect();
-        let cleaned = match (before, after) {
-            (Some(before), Some(_)) => self.remove_up_to(&old, before.version + 1).await,
+    /// Removes the entries that a change of a user has given up, once it is made. What stays because the store does not
+    /// answer is no reason to fail: it is found to be wrong by who meets it.
+    pub(super) async fn search_clean(&self, change: &EntryChange) {
+        noted(match change.stays_as {
+            Some(version) => self.remove_up_to(&change.unwanted, version).await,
             // A user that is gone does not come back.
-            _ => self.remove_all(&old).await,
-        };
-        if let Err(error) = cleaned {
-            tracing::warn!(error = %error, "entries of the search index stay that nobody needs");
-        }
+            None => self.remove_all(&change.unwanted).await,
+        });
+    }
+
+    /// Removes the entries of a new user who was not made after all.
+    pub(super) async fn search_undo(&self, change: EntryChange) {
+        let wanted: Vec<Key> = change.wanted.into_keys().collect();
+        noted(self.remove_all(&wanted).await);
     }
 
     /// Removes entries unless a later version of their user has wanted them again.
@@ -202,11 +208,8 @@ impl Store {
             .expression_attribute_names("#n", "n")
             .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match self.write(|| delete.clone().send()).await {
-            Ok(output) => cost::wrote(output.consumed_capacity()),
-            Err(error)
-                if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {}
-            Err(error) => return Err(unavailable(error)),
+        if let Some(output) = self.write_if(|| delete.clone().send()).await? {
+            cost::wrote(output.consumed_capacity());
         }
         Ok(())
     }
@@ -249,6 +252,13 @@ impl Store {
             }
         }
         self.write_batch(items, &[]).await
+    }
+}
+
+/// Tells of entries that could not be removed.
+fn noted(cleaned: Result<()>) {
+    if let Err(error) = cleaned {
+        tracing::warn!(error = %error, "entries of the search index stay that nobody needs");
     }
 }
 

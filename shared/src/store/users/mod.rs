@@ -6,7 +6,6 @@ mod memberships;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +14,9 @@ use self::items::{MembershipItem, RowItem, UserItem};
 use super::keys::{self, Key, Place, Sequence, Work};
 use super::lists::Counts;
 use super::outbox::mail_item;
+use super::search::EntryChange;
 use super::transaction::{Broken, Condition, Transaction};
-use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item, unavailable};
+use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item};
 use crate::error::{Error, Refusal, Result};
 use crate::model::{
     Date, EdgeId, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId,
@@ -191,7 +191,7 @@ impl Store {
                 memberships.push(Membership::from(from_item::<MembershipItem>(&key, item)?));
             }
         }
-        memberships.sort_by(|a, b| (&a.name, a.organization).cmp(&(&b.name, b.organization)));
+        Membership::sort(&mut memberships);
         Ok(user.map(|user| (user, memberships)))
     }
 
@@ -289,6 +289,18 @@ impl Store {
         self.rows(counts, offset, limit).await?.into_iter().map(row_from_item).collect()
     }
 
+    /// The list rows that stand in those places, in their order; of a place that is empty by now, none.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a row does not parse.
+    pub async fn rows_in_places(&self, places: &[String]) -> Result<Vec<(String, UserRow)>> {
+        let wanted: Vec<Key> =
+            places.iter().filter_map(|sk| Place::parse(keys::List::Users, sk)).map(|place| place.row()).collect();
+        let rows = self.batch(&wanted).await?.into_iter().map(|item| Ok((key_of(&item).sk, row_from_item(item)?)));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        Ok(places.iter().filter_map(|place| rows.iter().find(|(sk, _)| sk == place).cloned()).collect())
+    }
+
     /// Makes, changes or removes a user with everything that goes with it, in one transaction.
     ///
     /// # Errors
@@ -309,15 +321,16 @@ impl Store {
         for mail in &write.mails {
             transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
         }
-        self.search_prepare(write.before, write.after).await?;
+        let entries = EntryChange::new(write.before, write.after);
+        self.search_prepare(&entries).await?;
         match self.transact(&transaction).await? {
             Ok(()) => {
-                self.search_clean(write.before, write.after).await;
+                self.search_clean(&entries).await;
                 Ok(Written::Done)
             }
             Err(broken) => {
                 if write.before.is_none() {
-                    self.search_clean(write.after, None).await;
+                    self.search_undo(entries).await;
                 }
                 meaning(broken)
             }
@@ -343,11 +356,8 @@ impl Store {
             .expression_attribute_values(":old", AttributeValue::S(user.password.clone()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match self.write(|| update.clone().send()).await {
-            Ok(output) => cost::wrote(output.consumed_capacity()),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {}
-            Err(error) => return Err(unavailable(error)),
+        if let Some(output) = self.write_if(|| update.clone().send()).await? {
+            cost::wrote(output.consumed_capacity());
         }
         Ok(())
     }
