@@ -1,6 +1,5 @@
 //! Attempts to sign in, as far as an API keeps account of them (`contracts/edge.md` section 8).
 
-use super::search::COUNTED;
 use super::{Act, Caller, Directory, Listed, Stretch, UserDetail, too_busy};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{SignInAttempt, Timestamp, User, UserId};
@@ -9,6 +8,7 @@ use crate::store::{UserWrite, Written};
 
 /// The most characters of a client's name that are kept.
 const MOST_AGENT: usize = 500;
+
 impl Directory {
     /// Notes an attempt of a user that was accepted, or refused.
     pub(crate) async fn note_attempt(&self, user: UserId, success: bool, visit: &Visit) -> Result<()> {
@@ -54,14 +54,7 @@ impl Directory {
     /// [`Error::Forbidden`] when the caller may not see them, or when the store does not answer.
     pub async fn history(&self, caller: &Caller, user: &UserDetail, stretch: Stretch) -> Result<Listed<SignInAttempt>> {
         caller.must(Act::SeeTokensOf(&user.user))?;
-        let wanted = match stretch {
-            Stretch::From { offset, limit } => {
-                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-                let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
-                offset.saturating_add(limit).max(counted).saturating_add(1)
-            }
-            Stretch::Last(_) => usize::MAX,
-        };
+        let wanted = stretch.needed();
         let mut all = self.store.attempts(user.user.id, true, wanted).await?;
         all.extend(self.store.attempts(user.user.id, false, wanted).await?);
         all.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));

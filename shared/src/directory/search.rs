@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Caller, Directory, Sight};
-use crate::error::{Error, Result};
+use super::{Caller, Directory};
+use crate::error::Result;
 use crate::model::{EmailAddress, UserRow, fold};
 use crate::store::{Search, SearchField};
 
 /// Up to how many things a list that is not counted says exactly how many there are.
-pub const COUNTED: u64 = 1000;
+const COUNTED: u64 = 1000;
 
 /// What users must have. `None` asks for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,9 +64,19 @@ impl Stretch {
             }
         }
     }
-}
 
-impl Stretch {
+    /// How many of a list, from its beginning, [`Stretch::cut`] must get.
+    pub(super) fn needed(self) -> usize {
+        match self {
+            Self::From { offset, limit } => {
+                let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
+                let end = usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(limit);
+                end.max(counted).saturating_add(1)
+            }
+            Self::Last(_) => usize::MAX,
+        }
+    }
+
     /// This stretch of a list of which all is at hand, or all that the stretch and the counting need.
     pub(super) fn cut<T>(self, all: Vec<T>) -> Listed<T> {
         let known = u64::try_from(all.len()).unwrap_or(u64::MAX);
@@ -115,23 +125,13 @@ impl Directory {
     /// The users with what `filter` asks for, oldest first.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for who may not see everybody.
+    /// [`crate::Error::Forbidden`] for who may not see everybody.
     pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, stretch: Stretch) -> Result<Listed<UserRow>> {
-        if caller.sight() != Sight::Everyone {
-            return Err(Error::Forbidden);
-        }
+        caller.must_see_everyone()?;
         if filter.is_empty() {
             return self.users_in_order(stretch).await;
         }
-        let wanted = match stretch {
-            Stretch::From { offset, limit } => {
-                let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
-                let end = usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(limit);
-                end.max(counted).saturating_add(1)
-            }
-            Stretch::Last(_) => usize::MAX,
-        };
-        let mut places = self.store.search(&filter.search(), wanted).await?;
+        let mut places = self.store.search(&filter.search(), stretch.needed()).await?;
         loop {
             let page = stretch.cut(places.clone());
             let rows = self.store.rows_in_places(&page.items).await?;

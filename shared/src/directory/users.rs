@@ -68,9 +68,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Forbidden`] for who may not see everybody.
     pub async fn users_by_number(&self, caller: &Caller) -> Result<Vec<UserRow>> {
-        if caller.sight() != Sight::Everyone {
-            return Err(Error::Forbidden);
-        }
+        caller.must_see_everyone()?;
         let counts = self.store.user_counts().await?;
         let mut rows = self.store.user_rows(&counts, 0, usize::MAX).await?;
         rows.sort_by_key(|row| row.number);
@@ -85,9 +83,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Forbidden`] for who may not see everybody.
     pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<(Vec<UserRow>, bool)> {
-        if caller.sight() != Sight::Everyone {
-            return Err(Error::Forbidden);
-        }
+        caller.must_see_everyone()?;
         let users = self.store.users_after(after, limit.saturating_add(1)).await?;
         let more = users.len() > limit;
         let mut rows: Vec<UserRow> = users.iter().take(limit).map(|user| user.row(&[])).collect();

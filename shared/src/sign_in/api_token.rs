@@ -7,7 +7,7 @@ use super::{Login, PlainToken, Recognized};
 use crate::ambient::random;
 use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{ApiToken, Timestamp, TokenId, User, UserId, Username};
+use crate::model::{ApiToken, Timestamp, TokenId, User, UserId};
 use crate::store::{TokenList, TokenWritten};
 
 /// How old, in seconds, the note of the last use may be before it is written again.
@@ -40,13 +40,17 @@ impl Directory {
         let now = self.ambient.now();
         let hash = hash(text);
         let token = if has_form(text) { self.store.token(&hash).await? } else { None };
-        let Some(token) = token else {
-            return Ok(Recognized::refused(self.id_of(username).await?, Unauthenticated::InvalidToken));
+        let owner = match &token {
+            Some(token) => self.store.user(token.user).await?,
+            None => None,
         };
-        let owner = self.store.user(token.user).await?;
         let owner = owner.filter(|owner| username.is_none_or(|name| owner.username.as_str() == name));
-        let Some(owner) = owner else {
-            return Ok(Recognized::refused(self.id_of(username).await?, Unauthenticated::InvalidToken));
+        let (Some(token), Some(owner)) = (token, owner) else {
+            let named = match username {
+                Some(name) => self.user_of_name(name).await?,
+                None => None,
+            };
+            return Ok(Recognized::refused(named, Unauthenticated::InvalidToken));
         };
         if !token.is_good(now) {
             let why = if token.is_active { Unauthenticated::ExpiredToken } else { Unauthenticated::InvalidToken };
@@ -58,11 +62,6 @@ impl Directory {
             self.store.token_used(&hash, now).await?;
         }
         Ok(recognized)
-    }
-
-    async fn id_of(&self, username: Option<&str>) -> Result<Option<UserId>> {
-        let Some(name) = username.and_then(Username::parse) else { return Ok(None) };
-        Ok(self.store.user_claiming_username(&name).await?.map(|taken| taken.user))
     }
 
     /// One more API token for who knows the password of the user of that name, who may have `most` that have not run out,
@@ -78,7 +77,7 @@ impl Directory {
         most: usize,
     ) -> Result<OneMoreToken> {
         let Login { identifier, password } = login;
-        let ids: Vec<UserId> = self.id_of(Some(identifier.trim())).await?.into_iter().collect();
+        let ids = Vec::from_iter(self.user_of_name(identifier.trim()).await?);
         let user = self.sign_in(&ids, &password, address).await?;
         let mut tries = self.store.tries();
         while tries.next().await {

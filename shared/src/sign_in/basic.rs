@@ -8,7 +8,7 @@ use super::password::{is_usable, mac};
 use crate::ambient::{Ambient, random};
 use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Timestamp, User, Username};
+use crate::model::{Timestamp, User, UserId};
 
 /// How long, in seconds, a verified pair is remembered.
 const LIFE: i64 = 5 * 60;
@@ -70,11 +70,7 @@ impl Directory {
     ) -> Result<Recognized> {
         let now = self.ambient.now();
         let name = self.known_pairs.name(username, password);
-        let claim = match Username::parse(username) {
-            Some(username) => self.store.user_claiming_username(&username).await?,
-            None => None,
-        };
-        let id = claim.map(|taken| taken.user);
+        let id = self.user_of_name(username).await?;
         if let Some(id) = id
             && let Some(user) = self.store.user(id).await?
             && is_usable(&user.password)
@@ -97,12 +93,7 @@ impl Directory {
     }
 
     /// One of the users, whose password it is and who may use the directory; wrong ones count against all of them.
-    pub(super) async fn sign_in(
-        &self,
-        ids: &[crate::model::UserId],
-        password: &str,
-        address: Option<&str>,
-    ) -> Result<User> {
+    pub(super) async fn sign_in(&self, ids: &[UserId], password: &str, address: Option<&str>) -> Result<User> {
         let attempt = self.attempt(address, ids).await?;
         let user = self.whose_password(ids, password).await?;
         let today = self.ambient.now().date();

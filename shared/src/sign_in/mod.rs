@@ -185,12 +185,15 @@ impl Directory {
         }
     }
 
+    /// The user of that user name.
+    async fn user_of_name(&self, name: &str) -> Result<Option<UserId>> {
+        let Some(name) = Username::parse(name) else { return Ok(None) };
+        Ok(self.store.user_claiming_username(&name).await?.map(|taken| taken.user))
+    }
+
     /// The users whom a text names, by user name, e-mail, telephone number; the same user once.
     pub(crate) async fn named(&self, identifier: &str) -> Result<Vec<UserId>> {
-        let mut ids = Vec::new();
-        if let Some(name) = Username::parse(identifier) {
-            ids.extend(self.store.user_claiming_username(&name).await?.map(|taken| taken.user));
-        }
+        let mut ids = Vec::from_iter(self.user_of_name(identifier).await?);
         if let Some(email) = EmailAddress::parse(identifier) {
             ids.extend(self.store.user_claiming_email(&email).await?.map(|taken| taken.user));
         }

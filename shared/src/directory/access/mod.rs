@@ -158,6 +158,14 @@ impl Caller {
         if self.may(act) { Ok(()) } else { Err(Error::Forbidden) }
     }
 
+    /// Refuses who does not see all users.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] then.
+    pub(super) fn must_see_everyone(&self) -> Result<()> {
+        if self.sight() == Sight::Everyone { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
     /// Which users the caller can see, for lists of them; [`Act::SeeUser`] decides about one.
     pub fn sight(&self) -> Sight {
         match self.rights {
