@@ -14,7 +14,7 @@ mod users;
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use shared::store::Patience;
@@ -104,6 +104,17 @@ impl Trial {
     fn effect(mut self, effect: impl Fn(&Table) -> Effect + 'static) -> Self {
         self.effect = Box::new(effect);
         self
+    }
+
+    /// The same call with that `Authorization` header in place of its sender's.
+    fn authorized(self, header: String) -> Self {
+        let request = self.request;
+        let request = move || {
+            let mut request: Request<axum::body::Body> = request();
+            request.headers_mut().insert(AUTHORIZATION, header.parse().expect("a header"));
+            request
+        };
+        Self { request: Box::new(request), ..self }
     }
 
     /// The effect is that one item becomes another.

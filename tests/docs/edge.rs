@@ -1,8 +1,10 @@
 //! The Soltra Edge Users API in words.
 
-use super::operations::{Answer, Api, Asked, Body, Operation, Refusal, Shape, of};
+use super::operations::{
+    Answer, Api, Asked, Body, JSON, Operation, Refusal, Shape, THROTTLED, TOO_LARGE, UNAVAILABLE, forbidden, of,
+    unsupported,
+};
 
-const JSON: Option<(&str, &str)> = Some(("content-type", "application/json"));
 const PAGES: &[&str] = &["page", "page_size_100"];
 const USERS: &str = "Edge: users";
 const TOKENS: &str = "Edge: API tokens";
@@ -82,42 +84,17 @@ pub const EDGE: Api = Api {
             says: "No credentials, or wrong ones.",
             asked: Asked::With("GET", "/api/users/", Some(("authorization", "Basic YWRtaW46d3Jvbmc=")), ""),
         },
-        Refusal {
-            status: 403,
-            name: "Forbidden",
-            says: "The caller may not do this.",
-            asked: Asked::Written(r#"{"detail": "You do not have permission to perform this action."}"#),
-        },
+        forbidden("The caller may not do this."),
         Refusal {
             status: 404,
             name: "NotFound",
             says: "There is nothing; also a page that does not exist.",
             asked: Asked::With("GET", "/api/users/000000000000000000000000/", None, ""),
         },
-        Refusal {
-            status: 413,
-            name: "TooLarge",
-            says: "The body has more than 6 MiB.",
-            asked: Asked::Written(r#"{"detail": "The request body is too large."}"#),
-        },
-        Refusal {
-            status: 415,
-            name: "UnsupportedMediaType",
-            says: "The body is neither JSON nor a form.",
-            asked: Asked::With("POST", "/api/users/", Some(("content-type", "text/plain")), "x"),
-        },
-        Refusal {
-            status: 429,
-            name: "Throttled",
-            says: "Too many wrong passwords, for this account or from this address.",
-            asked: Asked::Written(r#"{"detail": "Request was throttled. Expected available in 900 seconds."}"#),
-        },
-        Refusal {
-            status: 503,
-            name: "Unavailable",
-            says: "The store does not answer, or the record is changed too often; try again.",
-            asked: Asked::Written(r#"{"detail": "Service temporarily unavailable, try again later."}"#),
-        },
+        TOO_LARGE,
+        unsupported("/api/users/"),
+        THROTTLED,
+        UNAVAILABLE,
     ],
     operations: &[
         Operation {

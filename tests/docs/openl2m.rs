@@ -1,8 +1,10 @@
 //! The OpenL2M Users Admin API in words.
 
-use super::operations::{Answer, Api, Asked, Body, Operation, Refusal, Shape, of};
+use super::operations::{
+    Answer, Api, Asked, Body, JSON, Operation, Refusal, Shape, THROTTLED, TOO_LARGE, UNAVAILABLE, forbidden, of,
+    unsupported,
+};
 
-const JSON: Option<(&str, &str)> = Some(("content-type", "application/json"));
 const TAG: &str = "OpenL2M: users";
 const FIRST_CALLS: &str = "OpenL2M: first calls";
 
@@ -89,12 +91,7 @@ pub const OPENL2M: Api = Api {
                 "",
             ),
         },
-        Refusal {
-            status: 403,
-            name: "Forbidden",
-            says: "The caller is no superuser.",
-            asked: Asked::Written(r#"{"detail": "You do not have permission to perform this action."}"#),
-        },
+        forbidden("The caller is no superuser."),
         Refusal {
             status: 404,
             name: "NotFound",
@@ -107,30 +104,10 @@ pub const OPENL2M: Api = Api {
             says: "The `Accept` header asks for something else than JSON.",
             asked: Asked::With("GET", "/api/admin/users/", Some(("accept", "image/png")), ""),
         },
-        Refusal {
-            status: 413,
-            name: "TooLarge",
-            says: "The body has more than 6 MiB.",
-            asked: Asked::Written(r#"{"detail": "The request body is too large."}"#),
-        },
-        Refusal {
-            status: 415,
-            name: "UnsupportedMediaType",
-            says: "The body is neither JSON nor a form.",
-            asked: Asked::With("POST", "/api/admin/users/", Some(("content-type", "text/plain")), "x"),
-        },
-        Refusal {
-            status: 429,
-            name: "Throttled",
-            says: "Too many wrong passwords, for this account or from this address.",
-            asked: Asked::Written(r#"{"detail": "Request was throttled. Expected available in 900 seconds."}"#),
-        },
-        Refusal {
-            status: 503,
-            name: "Unavailable",
-            says: "The store does not answer, or the record is changed too often; try again.",
-            asked: Asked::Written(r#"{"detail": "Service temporarily unavailable, try again later."}"#),
-        },
+        TOO_LARGE,
+        unsupported("/api/admin/users/"),
+        THROTTLED,
+        UNAVAILABLE,
     ],
     operations: &[
         Operation {

@@ -97,6 +97,42 @@ pub enum Asked {
     Written(&'static str),
 }
 
+/// The header of a JSON body.
+pub const JSON: Option<(&str, &str)> = Some(("content-type", "application/json"));
+
+pub const TOO_LARGE: Refusal = Refusal {
+    status: 413,
+    name: "TooLarge",
+    says: "The body has more than 6 MiB.",
+    asked: Asked::Written(r#"{"detail": "The request body is too large."}"#),
+};
+
+pub const THROTTLED: Refusal = Refusal {
+    status: 429,
+    name: "Throttled",
+    says: "Too many wrong passwords, for this account or from this address.",
+    asked: Asked::Written(r#"{"detail": "Request was throttled. Expected available in 900 seconds."}"#),
+};
+
+pub const UNAVAILABLE: Refusal = Refusal {
+    status: 503,
+    name: "Unavailable",
+    says: "The store does not answer, or the record is changed too often; try again.",
+    asked: Asked::Written(r#"{"detail": "Service temporarily unavailable, try again later."}"#),
+};
+
+/// 403, in the words of an API.
+pub const fn forbidden(says: &'static str) -> Refusal {
+    let asked = Asked::Written(r#"{"detail": "You do not have permission to perform this action."}"#);
+    Refusal { status: 403, name: "Forbidden", says, asked }
+}
+
+/// 415, for a body that is sent to that address.
+pub const fn unsupported(address: &'static str) -> Refusal {
+    let asked = Asked::With("POST", address, Some(("content-type", "text/plain")), "x");
+    Refusal { status: 415, name: "UnsupportedMediaType", says: "The body is neither JSON nor a form.", asked }
+}
+
 /// The parameters of queries: name, schema, meaning.
 pub const QUERIES: &[(&str, &str, &str)] = &[
     (

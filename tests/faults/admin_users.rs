@@ -1,8 +1,6 @@
 //! OpenL2M's users: made with a profile and an e-mail that another has, and changed.
 
-use axum::body::Body;
 use http::Method;
-use http::header::AUTHORIZATION;
 
 use super::*;
 use crate::support::PASSWORD;
@@ -18,17 +16,6 @@ async fn noted_token(stage: &Stage) -> String {
     let token = token.as_str().expect("a token").to_owned();
     assert_eq!(stage.app.keyed(&token).get("/api/").await.status, StatusCode::OK);
     token
-}
-
-/// The same call with that API token, as OpenL2M's clients show it.
-fn with_token(trial: Trial, token: &str) -> Trial {
-    let (request, header) = (trial.request, format!("Token {token}"));
-    let request = move || {
-        let mut request: Request<Body> = request();
-        request.headers_mut().insert(AUTHORIZATION, header.parse().expect("a header"));
-        request
-    };
-    Trial { request: Box::new(request), ..trial }
 }
 
 #[tokio::test]
@@ -52,7 +39,7 @@ async fn user_profile_and_groups_are_changed_together_or_not_at_all() {
                 _ => Effect::Odd(format!("{user:?}")),
             }
         });
-        with_token(trial, &noted_token(stage).await)
+        trial.authorized(format!("Token {}", noted_token(stage).await))
     })
     .await;
 }
@@ -71,7 +58,7 @@ async fn a_user_whose_email_another_has_is_made_once_or_not_at_all() {
                 Some(user) if user["email_is_shared"] == true && user["profile"]["theme"] == "dark" => Effect::All,
                 user => Effect::Odd(format!("{user:?}")),
             });
-        with_token(trial, &noted_token(stage).await)
+        trial.authorized(format!("Token {}", noted_token(stage).await))
     })
     .await;
 }

@@ -82,16 +82,9 @@ async fn an_own_password_is_changed_once_or_not_at_all() {
         let token = stage.app.token(&name).await;
         let body = json!({"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW});
         let path = "/api/v1/users/user/password/change/";
-        let trial = Trial::json(Method::POST, path, body, StatusCode::OK);
-        let plain = trial.request;
-        let request = move || {
-            let mut request = plain();
-            let bearer = format!("Bearer {token}").parse().expect("a header");
-            request.headers_mut().insert(http::header::AUTHORIZATION, bearer);
-            request
-        };
         let wrong = json!({"old_password": ["Your old password was entered incorrectly. Please enter it again."]});
-        Trial { request: Box::new(request), ..trial }
+        Trial::json(Method::POST, path, body, StatusCode::OK)
+            .authorized(format!("Bearer {token}"))
             .again(StatusCode::BAD_REQUEST, Some(wrong))
             .effect(replaced(before, id, false, false))
     })

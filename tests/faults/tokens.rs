@@ -1,8 +1,6 @@
 //! API tokens: obtained and made; and what Edge notes of every request.
 
-use axum::body::Body;
 use http::Method;
-use http::header::AUTHORIZATION;
 
 use super::*;
 use crate::support::PASSWORD;
@@ -19,17 +17,6 @@ fn has_one(name: String) -> impl Fn(&Table) -> Effect {
             more => Effect::Odd(format!("{more} tokens")),
         }
     }
-}
-
-/// The same call with an API token of `admin`, as Edge's clients show it.
-fn as_edge(trial: Trial, key: &str) -> Trial {
-    let (request, header) = (trial.request, format!("Token admin:{key}"));
-    let request = move || {
-        let mut request: Request<Body> = request();
-        request.headers_mut().insert(AUTHORIZATION, header.parse().expect("a header"));
-        request
-    };
-    Trial { request: Box::new(request), ..trial }
 }
 
 #[tokio::test]
@@ -57,7 +44,7 @@ async fn a_token_is_made_for_a_user_once_or_not_at_all() {
         // Its use is noted, so that every call makes the same calls of the store.
         assert_eq!(stage.app.keyed(&format!("admin:{key}")).get(&path).await.status, StatusCode::OK);
         let trial = Trial::json(Method::POST, &path, json!({"title": "T"}), StatusCode::CREATED);
-        as_edge(trial.effect(has_one(name)), key)
+        trial.effect(has_one(name)).authorized(format!("Token admin:{key}"))
     })
     .await;
 }
