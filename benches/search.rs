@@ -15,6 +15,8 @@ mod support {
     mod bulk;
     pub mod census;
     mod client;
+    pub mod gateway;
+    pub mod policies;
     mod script;
     mod seed;
 

@@ -11,7 +11,8 @@ use shared::web::ClientAddress;
 
 use crate::routes::DOCUMENTED;
 use crate::support::gateway::{choose, read, routes, template};
-use crate::support::{Answer, Client, FUNCTIONS, PASSWORD, TestApp, router_of};
+use crate::support::policies::Act;
+use crate::support::{Answer, Client, FUNCTIONS, Options, PASSWORD, TestApp, router_of};
 
 /// The user id that stands in the events.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
@@ -194,6 +195,11 @@ fn changed_event(event: &str, change: impl FnOnce(&mut Value)) -> String {
 
 /// Sends an event of a superuser to a function. OpenL2M and Edge have tokens of their own.
 async fn ask(app: &TestApp, function: &str, event: &str) -> Answer {
+    ask_process(app, app, function, event).await
+}
+
+/// The same, to another process on the table of `app`.
+async fn ask_process(app: &TestApp, process: &TestApp, function: &str, event: &str) -> Answer {
     let obtain = if ["admin-users", "edge-users", "edge-tokens"].contains(&function) {
         "/api/users/token/"
     } else {
@@ -201,7 +207,7 @@ async fn ask(app: &TestApp, function: &str, event: &str) -> Answer {
     };
     let login = app.anonymous().post(obtain, &json!({"username": "admin", "password": PASSWORD})).await;
     let event = event.replace("TOKEN", login.json()["token"].as_str().expect("a token"));
-    Client::new(router_of(function, app.directory.clone()), None).send(request_of(&event)).await
+    Client::new(router_of(function, process.directory.clone()), None).send(request_of(&event)).await
 }
 
 #[test]
@@ -241,23 +247,39 @@ async fn events_get_their_status_as_they_are() {
 #[tokio::test]
 async fn events_get_their_status_with_an_id_that_is_there() {
     for (event, _, status) in EVENTS {
-        let app = TestApp::start().await;
-        let admin = app.admin().await;
-        let there = if function_of(event) == "organizations" {
-            admin.post("/api/v1/users/organization/", &json!({"name": "Here", "slug": "here"})).await.json()
-        } else {
-            admin.create_user("somebody", &json!({})).await
-        };
-        let id = there["id"].as_str().expect("an id");
-        let mut text = text_of(event).replace(NOBODY, id);
-        if let Some(user) = app.directory.store().user(UserId(id.parse().expect("an id"))).await.expect("the store") {
-            text = text.replace(NO_NUMBER, &user.number.to_string());
-            // The first one in a path is the user's, a second one a token's.
-            text = text.replace(&format!("/users/{NO_EDGE_ID}"), &format!("/users/{}", user.edge_id));
-        }
-        let answer = ask(&app, function_of(event), &text).await;
+        let (answer, _) = with_an_id_that_is_there(event).await;
         assert_eq!(answer.status.as_u16(), status, "{event}: {answer:?}");
     }
+}
+
+/// What functions do for the events, each with a process of its own.
+pub async fn acts_for_all() -> BTreeSet<Act> {
+    let mut acts = BTreeSet::new();
+    for (event, ..) in EVENTS {
+        acts.extend(with_an_id_that_is_there(event).await.1);
+    }
+    acts
+}
+
+/// Sends an event about a user, or an organization, that is there. Gives the answer and what the function did for it.
+async fn with_an_id_that_is_there(event: &str) -> (Answer, BTreeSet<Act>) {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let there = if function_of(event) == "organizations" {
+        admin.post("/api/v1/users/organization/", &json!({"name": "Here", "slug": "here"})).await.json()
+    } else {
+        admin.create_user("somebody", &json!({})).await
+    };
+    let id = there["id"].as_str().expect("an id");
+    let mut text = text_of(event).replace(NOBODY, id);
+    if let Some(user) = app.directory.store().user(UserId(id.parse().expect("an id"))).await.expect("the store") {
+        text = text.replace(NO_NUMBER, &user.number.to_string());
+        // The first one in a path is the user's, a second one a token's.
+        text = text.replace(&format!("/users/{NO_EDGE_ID}"), &format!("/users/{}", user.edge_id));
+    }
+    let process = app.another(Options::default());
+    let answer = ask_process(&app, &process, function_of(event), &text).await;
+    (answer, process.watch.acts())
 }
 
 #[test]

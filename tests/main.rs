@@ -20,6 +20,7 @@ mod mailer;
 mod managed;
 mod openl2m;
 mod openwisp;
+mod policies;
 mod races;
 mod routes;
 mod search;

@@ -68,7 +68,8 @@ fn is_invalid(answer: &Answer) {
 }
 
 /// Opens the page and sends its form, as a browser does.
-async fn confirm(app: &TestApp, link: &str) -> Answer {
+/// Sends the form of the page that a mailed link opens.
+pub async fn confirm(app: &TestApp, link: &str) -> Answer {
     let page = app.anonymous().get(link).await;
     is_page(&page);
     let value = form_value(&page.text()).expect("a form").to_owned();

@@ -1,6 +1,6 @@
 //! The OpenWISP Users API.
 
-mod confirmation;
+pub mod confirmation;
 mod differences;
 mod forged_tokens;
 mod forms;

@@ -13,10 +13,11 @@ use shared::ambient::Ambient as _;
 use shared::config::{Readers, TokenLife};
 use shared::directory::Settings;
 use shared::model::Username;
-use shared::sign_in::keys::{KeyRing, KeySource, rotated};
+use shared::sign_in::keys::{KeyRing, rotated};
 use shared::sign_in::password::{HashCost, Hasher};
 use shared::store::{Connection, Patience, Store};
 
+use super::policies::{Watch, under_policy};
 use super::{Client, Script};
 
 /// The password of every user that tests make.
@@ -56,6 +57,8 @@ pub struct TestApp {
     pub database: Database,
     /// The key set that signs tokens.
     pub keys: String,
+    /// What functions do with the table, each under its policy.
+    pub watch: Arc<Watch>,
 }
 
 impl Default for Options {
@@ -117,16 +120,18 @@ impl TestApp {
         options: Options,
     ) -> Self {
         let Options { throttle, token_life, patience, connection, answer_limit, docs_readers } = options;
-        let connection = connection(Connection::local(format!("http://{engine}")));
+        let watch = Arc::new(Watch::default());
+        let connection = watch.over(connection(Connection::local(format!("http://{engine}"))));
         let directory = Directory::new(
             Store::new(connection, "rollcall", script.clone(), patience),
             script.clone(),
-            KeyRing::new(KeySource::Inline(keys.clone()), script.clone()),
+            KeyRing::new(watch.key_source(&keys), script.clone()),
             Hasher::new(cost, script.clone(), 4),
             Settings { token_life, throttle, public_url: None, cost_header: true, answer_limit, docs_readers },
         );
         let directory = Arc::new(directory);
-        Self { router: rollcall::app(directory.clone()), directory, script, engine, database, keys }
+        let router = under_policy(rollcall::app(directory.clone()), None);
+        Self { router, directory, script, engine, database, keys, watch }
     }
 
     /// Everything that is stored.

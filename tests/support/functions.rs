@@ -9,6 +9,8 @@ use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
 use shared::runtime::complete;
 
+use super::policies::under_policy;
+
 /// Makes all that a function serves.
 type Serves = fn(Arc<Directory>) -> Router;
 
@@ -25,9 +27,9 @@ pub const FUNCTIONS: [(&str, Serves); 9] = [
     ("users", |directory| complete::<OpenWisp>(users::router(directory.clone()), directory)),
 ];
 
-/// What the function of that name serves.
+/// What the function of that name serves, under its policy.
 pub fn router_of(function: &str, directory: Arc<Directory>) -> Router {
     let found = FUNCTIONS.iter().find(|(name, _)| *name == function);
-    let (_, serves) = found.unwrap_or_else(|| panic!("no function {function}"));
-    serves(directory)
+    let (name, serves) = found.unwrap_or_else(|| panic!("no function {function}"));
+    under_policy(serves(directory), Some(name))
 }

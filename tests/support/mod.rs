@@ -9,6 +9,7 @@ mod functions;
 pub mod gateway;
 mod index;
 pub mod invariants;
+pub mod policies;
 mod script;
 mod seed;
 mod signed_in;
