@@ -18,7 +18,7 @@ const CALLERS: [&str; 9] = ["nobody", "inactive", "plain", "staff", "view", "add
 
 /// What each caller gets. What addresses name is out of sight for all but superusers, groups apart.
 #[rustfmt::skip]
-const TABLE: [(&str, &str, [u16; 9]); 182] = [
+const TABLE: [(&str, &str, [u16; 9]); 203] = [
     // nobody, inactive, plain, staff, view, add, change, delete, superuser
     ("/api/v1/users/token/", "GET", [405; 9]),
     ("/api/v1/users/token/", "HEAD", [405; 9]),
@@ -202,6 +202,27 @@ const TABLE: [(&str, &str, [u16; 9]); 182] = [
     ("/accounts/password/reset/key/done/", "PATCH", [405; 9]),
     ("/accounts/password/reset/key/done/", "DELETE", [405; 9]),
     ("/accounts/password/reset/key/done/", "OPTIONS", [405; 9]),
+    ("/accounts/login/", "GET", [200; 9]),
+    ("/accounts/login/", "HEAD", [200; 9]),
+    ("/accounts/login/", "POST", [403; 9]),
+    ("/accounts/login/", "PUT", [405; 9]),
+    ("/accounts/login/", "PATCH", [405; 9]),
+    ("/accounts/login/", "DELETE", [405; 9]),
+    ("/accounts/login/", "OPTIONS", [405; 9]),
+    ("/accounts/logout/", "GET", [200; 9]),
+    ("/accounts/logout/", "HEAD", [200; 9]),
+    ("/accounts/logout/", "POST", [403; 9]),
+    ("/accounts/logout/", "PUT", [405; 9]),
+    ("/accounts/logout/", "PATCH", [405; 9]),
+    ("/accounts/logout/", "DELETE", [405; 9]),
+    ("/accounts/logout/", "OPTIONS", [405; 9]),
+    ("/accounts/style.css", "GET", [200; 9]),
+    ("/accounts/style.css", "HEAD", [200; 9]),
+    ("/accounts/style.css", "POST", [405; 9]),
+    ("/accounts/style.css", "PUT", [405; 9]),
+    ("/accounts/style.css", "PATCH", [405; 9]),
+    ("/accounts/style.css", "DELETE", [405; 9]),
+    ("/accounts/style.css", "OPTIONS", [405; 9]),
 ];
 
 /// The caller of a column.

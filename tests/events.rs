@@ -23,7 +23,7 @@ const NO_EDGE_ID: &str = "000000000000000000000000";
 
 /// Every event with the status it gets from the function it is named for, once `TOKEN` is a superuser's token:
 /// as it is, and with the id of a user, or of an organization, in place of [`NOBODY`].
-const EVENTS: [(&str, u16, u16); 141] = [
+const EVENTS: [(&str, u16, u16); 149] = [
     ("admin-users-admin", 200, 200),
     ("admin-users-admin-head", 200, 200),
     ("admin-users-admin-options", 200, 200),
@@ -57,6 +57,12 @@ const EVENTS: [(&str, u16, u16); 141] = [
     ("auth-email-confirmed-head", 200, 200),
     ("auth-openl2m-token", 200, 200),
     ("auth-openl2m-token-options", 200, 200),
+    ("auth-login", 200, 200),
+    ("auth-login-head", 200, 200),
+    ("auth-login-submit", 303, 303),
+    ("auth-logout", 200, 200),
+    ("auth-logout-head", 200, 200),
+    ("auth-logout-submit", 303, 303),
     ("auth-password-change", 200, 200),
     ("auth-password-change-options", 200, 200),
     ("auth-password-change-without-slash", 301, 301),
@@ -70,6 +76,8 @@ const EVENTS: [(&str, u16, u16); 141] = [
     ("auth-reset-link-head", 200, 200),
     ("auth-reset-link-mailed", 200, 200),
     ("auth-reset-link-submit", 200, 200),
+    ("auth-style", 200, 200),
+    ("auth-style-head", 200, 200),
     ("auth-token", 200, 200),
     ("auth-token-form", 200, 200),
     ("auth-token-options", 200, 200),
@@ -440,7 +448,7 @@ async fn an_address_is_confirmed_within_a_stage() {
     let page = ask(&app, "auth", &changed_event("auth-confirm-email", |event| within(event, path))).await;
     let cookie = page.header("set-cookie").expect("a cookie");
     // The cookie used to be for /accounts/, where browsers would not send it back from within the stage.
-    assert!(cookie.contains("; Path=/prod/accounts/;"), "{cookie}");
+    assert!(cookie.contains("; Path=/prod;"), "{cookie}");
     let token = cookie.split(['=', ';']).nth(1).expect("a value");
     let submit = changed_event("auth-confirm-email-submit", |event| {
         within(event, path);

@@ -14,7 +14,7 @@ use crate::support::gateway::{choose, functions, read, routes, template};
 use crate::support::{Client, FUNCTIONS, TestApp, router_of};
 
 /// Every documented address as the events ask for it, its methods and the function that answers there.
-pub const DOCUMENTED: [(&str, &str, &str); 35] = [
+pub const DOCUMENTED: [(&str, &str, &str); 38] = [
     ("/api/v1/users/token/", "POST, OPTIONS", "auth"),
     ("/api/v1/users/user/password/change/", "POST, OPTIONS", "auth"),
     ("/api/v1/users/password/reset/", "POST, OPTIONS", "auth"),
@@ -23,6 +23,9 @@ pub const DOCUMENTED: [(&str, &str, &str); 35] = [
     ("/accounts/email-verification-success/", "GET, HEAD", "auth"),
     ("/accounts/password/reset/key/00000000000000000000000000000000-set-password/", "GET, POST, HEAD", "auth"),
     ("/accounts/password/reset/key/done/", "GET, HEAD", "auth"),
+    ("/accounts/login/", "GET, POST, HEAD", "auth"),
+    ("/accounts/logout/", "GET, POST, HEAD", "auth"),
+    ("/accounts/style.css", "GET, HEAD", "auth"),
     ("/api/v1/users/user/", "GET, POST, HEAD, OPTIONS", "users"),
     ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "users"),
     ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/password/", "PUT, OPTIONS", "users"),

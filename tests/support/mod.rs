@@ -1,6 +1,7 @@
 //! A directory of its own for every test, and clients that ask it.
 
 mod app;
+mod browser;
 mod bulk;
 pub mod census;
 mod client;
@@ -15,6 +16,7 @@ mod seed;
 mod signed_in;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp};
+pub use browser::{Browser, form};
 pub use bulk::{import_entries, insert_many, insert_members, insert_named, key};
 pub use client::{Answer, Client, request};
 pub use faults::{Fault, Faults, Plan};

@@ -1,12 +1,12 @@
-//! Signing in: tokens, and the pages that confirm an e-mail address (`contracts/openwisp.md` sections 6 and 13.1),
-//! and tokens of OpenL2M.
+//! Signing in: tokens, sessions of browsers, and the pages that mailed links lead to
+//! (`contracts/openwisp.md` sections 6, 13 and 16), and tokens of OpenL2M.
 
-mod csrf;
 mod handlers;
 mod openl2m;
 mod pages;
 mod password;
 mod reset_pages;
+mod session_pages;
 
 pub use handlers::{TokenOut, token_fields};
 pub use openl2m::TokenOut as OpenL2mTokenOut;
@@ -19,11 +19,13 @@ use axum::routing::{any, get, post};
 use shared::Directory;
 use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, add_final_slash, mount_all};
+use shared::dialect::openwisp::page::{LOGIN_PATH, LOGOUT_PATH, STYLE_PATH};
 use shared::web::endpoint;
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
     name: "Obtain Auth Token",
+    about: "Gives a token to whoever knows a password; requests then carry it in the header Authorization: Bearer.",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
@@ -33,6 +35,7 @@ const TOKEN: Endpoint = Endpoint {
 const CHANGE: Endpoint = Endpoint {
     path: "/api/v1/users/user/password/change/",
     name: "Password Change",
+    about: "Changes your own password. It ends your sessions in other browsers and in this one.",
     allow: "POST, OPTIONS",
     access: Access::User,
     below_user: false,
@@ -42,6 +45,7 @@ const CHANGE: Endpoint = Endpoint {
 const RESET: Endpoint = Endpoint {
     path: "/api/v1/users/password/reset/",
     name: "Password Reset",
+    about: "Mails a link for a new password to the user of that name, e-mail address or telephone number.",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
@@ -51,6 +55,7 @@ const RESET: Endpoint = Endpoint {
 const RESET_CONFIRM: Endpoint = Endpoint {
     path: "/api/v1/users/password/reset/confirm/",
     name: "Password Reset Confirm",
+    about: "Sets a new password with the two parts of a mailed link.",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
@@ -63,7 +68,7 @@ const RESET_PAGE: &str = "/accounts/password/reset/key/{pair}/";
 const RESET_DONE: &str = "/accounts/password/reset/key/done/";
 
 /// The pages for browsers that this function serves beside the API.
-pub const PAGES: [&str; 4] = [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE];
+pub const PAGES: [&str; 7] = [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE, LOGIN_PATH, LOGOUT_PATH, STYLE_PATH];
 
 /// The addresses that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
@@ -88,6 +93,11 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route(CONFIRMED, get(pages::confirmed))
         .route(RESET_PAGE, get(reset_pages::open).post(reset_pages::submit))
         .route(RESET_DONE, get(reset_pages::done))
+        .route(LOGIN_PATH, get(session_pages::ask).post(session_pages::sign_in))
+        .route(LOGOUT_PATH, get(session_pages::ask_to_leave).post(session_pages::sign_out))
+        .route(STYLE_PATH, get(session_pages::style))
+        .route("/accounts/login", any(add_final_slash))
+        .route("/accounts/logout", any(add_final_slash))
         .route("/accounts/email-verification-success", any(add_final_slash))
         .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
         .merge(endpoint::mount_all::<OpenL2m>(&directory, openl2m_endpoints()))

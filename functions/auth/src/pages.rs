@@ -4,18 +4,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::page::whole;
+use shared::dialect::openwisp::page::{Viewer, respond, whole};
 use shared::web::body::Unread;
-use shared::web::{Base, Failure};
+use shared::web::csrf::{self, Token};
+use shared::web::{Base, Failure, Input};
 use shared::{Directory, Error};
-
-use crate::csrf::{Token, is_from_our_page};
 
 const TITLE: &str = "Confirm E-mail Address";
 
@@ -34,9 +33,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
 }
 
 /// `GET /accounts/confirm-email/<key>/`: asks; nothing is changed yet.
-pub async fn ask(State(directory): State<Arc<Directory>>, Key(key): Key, base: Base) -> Result<Response> {
-    let Some(confirmable) = directory.confirmable(&key).await? else { return Ok(expired()) };
-    let token = Token::new(&directory);
+pub async fn ask(
+    State(directory): State<Arc<Directory>>,
+    Key(key): Key,
+    base: Base,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let Some(confirmable) = directory.confirmable(&key).await? else { return Ok(expired(&base)) };
+    let token = Token::of(&headers, &directory);
     let content = html! {
         h1 { (TITLE) }
         p {
@@ -45,10 +49,10 @@ pub async fn ask(State(directory): State<Arc<Directory>>, Key(key): Key, base: B
         }
         form method="post" {
             (token.field())
-            button type="submit" { "Confirm" }
+            p.actions { button type="submit" { "Confirm" } }
         }
     };
-    let mut response = page(TITLE, &content);
+    let mut response = page(TITLE, &base, &content);
     token.set(response.headers_mut(), &base);
     Ok(response)
 }
@@ -62,28 +66,27 @@ pub async fn confirm(
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
-    if !is_from_our_page(&headers, &base, &input) {
+    if csrf::check(&headers, &base, Some(&input)).is_err() {
         return Err(Error::Forbidden.into());
     }
     if !directory.confirm_address(&key).await? {
-        return Ok(expired());
+        return Ok(expired(&base));
     }
     Ok(found(&format!("{}/accounts/email-verification-success/", base.prefix())))
 }
 
 /// `GET /accounts/email-verification-success/`: says that it is done.
-pub async fn confirmed() -> Response {
-    page(TITLE, &html! { h1 { "E-mail Address Confirmed" } p { "You can close this page." } })
+pub async fn confirmed(base: Base) -> Response {
+    page(TITLE, &base, &html! { h1 { "E-mail Address Confirmed" } p { "You can close this page." } })
 }
 
-fn expired() -> Response {
-    page(TITLE, &html! { h1 { (TITLE) } p { "This e-mail confirmation link expired or is invalid." } })
+fn expired(base: &Base) -> Response {
+    page(TITLE, base, &html! { h1 { (TITLE) } p { "This e-mail confirmation link expired or is invalid." } })
 }
 
-/// A page that no cache keeps, since its address is a secret.
-pub fn page(title: &str, content: &Markup) -> Response {
-    let body = Html(whole(title, content).into_string());
-    ([(CACHE_CONTROL, "no-store")], body).into_response()
+/// A page with little on it, the same for everybody.
+pub fn page(title: &str, base: &Base, content: &Markup) -> Response {
+    respond(&whole(title, base, Viewer::Anybody, &html! { div.narrow { (content) } }))
 }
 
 /// 302 to another page.
@@ -93,4 +96,11 @@ pub fn found(target: &str) -> Response {
         response.headers_mut().insert(LOCATION, target);
     }
     response
+}
+
+/// What a form has in a field, or an empty text.
+pub fn value(input: &Input, name: &str) -> String {
+    let Input::Form(values) = input else { return String::new() };
+    let found = values.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.as_str());
+    found.unwrap_or_default().to_owned()
 }

@@ -12,11 +12,12 @@ use shared::dialect::messages::sentence;
 use shared::dialect::openwisp::OpenWisp;
 use shared::directory::ResetPassword;
 use shared::web::body::Unread;
-use shared::web::{Base, ClientAddress, Input};
+use shared::web::cookies::{Cookie, cookie};
+use shared::web::csrf::{self, Token};
+use shared::web::{Base, ClientAddress};
 use shared::{Directory, Error};
 
-use crate::csrf::{Token, cookie, is_from_our_page, set_cookie};
-use crate::pages::{Key, Result, found, page};
+use crate::pages::{Key, Result, found, page, value};
 
 const TITLE: &str = "Choose a new password";
 const COOKIE_NAME: &str = "resettoken";
@@ -30,17 +31,18 @@ pub async fn open(
     base: Base,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let Some((uid, token)) = pair.split_once('-') else { return Ok(expired()) };
+    let Some((uid, token)) = pair.split_once('-') else { return Ok(expired(&base)) };
     if token == HIDDEN {
         let token = cookie(&headers, COOKIE_NAME).unwrap_or_default();
         let good = directory.is_reset_pair(uid, token).await?;
-        return Ok(if good { form(&directory, &base, &[]) } else { expired() });
+        return Ok(if good { form(&directory, &base, &headers, &[]) } else { expired(&base) });
     }
     if !directory.is_reset_pair(uid, token).await? {
-        return Ok(expired());
+        return Ok(expired(&base));
     }
     let mut response = found(&format!("{}/accounts/password/reset/key/{uid}-{HIDDEN}/", base.prefix()));
-    set_cookie(response.headers_mut(), &base, COOKIE_NAME, token);
+    let cookie = Cookie { name: COOKIE_NAME, value: token, path: "/accounts/", life: None, readable: false };
+    cookie.set(response.headers_mut(), &base);
     Ok(response)
 }
 
@@ -54,7 +56,7 @@ pub async fn submit(
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
-    if !is_from_our_page(&headers, &base, &input) {
+    if csrf::check(&headers, &base, Some(&input)).is_err() {
         return Err(Error::Forbidden.into());
     }
     let uid = pair.split_once('-').map_or("", |(uid, _)| uid);
@@ -68,51 +70,47 @@ pub async fn submit(
         Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", base.prefix()))),
         Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == "new_password2") => {
             let told: Vec<String> = violations.iter().map(sentence).collect();
-            let mut response = form(&directory, &base, &told);
+            let mut response = form(&directory, &base, &headers, &told);
             *response.status_mut() = StatusCode::BAD_REQUEST;
             Ok(response)
         }
-        Err(Error::Invalid(_)) => Ok(expired()),
+        Err(Error::Invalid(_)) => Ok(expired(&base)),
         Err(error) => Err(error.into()),
     }
 }
 
 /// `GET /accounts/password/reset/key/done/`: says that it is done.
-pub async fn done() -> Response {
-    page(TITLE, &html! { h1 { "Your password has been changed." } p { "You can close this page." } })
+pub async fn done(base: Base) -> Response {
+    page(TITLE, &base, &html! { h1 { "Your password has been changed." } p { "You can close this page." } })
 }
 
-fn form(directory: &Directory, base: &Base, errors: &[String]) -> Response {
-    let token = Token::new(directory);
+fn form(directory: &Directory, base: &Base, headers: &HeaderMap, errors: &[String]) -> Response {
+    let token = Token::of(headers, directory);
+    let invalid = (!errors.is_empty()).then_some("true");
     let content = html! {
         h1 { (TITLE) }
-        @if !errors.is_empty() {
-            ul role="alert" { @for error in errors { li { (error) } } }
-        }
         form method="post" {
             (token.field())
-            p {
+            div.field {
                 label for="new1" { "New password" }
-                input id="new1" type="password" name="new_password1" autocomplete="new-password" required;
+                input id="new1" type="password" name="new_password1" autocomplete="new-password" required
+                    aria-invalid=[invalid] aria-describedby=[invalid.map(|_| "errors")];
+                @if !errors.is_empty() {
+                    ul.errors id="errors" role="alert" { @for error in errors { li { (error) } } }
+                }
             }
-            p {
+            div.field {
                 label for="new2" { "New password again" }
                 input id="new2" type="password" name="new_password2" autocomplete="new-password" required;
             }
-            button type="submit" { "Change my password" }
+            p.actions { button type="submit" { "Change my password" } }
         }
     };
-    let mut response = page(TITLE, &content);
+    let mut response = page(TITLE, base, &content);
     token.set(response.headers_mut(), base);
     response
 }
 
-fn expired() -> Response {
-    page(TITLE, &html! { h1 { (TITLE) } p { "This link for a new password expired or was used already." } })
-}
-
-fn value(input: &Input, name: &str) -> String {
-    let Input::Form(values) = input else { return String::new() };
-    let found = values.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.as_str());
-    found.unwrap_or_default().to_owned()
+fn expired(base: &Base) -> Response {
+    page(TITLE, base, &html! { h1 { (TITLE) } p { "This link for a new password expired or was used already." } })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::html;
@@ -13,29 +13,29 @@ use shared::config::Readers;
 use shared::dialect::Dialect as _;
 use shared::dialect::edge::Edge;
 use shared::dialect::openwisp::OpenWisp;
+use shared::dialect::openwisp::page::{Viewer, respond, whole};
 use shared::error::{Error, Result, Unauthenticated};
 use shared::sign_in::Credential;
-use shared::web::ClientAddress;
 use shared::web::failure::render;
 use shared::web::negotiation::{Representation, negotiate};
-
-use crate::handlers::page_of;
+use shared::web::{Base, ClientAddress};
 
 /// Lets a request through if its sender may read.
 pub async fn admit(
     State(directory): State<Arc<Directory>>,
     ClientAddress(address): ClientAddress,
+    base: Base,
     request: Request,
     next: Next,
 ) -> Response {
     let mut response = match may_read(&directory, address.as_deref(), request.headers()).await {
         Ok(()) => next.run(request).await,
-        Err(error) => refusal(&error, &request),
+        Err(error) => refusal(&error, &base, &request),
     };
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(VARY, HeaderValue::from_static("Accept, Authorization"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Authorization, Cookie"));
     response
 }
 
@@ -47,16 +47,17 @@ async fn may_read(directory: &Directory, address: Option<&str>, headers: &Header
     directory.authenticate(&credential, address).await.map(|_| ())
 }
 
-/// A bearer token, or a name with a password or a token.
+/// A bearer token, or a name with a password or a token, or a browser's session.
 fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
     match OpenWisp::credential(headers)? {
+        Some(Credential::Session(session)) => Ok(Edge::credential(headers)?.or(Some(Credential::Session(session)))),
         Some(credential) => Ok(Some(credential)),
         None => Edge::credential(headers),
     }
 }
 
 /// Who is not signed in is told 403 here, and a browser where to go.
-fn refusal(error: &Error, request: &Request) -> Response {
+fn refusal(error: &Error, base: &Base, request: &Request) -> Response {
     let mut response = match error {
         Error::Unauthenticated(Unauthenticated::WrongPassword) => render::<Edge>(error),
         other => render::<OpenWisp>(other),
@@ -65,16 +66,12 @@ fn refusal(error: &Error, request: &Request) -> Response {
         return response;
     }
     if negotiate(request.uri(), request.headers()).is_ok_and(|chosen| chosen == Representation::Html) {
-        response = page_of(
-            "Documentation",
-            &html! {
-                main.message {
-                    h1 { "Documentation" }
-                    p { "The documentation is for users of this directory: it needs a bearer token, or a user name and a password." }
-                }
-            },
-        )
-        .into_response();
+        let here = format!("{}{}", base.prefix(), request.uri().path());
+        let content = html! {
+            h1 { "Documentation" }
+            p { "The documentation is for users of this directory. Sign in, or send a bearer token or a user name and a password." }
+        };
+        response = respond(&whole("Documentation", base, Viewer::Stranger(&here), &content));
     }
     *response.status_mut() = StatusCode::FORBIDDEN;
     response.headers_mut().remove(WWW_AUTHENTICATE);

@@ -16,6 +16,7 @@ use shared::model::Model;
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/email/",
     name: "Email List Create",
+    about: "The e-mail addresses of a user.",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::EmailAddress),
     below_user: true,
@@ -25,6 +26,7 @@ const LIST: Endpoint = Endpoint {
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/email/{number}/",
     name: "Email Update",
+    about: "An e-mail address of a user.",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::EmailAddress),
     below_user: true,

@@ -16,6 +16,7 @@ use shared::model::Model;
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/group/",
     name: "Group List Create",
+    about: "The groups, by name. A group gives its permissions to its users.",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::Group),
     below_user: false,
@@ -25,6 +26,7 @@ const LIST: Endpoint = Endpoint {
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/group/{number}/",
     name: "Group Detail",
+    about: "A group and its permissions.",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::Group),
     below_user: false,

@@ -16,6 +16,7 @@ use shared::model::Model;
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/organization/",
     name: "Organization List Create",
+    about: "The organizations that you can see, newest first.",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::Organization),
     below_user: false,
@@ -25,6 +26,7 @@ const LIST: Endpoint = Endpoint {
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/organization/{id}/",
     name: "Organization Detail",
+    about: "An organization.",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::Organization),
     below_user: false,

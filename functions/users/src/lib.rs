@@ -19,6 +19,7 @@ use shared::model::Model;
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/user/",
     name: "Users List Create",
+    about: "The users that you can see, newest first.",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::User),
     below_user: false,
@@ -28,6 +29,7 @@ const LIST: Endpoint = Endpoint {
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/",
     name: "User Detail",
+    about: "A user with all that belongs to it.",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::User),
     below_user: false,
@@ -37,6 +39,7 @@ const DETAIL: Endpoint = Endpoint {
 const PASSWORD: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/password/",
     name: "Change Password",
+    about: "Sets the password of a user.",
     allow: "PUT, OPTIONS",
     access: Access::Oneself,
     below_user: false,

@@ -13,6 +13,7 @@ use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
 use crate::model::EdgeId;
 use crate::sign_in::{Credential, Visit};
 use crate::web::endpoint::{Access, Admission, visit};
+use crate::web::failure::render;
 use crate::web::negotiation::Representation;
 
 /// The Soltra Edge Users API.
@@ -45,11 +46,9 @@ impl Dialect for Edge {
     }
 
     /// Who shows no good credentials does not learn what addresses there are (section 1).
-    async fn nowhere(directory: &Directory, parts: &Parts) -> Error {
-        match Self::admit(directory, Access::User, &parts.headers, &visit(parts)).await {
-            Ok(_) => Error::NoRoute,
-            Err(error) => error,
-        }
+    async fn nowhere(directory: &Directory, parts: &mut Parts) -> Response {
+        let refused = Self::admit(directory, Access::User, &parts.headers, &visit(parts)).await.err();
+        render::<Self>(&refused.unwrap_or(Error::NoRoute))
     }
 }
 

@@ -27,9 +27,9 @@ pub trait Dialect: Send + Sync + 'static {
     /// An error as this API tells it.
     fn render(error: &Error) -> Response;
 
-    /// What is told of an address where there is nothing.
-    fn nowhere(_: &Directory, _: &Parts) -> impl Future<Output = Error> + Send {
-        std::future::ready(Error::NoRoute)
+    /// The answer at an address where there is nothing.
+    fn nowhere(_: &Directory, _: &mut Parts) -> impl Future<Output = Response> + Send {
+        std::future::ready(Self::render(&Error::NoRoute))
     }
 }
 

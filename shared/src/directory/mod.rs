@@ -16,6 +16,7 @@ mod organizations;
 mod outbox;
 mod passwords;
 mod search;
+mod sessions;
 mod sight;
 mod tokens;
 mod users;

@@ -187,7 +187,7 @@ impl Directory {
         attempt.forgive(&self.store).await
     }
 
-    async fn is_password(&self, user: &User, password: &str) -> Result<bool> {
+    pub(super) async fn is_password(&self, user: &User, password: &str) -> Result<bool> {
         let verdict = self.hasher.verify(password.to_owned(), Some(user.password.clone())).await?;
         Ok(verdict != Verdict::Wrong)
     }

@@ -93,7 +93,7 @@ impl Directory {
     }
 
     /// One of the users, whose password it is and who may use the directory; wrong ones count against all of them.
-    pub(super) async fn sign_in(&self, ids: &[UserId], password: &str, address: Option<&str>) -> Result<User> {
+    pub(crate) async fn sign_in(&self, ids: &[UserId], password: &str, address: Option<&str>) -> Result<User> {
         let attempt = self.attempt(address, ids).await?;
         let user = self.whose_password(ids, password).await?;
         let today = self.ambient.now().date();

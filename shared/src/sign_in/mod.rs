@@ -7,6 +7,7 @@ mod basic;
 pub mod keys;
 pub(crate) mod link;
 pub mod password;
+pub(crate) mod session;
 pub(crate) mod strength;
 mod throttle;
 mod token;
@@ -17,6 +18,7 @@ pub use self::api_token::OneMoreToken;
 pub(crate) use self::basic::KnownPairs;
 pub use self::link::ConfirmationKey;
 use self::password::Verdict;
+pub use self::session::SESSION_LIFE;
 pub use self::strength::plain_weaknesses;
 use self::throttle::Attempt;
 use crate::directory::Directory;
@@ -43,6 +45,8 @@ pub enum Credential {
         /// The password.
         password: String,
     },
+    /// What a browser got when its user signed in.
+    Session(String),
 }
 
 /// Where a request comes from, for the history.
@@ -148,6 +152,7 @@ impl Directory {
             Credential::ApiToken(text) => self.owner_of(text, None).await,
             Credential::NamedToken { username, token } => self.owner_of(token, Some(username)).await,
             Credential::Basic { username, password } => self.user_with_password(username, password, address).await,
+            Credential::Session(text) => self.user_of_session(text).await,
         }
     }
 

@@ -32,6 +32,11 @@ pub enum Input {
 }
 
 impl RawBody {
+    /// The body itself.
+    pub fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     /// The same body, marked as JSON if it is marked as a form and begins like a JSON object
     /// (`contracts/edge.md` section 11).
     #[must_use]

@@ -139,8 +139,8 @@ async fn admitted<D: Admission>(
 
 /// The answer at an address where there is nothing.
 pub async fn nowhere<D: Dialect>(directory: &Directory, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let mut response = render::<D>(&D::nowhere(directory, &parts).await);
+    let (mut parts, _) = request.into_parts();
+    let mut response = D::nowhere(directory, &mut parts).await;
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     if parts.method == Method::HEAD {
         *response.body_mut() = Body::empty();

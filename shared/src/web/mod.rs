@@ -2,6 +2,8 @@
 
 pub mod body;
 mod caller;
+pub mod cookies;
+pub mod csrf;
 pub mod endpoint;
 pub mod failure;
 pub mod fields;

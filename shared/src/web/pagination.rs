@@ -131,6 +131,11 @@ impl PageRequest {
         self.envelope(base, total, all.into_iter().skip(skip).take(limit).map(show).collect())
     }
 
+    /// The number of the page, and of the last one, among `total` rows; none if there is no such page.
+    pub fn place(&self, total: u64) -> Option<(u64, u64)> {
+        Some((self.number(total).ok()?, self.last(total)))
+    }
+
     fn last(&self, total: u64) -> u64 {
         total.div_ceil(self.size).max(1)
     }

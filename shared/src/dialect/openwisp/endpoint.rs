@@ -10,19 +10,24 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, any};
 use axum::{Json, Router};
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
-use http::request::Parts;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
+use http::request::Parts as RequestParts;
+use http::response::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::Layer as _;
 
+use super::page::browse::{Asked, Choices, open};
 use super::{OpenWisp, metadata, page};
 use crate::dialect::Dialect;
 use crate::directory::{Act, Caller, Directory};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Model, User, UserId};
+use crate::model::{Model, Permission, User, UserId};
+use crate::sign_in::Credential;
+use crate::web::csrf::{self, Forgery, Token};
+use crate::web::endpoint::nowhere;
 use crate::web::failure::render;
-use crate::web::fields::Field;
+use crate::web::fields::{Field, FieldKind};
 use crate::web::negotiation::{Representation, indented, negotiate};
 use crate::web::{Base, ClientAddress, Failure};
 
@@ -33,6 +38,8 @@ pub struct Endpoint {
     pub path: &'static str,
     /// What people call it.
     pub name: &'static str,
+    /// What it is for, in a sentence; for pages.
+    pub about: &'static str,
     /// The `Allow` header.
     pub allow: &'static str,
     /// Who may ask.
@@ -63,7 +70,7 @@ pub struct Parent(pub User);
 impl<S: Sync> FromRequestParts<S> for Parent {
     type Rejection = Failure<OpenWisp>;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut RequestParts, _: &S) -> std::result::Result<Self, Self::Rejection> {
         let parent = parts.extensions.remove::<User>();
         parent.map(Self).ok_or_else(|| Error::NoRoute.into())
     }
@@ -94,24 +101,33 @@ pub fn mount_all(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc
 async fn around(
     State((endpoint, directory)): State<(&'static Endpoint, Arc<Directory>)>,
     parameters: Parameters,
+    base: Base,
     request: Request,
     next: Next,
 ) -> Response {
     let Some(parameters) = address(parameters) else {
-        return render::<OpenWisp>(&Error::NoRoute);
+        return nowhere::<OpenWisp>(&directory, request).await;
     };
     let is_head = request.method() == Method::HEAD;
-    let line = format!("{} {}", request.method(), request.uri());
     let chosen = negotiate(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut asked = Asked { method, uri, base, caller: None, token: None, form: None };
     let answer = match chosen {
-        Ok(_) => admitted(endpoint, &directory, &parameters, request, next).await,
+        Ok(Representation::Html) if endpoint.access == Access::Anyone => {
+            open_to_anyone(endpoint, &directory, &parameters, request, next, &mut asked).await
+        }
+        Ok(_) => admitted(endpoint, &directory, &parameters, request, next, &mut asked).await,
         Err(error) => Err(error),
     };
     let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow));
-    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
-    let mut response = represent(response, representation, endpoint, &line).await;
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Cookie"));
+    let mut response = match representation {
+        Representation::Json(None) => response,
+        Representation::Json(Some(spaces)) => spaced(response, spaces).await,
+        Representation::Html => page_of(response, endpoint, &directory, &parameters, &asked).await,
+    };
     if is_head {
         *response.body_mut() = Body::empty();
     }
@@ -125,6 +141,7 @@ async fn admitted(
     parameters: &RawPathParams,
     mut request: Request,
     next: Next,
+    asked: &mut Asked,
 ) -> Result<Response> {
     let caller = match endpoint.access {
         Access::Anyone => None,
@@ -135,6 +152,16 @@ async fn admitted(
             let user = directory.authenticate(&credential, address).await?;
             let rights = directory.rights(&user).await?;
             let caller = Caller { user, rights };
+            asked.caller = Some(caller.clone());
+            if matches!(credential, Credential::Session(_)) {
+                asked.token = Some(Token::of(request.headers(), directory));
+                if !request.method().is_safe() {
+                    request = match from_our_pages(request, asked).await {
+                        Ok(request) => request,
+                        Err(refusal) => return Ok(*refusal),
+                    };
+                }
+            }
             if !may_request(&caller, access, request.method(), parameters) {
                 return Err(Error::Forbidden);
             }
@@ -159,6 +186,56 @@ async fn admitted(
         request.extensions_mut().insert(caller);
     }
     Ok(next.run(request).await)
+}
+
+/// The request that a browser's form stands for, which must come from our own pages (section 16);
+/// or the answer that refuses it.
+async fn from_our_pages(request: Request, asked: &mut Asked) -> std::result::Result<Request, Box<Response>> {
+    let opened = open(request).await.map_err(|failure| Box::new(failure.into_response()))?;
+    let checked = csrf::check(opened.request.headers(), &asked.base, opened.form.as_ref());
+    checked.map_err(|why| Box::new(forged(why)))?;
+    asked.form.clone_from(&opened.form);
+    let request = opened.meant();
+    asked.method = request.method().clone();
+    Ok(request)
+}
+
+/// Where credentials are not looked at, a page still tells who has signed in, and takes that user's forms.
+async fn open_to_anyone(
+    endpoint: &'static Endpoint,
+    directory: &Directory,
+    parameters: &RawPathParams,
+    request: Request,
+    next: Next,
+    asked: &mut Asked,
+) -> Result<Response> {
+    if let Ok(Some(credential @ Credential::Session(_))) = OpenWisp::credential(request.headers())
+        && let Ok(user) = directory.authenticate(&credential, None).await
+    {
+        let rights = directory.rights(&user).await?;
+        asked.caller = Some(Caller { user, rights });
+        asked.token = Some(Token::of(request.headers(), directory));
+    }
+    let opened = match open(request).await {
+        Ok(opened) => opened,
+        Err(failure) => return Ok(failure.into_response()),
+    };
+    let is_ours = csrf::check(opened.request.headers(), &asked.base, opened.form.as_ref()).is_ok();
+    asked.form.clone_from(&opened.form);
+    let request = if is_ours && asked.token.is_some() { opened.meant() } else { opened.request };
+    asked.method = request.method().clone();
+    admitted(endpoint, directory, parameters, request, next, asked).await
+}
+
+/// 403, and why the request may have been forged (section 16).
+fn forged(why: Forgery) -> Response {
+    let reason = match why {
+        Forgery::OtherSite => "Origin checking failed.",
+        Forgery::NoToken => "CSRF token missing.",
+        Forgery::NoCookie => "CSRF cookie not set.",
+        Forgery::WrongToken => "CSRF token incorrect.",
+    };
+    (StatusCode::FORBIDDEN, Json(json!({ "detail": format!("CSRF Failed: {reason}") }))).into_response()
 }
 
 /// Whether a caller may make a request of that method at all.
@@ -238,25 +315,71 @@ fn address(parameters: Parameters) -> Option<RawPathParams> {
     spelled.then_some(parameters)
 }
 
-/// Writes an answer as the client wants it: handlers give compact JSON.
-async fn represent(
-    response: Response,
-    representation: Representation,
-    endpoint: &'static Endpoint,
-    line: &str,
-) -> Response {
-    if representation == Representation::Json(None) || response.headers().get(CONTENT_TYPE).is_none() {
+/// An answer with its JSON indented: handlers give compact JSON.
+async fn spaced(response: Response, spaces: usize) -> Response {
+    if response.headers().get(CONTENT_TYPE).is_none() {
         return response;
     }
+    rewritten(response, "application/json", |_, value| indented(value, spaces)).await
+}
+
+/// An answer as a page.
+async fn page_of(
+    response: Response,
+    endpoint: &'static Endpoint,
+    directory: &Directory,
+    parameters: &RawPathParams,
+    asked: &Asked,
+) -> Response {
+    // A browser stays where it is on 204; that something was deleted is told by a page.
+    let is_gone = response.status() == StatusCode::NO_CONTENT && asked.form.is_some();
+    if !is_gone && response.headers().get(CONTENT_TYPE).is_none() {
+        return response;
+    }
+    let may = |method: &Method| match (&asked.caller, endpoint.access) {
+        (_, Access::Anyone) => true,
+        (Some(caller), access) => may_request(caller, access, method, parameters),
+        (None, _) => false,
+    };
+    // Whoever gets no form needs no choices.
+    let table = if asked.token.is_some() { (endpoint.fields)(true) } else { Vec::new() };
+    let choices = choices(&table, directory).await.ok();
+    let mut response = rewritten(response, "text/html; charset=utf-8", |parts, value| {
+        page::browse::page(endpoint, asked, may, choices.as_ref(), parts, value).into_string()
+    })
+    .await;
+    if is_gone {
+        *response.status_mut() = StatusCode::OK;
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(token) = &asked.token {
+        token.set(response.headers_mut(), &asked.base);
+    }
+    response
+}
+
+/// What fields of references can name.
+async fn choices(table: &[&'static Field], directory: &Directory) -> Result<Choices> {
+    let mut choices = Choices::new();
+    for field in table.iter().filter(|field| matches!(field.kind, FieldKind::References)) {
+        let named = if field.name == "groups" {
+            directory.groups().await?.into_iter().map(|group| (group.id.0, group.name)).collect()
+        } else {
+            Permission::all().map(|permission| (permission.id().0, permission.to_string())).collect()
+        };
+        choices.push((field.name, named));
+    }
+    Ok(choices)
+}
+
+/// An answer with another body, made from the headers and the JSON that it had.
+async fn rewritten(response: Response, kind: &'static str, write: impl FnOnce(&Parts, &Value) -> String) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
         return render::<OpenWisp>(&Error::internal("an answer that cannot be read"));
     };
     let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
-    let (kind, text) = match representation {
-        Representation::Json(spaces) => ("application/json", indented(&value, spaces.unwrap_or_default())),
-        Representation::Html => ("text/html; charset=utf-8", page::answer(endpoint.name, line, &parts, &value)),
-    };
+    let text = write(&parts, &value);
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     Response::from_parts(parts, Body::from(text))
