@@ -9,10 +9,13 @@ shade();
 SwaggerUIBundle({
   url: "../docs.json",
   dom_id: "#documentation",
-  deepLinking: true,
+  // With it, links would stand in buttons.
+  deepLinking: false,
   docExpansion: "none",
   defaultModelsExpandDepth: -1,
   displayRequestDuration: true,
   showCommonExtensions: true,
   validatorUrl: null,
+  // There is one server, this one; a choice would have no name for screen readers.
+  plugins: [{ wrapComponents: { ServersContainer: () => () => null } }],
 });

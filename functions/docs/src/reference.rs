@@ -95,7 +95,7 @@ impl Operation<'_> {
 
     fn parameters_table(&self) -> Markup {
         html! {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table {
                     caption { "Parameters" }
                     thead { tr { th scope="col" { "Name" } th scope="col" { "In" } th scope="col" { "Type" } th scope="col" { "Meaning" } } }
@@ -123,7 +123,7 @@ fn fields(document: &Value, schema: &Value, caption: &str) -> Markup {
         if schema["items"].is_object() { format!("{caption}: a list, each with") } else { caption.to_owned() };
     html! {
         @if object["properties"].is_object() {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table {
                     caption { (caption) }
                     thead { tr { th scope="col" { "Field" } th scope="col" { "Type" } th scope="col" { "Meaning" } } }
