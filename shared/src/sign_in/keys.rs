@@ -88,6 +88,7 @@ struct Jwk {
 impl KeyRing {
     /// A ring that has fetched nothing yet.
     pub fn new(source: KeySource, ambient: Arc<dyn Ambient>) -> Self {
+        super::eddsa::install();
         Self { source, ambient, fetched: RwLock::default() }
     }
 

@@ -4,6 +4,7 @@
 
 mod api_token;
 mod basic;
+mod eddsa;
 pub mod keys;
 pub(crate) mod link;
 pub mod password;
