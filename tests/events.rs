@@ -1,5 +1,7 @@
 //! The sample events, and what becomes of an event on its way to a function's routes.
 
+mod in_lambda;
+
 use std::collections::BTreeSet;
 
 use axum::body::Body;
@@ -201,21 +203,44 @@ fn changed_event(event: &str, change: impl FnOnce(&mut Value)) -> String {
     event.to_string()
 }
 
-/// Sends an event of a superuser to a function. OpenL2M and Edge have tokens of their own.
+/// Sends an event of a superuser to a function.
 async fn ask(app: &TestApp, function: &str, event: &str) -> Answer {
-    ask_process(app, app, function, event).await
+    send(app, function, &with_token(app, function, event).await).await
 }
 
-/// The same, to another process on the table of `app`.
-async fn ask_process(app: &TestApp, process: &TestApp, function: &str, event: &str) -> Answer {
+/// Sends an event to a function as it is.
+async fn send(app: &TestApp, function: &str, event: &str) -> Answer {
+    Client::new(router_of(function, app.directory.clone()), None).send(request_of(event)).await
+}
+
+/// An event with a superuser's token. OpenL2M and Edge have tokens of their own.
+async fn with_token(app: &TestApp, function: &str, event: &str) -> String {
     let obtain = if ["admin-users", "edge-users", "edge-tokens"].contains(&function) {
         "/api/users/token/"
     } else {
         "/api/v1/users/token/"
     };
     let login = app.anonymous().post(obtain, &json!({"username": "admin", "password": PASSWORD})).await;
-    let event = event.replace("TOKEN", login.json()["token"].as_str().expect("a token"));
-    Client::new(router_of(function, process.directory.clone()), None).send(request_of(&event)).await
+    event.replace("TOKEN", login.json()["token"].as_str().expect("a token"))
+}
+
+/// An event with the id of a user, or of an organization, that is there.
+async fn with_id(app: &TestApp, event: &str) -> String {
+    let admin = app.admin().await;
+    let there = if function_of(event) == "organizations" {
+        admin.post("/api/v1/users/organization/", &json!({"name": "Here", "slug": "here"})).await.json()
+    } else {
+        admin.create_user("somebody", &json!({})).await
+    };
+    let id = there["id"].as_str().expect("an id");
+    let text = text_of(event).replace(NOBODY, id);
+    match app.directory.store().user(UserId(id.parse().expect("an id"))).await.expect("the store") {
+        Some(user) => text
+            .replace(NO_NUMBER, &user.number.to_string())
+            // The first one in a path is the user's, a second one a token's.
+            .replace(&format!("/users/{NO_EDGE_ID}"), &format!("/users/{}", user.edge_id)),
+        None => text,
+    }
 }
 
 #[test]
@@ -255,7 +280,9 @@ async fn events_get_their_status_as_they_are() {
 #[tokio::test]
 async fn events_get_their_status_with_an_id_that_is_there() {
     for (event, _, status) in EVENTS {
-        let (answer, _) = with_an_id_that_is_there(event).await;
+        let app = TestApp::start().await;
+        let text = with_id(&app, event).await;
+        let answer = ask(&app, function_of(event), &text).await;
         assert_eq!(answer.status.as_u16(), status, "{event}: {answer:?}");
     }
 }
@@ -272,21 +299,10 @@ pub async fn acts_for_all() -> BTreeSet<Act> {
 /// Sends an event about a user, or an organization, that is there. Gives the answer and what the function did for it.
 async fn with_an_id_that_is_there(event: &str) -> (Answer, BTreeSet<Act>) {
     let app = TestApp::start().await;
-    let admin = app.admin().await;
-    let there = if function_of(event) == "organizations" {
-        admin.post("/api/v1/users/organization/", &json!({"name": "Here", "slug": "here"})).await.json()
-    } else {
-        admin.create_user("somebody", &json!({})).await
-    };
-    let id = there["id"].as_str().expect("an id");
-    let mut text = text_of(event).replace(NOBODY, id);
-    if let Some(user) = app.directory.store().user(UserId(id.parse().expect("an id"))).await.expect("the store") {
-        text = text.replace(NO_NUMBER, &user.number.to_string());
-        // The first one in a path is the user's, a second one a token's.
-        text = text.replace(&format!("/users/{NO_EDGE_ID}"), &format!("/users/{}", user.edge_id));
-    }
+    let function = function_of(event);
+    let text = with_token(&app, function, &with_id(&app, event).await).await;
     let process = app.another(Options::default());
-    let answer = ask_process(&app, &process, function_of(event), &text).await;
+    let answer = send(&process, function, &text).await;
     (answer, process.watch.acts())
 }
 
@@ -434,18 +450,23 @@ async fn a_redirect_stays_in_the_stage() {
 #[tokio::test]
 async fn an_address_is_confirmed_within_a_stage() {
     let app = TestApp::start().await;
+    confirms_an_address(&app, async |function, event| ask(&app, function, &event).await).await;
+}
+
+/// Makes a user, opens the mailed link and submits its page, all in the stage `prod`.
+async fn confirms_an_address(app: &TestApp, mut ask: impl AsyncFnMut(&'static str, String) -> Answer) {
     let within = |event: &mut Value, path: &str| {
         event["requestContext"]["stage"] = json!("prod");
         event["rawPath"] = json!(path);
     };
     let create = changed_event("users-create", |event| within(event, "/prod/api/v1/users/user/"));
-    assert_eq!(ask(&app, "users", &create).await.status, StatusCode::CREATED);
+    assert_eq!(ask("users", create).await.status, StatusCode::CREATED);
     let mails = app.directory.waiting_mails(10).await.expect("mails");
     let MailKind::Confirmation { link } = &mails[0].kind else { panic!("another mail") };
     let path = link.strip_prefix("https://abcdef1234.execute-api.us-east-1.amazonaws.com").expect("a link to the host");
     assert!(path.starts_with("/prod/accounts/confirm-email/"), "{path}");
 
-    let page = ask(&app, "auth", &changed_event("auth-confirm-email", |event| within(event, path))).await;
+    let page = ask("auth", changed_event("auth-confirm-email", |event| within(event, path))).await;
     let cookie = page.header("set-cookie").expect("a cookie");
     // The cookie used to be for /accounts/, where browsers would not send it back from within the stage.
     assert!(cookie.contains("; Path=/prod;"), "{cookie}");
@@ -456,7 +477,7 @@ async fn an_address_is_confirmed_within_a_stage() {
         event["body"] = json!(format!("csrfmiddlewaretoken={token}"));
         event["isBase64Encoded"] = json!(false);
     });
-    let done = ask(&app, "auth", &submit).await;
+    let done = ask("auth", submit).await;
     assert_eq!(done.status, StatusCode::FOUND, "{done:?}");
     assert_eq!(done.header("location"), Some("/prod/accounts/email-verification-success/"));
 }

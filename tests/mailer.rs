@@ -31,7 +31,7 @@ fn sender() -> Sender {
 }
 
 /// Records as DynamoDB's stream brings them to Lambda.
-fn event(mails: &[Mail]) -> Value {
+pub fn event(mails: &[Mail]) -> Value {
     let text = |value: &str| json!({ "S": value });
     let record = |(index, mail): (usize, &Mail)| {
         let MailKind::Confirmation { link } = &mail.kind else { panic!("another mail") };
@@ -51,7 +51,7 @@ fn event(mails: &[Mail]) -> Value {
     json!({ "Records": mails.iter().enumerate().map(record).collect::<Vec<_>>() })
 }
 
-async fn three_waiting(app: &TestApp) -> Vec<Mail> {
+pub async fn three_waiting(app: &TestApp) -> Vec<Mail> {
     let admin = app.admin().await;
     for name in ["one", "two", "three"] {
         admin.create_user(name, &json!({ "email_verified": false })).await;

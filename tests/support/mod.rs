@@ -10,6 +10,7 @@ mod functions;
 pub mod gateway;
 mod index;
 pub mod invariants;
+pub mod lambda;
 pub mod policies;
 mod script;
 mod seed;
