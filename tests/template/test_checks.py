@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import yaml
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from stack import ROOT
 
 TOOLS = Path(sys.executable).parent
@@ -27,6 +29,16 @@ def test_cfn_lint_finds_nothing():
 def test_sam_takes_the_template_and_finds_nothing():
     done = run("sam", "validate", "--lint")
     assert done.returncode == 0 and "is a valid SAM Template" in done.stdout, done.stdout + done.stderr
+
+
+def test_sam_builds_each_program_for_the_architecture_that_is_asked_for():
+    for asked, built in [({}, "arm64"), ({"Architecture": "x86_64"}, "x86_64")]:
+        stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"), parameter_overrides=asked)
+        functions = list(SamFunctionProvider(stacks).get_all())
+        assert {function.metadata["BuildProperties"]["Binary"] for function in functions} == {
+            folder.name for folder in (ROOT / "functions").iterdir()
+        }
+        assert [function.architectures for function in functions] == [[built]] * len(functions)
 
 
 def test_checkov_finds_what_is_explained_and_nothing_else():

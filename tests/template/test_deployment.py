@@ -126,6 +126,11 @@ class Gateway:
             self.lambdas[name] = Lambda(PROGRAMS / self.programs[name], environment)
         return self.lambdas[name]
 
+    def invoke(self, binary, event):
+        """What a function that no route leads to answers."""
+        [name] = [name for name, program in self.programs.items() if program == binary]
+        return self.function(name).invoke(event)
+
     def ask(self, method, path, body=None, token=None):
         """Status and JSON of the answer to a request."""
         [key] = chosen(self.routes, method, path)
@@ -213,6 +218,48 @@ def test_the_first_superuser_signs_in_and_uses_the_directory(gateway, superuser)
     assert (status, seen["username"]) == (200, "jane")
     assert gateway.ask("GET", "/api/v1/users/user/")[0] == 401
     assert gateway.ask("GET", "/nothing")[0] == 404
+
+
+def test_a_mail_goes_from_the_outbox_to_ses_and_housekeeping_finds_a_kept_house(cloud, deployed, gateway, superuser):
+    token = gateway.ask("POST", "/api/v1/users/token/", {"username": superuser, "password": PASSWORD})[1]["token"]
+    new = {"username": "joe", "email": "joe@site.example", "password": "Lantern-orchid-24", "email_verified": False}
+    assert gateway.ask("POST", "/api/v1/users/user/", new, token=token)[0] == 201
+
+    def outbox():
+        values = {":pk": {"S": "OUTBOX"}}
+        table = cloud.client("dynamodb")
+        return table.query(TableName=deployed["Table"], KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values)["Items"]
+
+    items = {item["to"]["S"]: item for item in outbox()}
+    item = items["joe@site.example"]
+    change = {
+        "ApproximateCreationDateTime": 1795348800,
+        "Keys": {"pk": item["pk"], "sk": item["sk"]},
+        "NewImage": item,
+        "SequenceNumber": "100",
+        "SizeBytes": 1,
+        "StreamViewType": "NEW_IMAGE",
+    }
+    [pattern] = [made["Pattern"] for made in mailer_filter(cloud, deployed)]
+    assert json.loads(pattern) == {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [item["pk"]["S"]]}}}}
+    record = {"eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": REGION}
+    event = {"Records": [{**record, "dynamodb": change}]}
+
+    # Until the address is verified, the stream is to begin again there.
+    refused = gateway.invoke("mailer", event)
+    assert [failure["itemIdentifier"] for failure in refused["batchItemFailures"]] == ["100"]
+    assert len(outbox()) == len(items)
+    cloud.client("sesv2").create_email_identity(EmailIdentity="rollcall@site.example")
+    assert gateway.invoke("mailer", event)["batchItemFailures"] == []
+    assert len(outbox()) == len(items) - 1
+    assert cloud.client("ses").get_send_quota()["SentLast24Hours"] == 1
+    assert gateway.invoke("housekeeping", {}) is None
+
+
+def mailer_filter(cloud, deployed):
+    """What the mailer is told of, as it was deployed."""
+    mappings = cloud.client("lambda").list_event_source_mappings(FunctionName=deployed["Mailer"])["EventSourceMappings"]
+    return mappings[0]["FilterCriteria"]["Filters"]
 
 
 def key_of(token):
