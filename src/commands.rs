@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use rollcall::import::Format;
 
 /// A user directory that speaks the APIs of OpenWISP Users, OpenL2M and Soltra Edge.
 ///
@@ -39,12 +40,43 @@ pub enum Command {
         #[arg(long)]
         aws: bool,
     },
+    /// Take in users, groups and organizations from a file that another directory has written.
+    ///
+    /// Ids, password hashes, dates and memberships are kept. What is here already is left as it is, what contradicts it is
+    /// told and left out, so the same file may be taken in again, after a crash too.
+    Import(Import),
+    /// Write down everything, one JSON record a line, for `rollcall import rollcall`.
+    ///
+    /// Hashes of passwords and API tokens stand in it: keep it as secret as the directory.
+    Export {
+        /// Where to; without it, standard output.
+        file: Option<PathBuf>,
+        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+        #[arg(long)]
+        aws: bool,
+    },
     /// Print a new set of signing keys (a secret!), to be kept where `ROLLCALL_SIGNING_KEYS` says.
     SigningKeys {
         /// A file with the present keys: the newest stays good for verifying.
         #[arg(long, value_name = "FILE")]
         rotate: Option<PathBuf>,
     },
+}
+
+/// What to take in.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// What wrote the file.
+    #[arg(value_enum)]
+    pub format: Format,
+    /// The file.
+    pub file: PathBuf,
+    /// Tell what would become of it, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+    #[arg(long)]
+    pub aws: bool,
 }
 
 /// Whom to make.

@@ -7,6 +7,7 @@ mod dynamodb;
 mod embedded;
 mod housekeeping;
 mod mail;
+mod moving;
 mod reindex;
 mod serve;
 mod signing_keys;
@@ -38,6 +39,8 @@ async fn run(arguments: Arguments) -> Result<(), Cause> {
         Command::Dynamodb { listen } => dynamodb::run(&config, listen).await,
         Command::CreateSuperuser(options) => create_superuser::run(&config, options).await,
         Command::Reindex { aws } => reindex::run(&config, aws).await,
+        Command::Import(options) => moving::take_in(&config, options).await,
+        Command::Export { file, aws } => moving::write_down(&config, file.as_deref(), aws).await,
         Command::SigningKeys { rotate } => signing_keys::run(rotate.as_deref()),
     }
 }

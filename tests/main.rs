@@ -14,6 +14,7 @@ mod expiry;
 mod faults;
 mod follow_up;
 mod fuzz;
+mod import;
 mod invariants;
 mod lists;
 mod mailer;

@@ -10,25 +10,34 @@ impl Directory {
     /// # Errors
     /// When the store does not answer.
     pub async fn install(&self) -> Result<bool> {
-        if !self.store.installation_insert(&default_groups()).await? {
+        self.install_without(false, false).await
+    }
+
+    /// The same for a directory into which its groups, or its organizations, are about to move.
+    pub(super) async fn install_without(&self, groups: bool, organization: bool) -> Result<bool> {
+        if self.store.is_installed().await? {
             return Ok(false);
         }
-        let now = self.ambient.now();
-        let organization = Organization {
-            id: OrganizationId::generate(&*self.ambient),
-            version: 1,
-            name: "default".to_owned(),
-            slug: "default".to_owned(),
-            is_active: true,
-            description: String::new(),
-            email: String::new(),
-            url: String::new(),
-            owner: None,
-            created: now,
-            modified: now,
-        };
-        self.store.organization_write(None, Some(&organization)).await?;
-        Ok(true)
+        if !organization {
+            let now = self.ambient.now();
+            let organization = Organization {
+                id: OrganizationId::generate(&*self.ambient),
+                version: 1,
+                name: "default".to_owned(),
+                slug: "default".to_owned(),
+                is_active: true,
+                description: String::new(),
+                email: String::new(),
+                url: String::new(),
+                owner: None,
+                created: now,
+                modified: now,
+            };
+            // It may be there from a start that was stopped before the next step.
+            self.store.organization_write(None, Some(&organization)).await?;
+        }
+        let defaults = default_groups();
+        self.store.installation_insert(if groups { &[] } else { &defaults }).await
     }
 
     /// Whether nobody is in the directory.

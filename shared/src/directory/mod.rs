@@ -12,6 +12,7 @@ mod groups;
 mod history;
 mod installation;
 mod memberships;
+pub mod moving;
 mod organizations;
 mod outbox;
 mod passwords;
@@ -36,7 +37,7 @@ use crate::model::{EmailAddress, Mail, MailKind, User};
 use crate::sign_in::KnownPairs;
 use crate::sign_in::keys::KeyRing;
 use crate::sign_in::password::Hasher;
-use crate::store::Store;
+use crate::store::{Loader, Store};
 
 /// The one door to users and all that belongs to them.
 #[derive(Clone)]
@@ -93,6 +94,12 @@ impl Directory {
         let known_pairs = KnownPairs::new(&*ambient);
         let (keys, settings) = (Arc::new(keys), Arc::new(settings));
         Self { store, ambient, keys, hasher, known_pairs, known_lists: sight::KnownLists::default(), settings }
+    }
+
+    /// The same, whose store takes many items at once in that way.
+    #[must_use]
+    pub fn with_loader(self, loader: Arc<dyn Loader>) -> Self {
+        Self { store: self.store.with_loader(loader), ..self }
     }
 
     /// Does all that is to be done without anybody asking: what changes have left, and what expiration dates ask for.

@@ -94,6 +94,11 @@ impl Model {
         Self::User,
     ];
 
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
     /// The model's name on the wire and in the name of its permissions.
     fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -117,6 +122,11 @@ impl Permission {
     /// Its number: 1 for the first of the catalogue. Numbers are kept by clients and never change.
     pub fn id(self) -> PermissionId {
         PermissionId(1 + 4 * self.model as u64 + self.action as u64)
+    }
+
+    /// Its name for programs: `view_user`.
+    pub fn codename(self) -> String {
+        format!("{}_{}", self.action.verb(), self.model.name())
     }
 
     /// The permission of that number.

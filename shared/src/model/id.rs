@@ -120,6 +120,9 @@ hex_id! {
 }
 
 impl EdgeId {
+    /// The id of nobody.
+    pub(crate) const NONE: Self = Self([0; 12]);
+
     /// A new id of 96 random bits.
     pub fn generate(ambient: &dyn Ambient) -> Self {
         Self(random(ambient))

@@ -32,7 +32,7 @@ pub use organization::{Membership, MembershipRequest, Organization, Organization
 pub use phone::PhoneNumber;
 pub use profile::{Profile, ProfileChanges};
 pub use sharing::{Sharing, SharingChanges, Tlp};
-pub use time::{Date, Timestamp, date_text};
+pub use time::{Date, Timestamp, date_text, parse_date};
 pub use token::ApiToken;
 pub use url::is_url;
 pub use user::{Expiry, NewUser, User, UserChanges, UserRow};

@@ -115,7 +115,7 @@ impl From<Timestamp> for i64 {
 }
 
 /// Reads `YYYY-MM-DD`, also with one-digit months and days, and `YYYYMMDD`; nothing else is a day.
-pub(crate) fn parse_date(text: &str) -> Option<Date> {
+pub fn parse_date(text: &str) -> Option<Date> {
     let digits = |part: &str, longest: usize| {
         ((1..=longest).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
             .then(|| part.parse::<u16>().ok())

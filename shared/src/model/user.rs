@@ -221,6 +221,8 @@ impl User {
     pub const MAX_ADDRESSES: usize = 200;
     /// The most of them that may be verified, so that they can all be given up in one transaction.
     pub const MAX_VERIFIED: usize = 40;
+    /// The most characters of a first or a last name.
+    pub const MAX_NAME: usize = 150;
     /// The most groups one user may be in, so that they can all be changed in one transaction.
     pub const MAX_GROUPS: usize = 25;
     /// How long before its last day an account is reminded of it.

@@ -23,12 +23,12 @@ pub enum OneMoreToken {
 }
 
 /// Whether a text can be an API token; JWTs have dots.
-pub(super) fn has_form(text: &str) -> bool {
+pub fn has_form(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// What a token's text is found by.
-fn hash(text: &str) -> String {
+pub fn token_hash(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
@@ -38,7 +38,7 @@ impl Directory {
     /// The text is looked up by its hash, so that how long a wrong one takes tells nothing of the right ones.
     pub(super) async fn owner_of(&self, text: &str, username: Option<&str>) -> Result<Recognized> {
         let now = self.ambient.now();
-        let hash = hash(text);
+        let hash = token_hash(text);
         let token = if has_form(text) { self.store.token(&hash).await? } else { None };
         let owner = match &token {
             Some(token) => self.store.user(token.user).await?,
@@ -118,6 +118,6 @@ impl Directory {
         text: &PlainToken,
         list: Option<&TokenList>,
     ) -> Result<TokenWritten> {
-        self.store.token_insert(token, &hash(&text.0), list).await
+        self.store.token_insert(token, &token_hash(&text.0), list).await
     }
 }

@@ -15,7 +15,7 @@ mod token;
 
 use std::fmt;
 
-pub use self::api_token::OneMoreToken;
+pub use self::api_token::{OneMoreToken, has_form as is_api_token, token_hash};
 pub(crate) use self::basic::KnownPairs;
 pub use self::link::ConfirmationKey;
 use self::password::Verdict;

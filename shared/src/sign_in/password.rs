@@ -99,6 +99,11 @@ pub fn is_usable(stored: &str) -> bool {
     !stored.is_empty() && !stored.starts_with('!')
 }
 
+/// Whether a stored hash is of a kind that can be verified.
+pub fn is_known_kind(stored: &str) -> bool {
+    ["$argon2", "argon2$", "pbkdf2_sha256$", "bcrypt$", "bcrypt_sha256$"].iter().any(|start| stored.starts_with(start))
+}
+
 /// `$argon2id$v=19$m=…,t=…,p=1$salt$hash` (PHC string format).
 fn argon2id(cost: HashCost, password: &[u8], salt: &[u8]) -> Result<String> {
     let failed = |error: argon2::Error| Error::internal(format!("argon2: {error}"));

@@ -127,12 +127,20 @@ impl Store {
         self.remove(&keys::group_user(id, user)).await
     }
 
+    /// Whether the directory is marked as installed.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn is_installed(&self) -> Result<bool> {
+        Ok(self.get::<serde::de::IgnoredAny>(keys::installation()).await?.is_some())
+    }
+
     /// Marks the directory as installed and makes its first groups. `false` when it was marked before.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn installation_insert(&self, groups: &[Group]) -> Result<bool> {
-        if self.get::<serde::de::IgnoredAny>(keys::installation()).await?.is_some() {
+        if self.is_installed().await? {
             return Ok(false);
         }
         let mut transaction = Transaction::new();

@@ -1,11 +1,13 @@
 //! Attempts to sign in, newest first; those that were accepted apart from those that were refused,
 //! so that the latest success is found at once.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Bound, Item, Range, Store, cost, from_item, key_of, keys, to_item, unavailable};
 use crate::ambient::random;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{SignInAttempt, Timestamp, UserId};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
@@ -40,6 +42,39 @@ impl Store {
         let output = self.write(|| put.clone().send()).await.map_err(unavailable)?;
         cost::wrote(output.consumed_capacity());
         Ok(())
+    }
+
+    /// Writes attempts that were noted elsewhere, each under the name that it had there, so that once more changes nothing.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn attempts_restore(&self, attempts: &[(UserId, u64, SignInAttempt)]) -> Result<()> {
+        let items = attempts.iter().map(|(user, name, attempt)| {
+            let SignInAttempt { success, at, user_agent, address } = attempt.clone();
+            let item = AttemptItem { at, agent: user_agent, address, expires: at.plus_seconds(LIFE).seconds() };
+            (keys::attempt(*user, success, at, *name), item)
+        });
+        // Every item stands in a batch once.
+        let items: BTreeMap<_, _> = items.collect();
+        let items = items.iter().map(|(key, item)| to_item(key, item));
+        self.write_batch(items.collect::<Result<Vec<_>>>()?, &[]).await
+    }
+
+    /// All attempts of a user, each with its name, oldest first; those that were accepted, or those that were refused.
+    ///
+    /// # Errors
+    /// When the store does not answer, or an item is damaged.
+    pub async fn attempts_named(&self, user: UserId, accepted: bool) -> Result<Vec<(u64, SignInAttempt)>> {
+        let pk = keys::attempts(user, accepted);
+        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
+        let named = |item: Item| {
+            let key = key_of(&item);
+            let damaged = || Error::internal(format!("the item {key} has no name"));
+            let name = keys::name_of_attempt(&key.sk).ok_or_else(damaged)?;
+            let AttemptItem { at, agent, address, expires: _ } = from_item(&key, item)?;
+            Ok((name, SignInAttempt { success: accepted, at, user_agent: agent, address }))
+        };
+        items.into_iter().map(named).collect()
     }
 
     /// The newest attempts of a user that were accepted, or that were refused, at most `limit`, newest first.

@@ -430,6 +430,11 @@ pub(crate) fn attempt(user: UserId, accepted: bool, at: Timestamp, name: u64) ->
     Key::new(attempts(user, accepted), format!("{:015x}#{name:016x}", at.ordinal()))
 }
 
+/// The name in the sort key of an attempt.
+pub(crate) fn name_of_attempt(sk: &str) -> Option<u64> {
+    u64::from_str_radix(sk.split_once('#')?.1, 16).ok()
+}
+
 /// Partition of the search index for one or two letters of a field, each as six hexadecimal digits.
 pub(crate) fn gram(field: &str, letters: &[char]) -> String {
     letters.iter().fold(format!("GRAM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))

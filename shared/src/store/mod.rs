@@ -32,6 +32,8 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest,
 };
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -45,7 +47,7 @@ pub use self::outbox::mail_of_stream;
 pub use self::search::{Search, SearchField, search_items};
 pub use self::throttle::Counted;
 pub use self::tokens::{TokenEntry, TokenList, TokenWritten};
-pub use self::users::{Claim, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
+pub use self::users::{Claim, Claimed, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
 pub use self::work::WaitingWork;
 use crate::ambient::{Ambient, random};
 use crate::error::{Cause, Error, Result};
@@ -54,13 +56,17 @@ use crate::error::{Cause, Error, Result};
 const BATCH: usize = 100;
 /// How many items one `BatchWriteItem` may write.
 const WRITE_BATCH: usize = 25;
+/// From how many items on the pieces of a batch need not wait for each other.
+const MANY: usize = 1000;
+/// How many of them are under way at once then.
+const AT_ONCE: usize = 8;
 /// How often what a batch left unprocessed is asked for again.
 const TRIES: u32 = 5;
 
 /// What the SDK tells of a call.
 type Sent<T, E> = std::result::Result<T, SdkError<E>>;
 /// An item as the SDK gives it.
-type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 /// The table and how to talk to it. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +77,13 @@ pub struct Store {
     patience: Patience,
     blocks: sequences::Blocks,
     waypoints: lists::Waypoints,
+    loader: Option<Arc<dyn Loader>>,
+}
+
+/// A way by which an engine in this process takes many items at once, in place of `BatchWriteItem`.
+pub trait Loader: Send + Sync {
+    /// Writes all items, or none, whatever was there; each stands there once.
+    fn load(&self, table: &str, items: Vec<Item>) -> BoxFuture<'static, std::result::Result<(), Cause>>;
 }
 
 /// How long and how often to try again.
@@ -174,7 +187,14 @@ impl Store {
             patience,
             blocks: sequences::Blocks::default(),
             waypoints: lists::Waypoints::default(),
+            loader: None,
         }
+    }
+
+    /// The same, whose batches take that way.
+    #[must_use]
+    pub fn with_loader(self, loader: Arc<dyn Loader>) -> Self {
+        Self { loader: Some(loader), ..self }
     }
 
     /// Tries of a piece of work that begins now.
@@ -279,6 +299,13 @@ impl Store {
 
     /// Writes and removes many items, in pieces that are not one transaction. Every item stands there once.
     async fn write_batch(&self, puts: Vec<Item>, deletes: &[Key]) -> Result<()> {
+        let puts = match &self.loader {
+            Some(loader) if !puts.is_empty() => {
+                loader.load(&self.table, puts).await.map_err(Error::Unavailable)?;
+                Vec::new()
+            }
+            _ => puts,
+        };
         let put =
             |item| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(item)).build()?).build());
         let delete = |key: &Key| {
@@ -288,23 +315,29 @@ impl Store {
         let requests = puts.into_iter().map(put).chain(deletes.iter().map(delete));
         let requests: Vec<WriteRequest> =
             requests.collect::<std::result::Result<_, _>>().map_err(unavailable::<BuildError>)?;
-        for some in requests.chunks(WRITE_BATCH) {
-            let mut asked = some.to_vec();
-            let mut tries = self.tries();
-            while !asked.is_empty() {
-                if !tries.next().await {
-                    return Err(Error::Unavailable("DynamoDB leaves items of a batch unprocessed".into()));
-                }
-                let batch = self
-                    .client
-                    .batch_write_item()
-                    .request_items(&*self.table, asked)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                let output = self.write(|| batch.clone().send()).await.map_err(unavailable)?;
-                output.consumed_capacity().iter().for_each(|capacity| cost::wrote(Some(capacity)));
-                let rest = output.unprocessed_items.and_then(|mut tables| tables.remove(&*self.table));
-                asked = rest.unwrap_or_default();
+        // What a request of a user writes goes in order, which is soon enough; what moves in does not.
+        let at_once = if requests.len() > MANY { AT_ONCE } else { 1 };
+        let pieces: Vec<Vec<WriteRequest>> = requests.chunks(WRITE_BATCH).map(<[_]>::to_vec).collect();
+        let pieces = stream::iter(pieces).map(|some| self.write_piece(some));
+        pieces.buffer_unordered(at_once).try_collect().await
+    }
+
+    /// Writes and removes as many items as one `BatchWriteItem` takes.
+    async fn write_piece(&self, mut asked: Vec<WriteRequest>) -> Result<()> {
+        let mut tries = self.tries();
+        while !asked.is_empty() {
+            if !tries.next().await {
+                return Err(Error::Unavailable("DynamoDB leaves items of a batch unprocessed".into()));
             }
+            let batch = self
+                .client
+                .batch_write_item()
+                .request_items(&*self.table, asked)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let output = self.write(|| batch.clone().send()).await.map_err(unavailable)?;
+            output.consumed_capacity().iter().for_each(|capacity| cost::wrote(Some(capacity)));
+            let rest = output.unprocessed_items.and_then(|mut tables| tables.remove(&*self.table));
+            asked = rest.unwrap_or_default();
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Organizations and their members.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -141,6 +141,25 @@ impl Store {
     pub async fn membership_of_id(&self, id: MembershipId) -> Result<Option<(UserId, OrganizationId)>> {
         let item: Option<MembershipClaim> = self.get(keys::membership_id(id)).await?;
         Ok(item.map(|item| (item.user, item.text)))
+    }
+
+    /// Whose those of the memberships are that exist, and in which organizations.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn memberships_of_ids(
+        &self,
+        ids: &BTreeSet<MembershipId>,
+    ) -> Result<HashMap<MembershipId, (UserId, OrganizationId)>> {
+        let keys: Vec<_> = ids.iter().map(|&id| keys::membership_id(id)).collect();
+        let found = self.batch(&keys).await?.into_iter().map(|item| {
+            let key = key_of(&item);
+            let id = key.pk.strip_prefix(keys::MEMBERSHIP).and_then(MembershipId::parse);
+            let id = id.ok_or_else(|| Error::internal(format!("the item {key} is about no membership")))?;
+            let MembershipClaim { user, text } = from_item(&key, item)?;
+            Ok((id, (user, text)))
+        });
+        found.collect()
     }
 
     /// Makes an organization (without `before`), changes it, or removes it (without `after`).

@@ -36,8 +36,44 @@ impl Store {
         block.next().map(|index| index + 1).ok_or_else(|| Error::internal("a block of numbers is empty"))
     }
 
+    /// So many numbers in a row that nobody else gets.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn sequence_block(&self, sequence: Sequence, count: u64) -> Result<std::ops::Range<u64>> {
+        let end = if count == 0 { 0 } else { self.sequence_reserve(sequence, count).await? };
+        Ok(end.saturating_sub(count) + 1..end + 1)
+    }
+
+    /// Has a sequence give no number up to `given` any more.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn sequence_raise(&self, sequence: Sequence, given: u64) -> Result<()> {
+        if self.sequence_given(sequence).await? >= given {
+            return Ok(());
+        }
+        let update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::sequence(sequence).attributes()))
+            .update_expression("SET #n = :given")
+            .condition_expression("attribute_not_exists(#n) OR #n < :given")
+            .expression_attribute_names("#n", "given")
+            .expression_attribute_values(":given", AttributeValue::N(given.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(output) = self.write_if(|| update.clone().send()).await? {
+            cost::wrote(output.consumed_capacity());
+        }
+        Ok(())
+    }
+
     /// The largest number that was given so far, or may have been; 0 for none.
-    pub(super) async fn sequence_given(&self, sequence: Sequence) -> Result<u64> {
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn sequence_given(&self, sequence: Sequence) -> Result<u64> {
         let item: Option<SequenceItem> = self.get(keys::sequence(sequence)).await?;
         Ok(item.map_or(0, |item| item.given))
     }

@@ -1,5 +1,7 @@
 //! API tokens: a record for each, found by the hash of its text, and a list of them for each user.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +101,20 @@ impl Store {
         item.map(|item| token_from(&key, item)).transpose()
     }
 
+    /// Those of the tokens that exist, by the hashes of their texts.
+    ///
+    /// # Errors
+    /// As [`Store::token`].
+    pub async fn tokens_of_hashes(&self, hashes: &BTreeSet<&str>) -> Result<HashMap<String, ApiToken>> {
+        let wanted: Vec<Key> = hashes.iter().map(|hash| keys::token(hash)).collect();
+        let found = self.batch(&wanted).await?.into_iter().map(|item| {
+            let key = key_of(&item);
+            let hash = key.pk.strip_prefix(keys::TOKEN).unwrap_or_default().to_owned();
+            Ok((hash, token_from(&key, from_item(&key, item)?)?))
+        });
+        found.collect()
+    }
+
     /// The token of that id, if it is the user's, and the hash of its text.
     ///
     /// # Errors
@@ -107,6 +123,17 @@ impl Store {
         let entry: Option<EntryItem> = self.get(keys::token_of_user(user, id)).await?;
         let Some(EntryItem { hash, .. }) = entry else { return Ok(None) };
         Ok(self.token(&hash).await?.map(|token| (hash, token)))
+    }
+
+    /// All tokens of a user, oldest first, each with the hash of its text.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a record is damaged.
+    pub async fn tokens_with_hashes(&self, user: UserId) -> Result<Vec<(String, ApiToken)>> {
+        let list = self.tokens(user).await?;
+        let records = self.token_records(list.entries()).await?;
+        let hash = |token: &ApiToken| list.entries().iter().find(|entry| entry.id == token.id).map(|e| e.hash.clone());
+        Ok(records.into_iter().filter_map(|token| Some((hash(&token)?, token))).collect())
     }
 
     /// All tokens of a user.

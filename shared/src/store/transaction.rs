@@ -123,6 +123,46 @@ impl<G: Clone> Transaction<G> {
         self.items.push(item);
         self.guards.push(guard);
     }
+
+    /// How many items it is about.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Takes over the changes of another one, whose guards are told by `guard`. Both may add to the same counters and
+    /// check the same items for the same; other than that, they must be about different items.
+    pub(super) fn absorb<H>(&mut self, other: Transaction<H>, guard: impl Fn(H) -> G) {
+        for (item, other) in other.items.into_iter().zip(other.guards) {
+            let is_known = item.condition_check.is_some() && self.items.contains(&item);
+            if !is_known && !self.items.iter_mut().any(|known| add_to(known, &item)) {
+                self.push(item, other.map(&guard));
+            }
+        }
+    }
+}
+
+/// Adds to one counter what another update adds to the same; `false` when they are no such two.
+fn add_to(known: &mut TransactWriteItem, item: &TransactWriteItem) -> bool {
+    let (Some(known), Some(update)) = (&mut known.update, &item.update) else { return false };
+    let (Some(sums), Some(terms)) = (&mut known.expression_attribute_values, &update.expression_attribute_values)
+    else {
+        return false;
+    };
+    if known.key != update.key || known.update_expression != update.update_expression {
+        return false;
+    }
+    let number = |value: &AttributeValue| value.as_n().ok().and_then(|text| text.parse::<i64>().ok());
+    let sum = |(name, sum): (&String, &AttributeValue)| {
+        let total = number(sum)?.checked_add(number(terms.get(name)?)?)?;
+        Some((name.clone(), AttributeValue::N(total.to_string())))
+    };
+    match sums.iter().map(sum).collect::<Option<Item>>() {
+        Some(totals) => {
+            *sums = totals;
+            true
+        }
+        None => false,
+    }
 }
 
 impl Condition {

@@ -168,10 +168,11 @@ impl Store {
         lists.into_iter().next().ok_or_else(|| Error::internal("a part of three letters without three letters"))
     }
 
-    /// Writes the entries that a change of a user needs, before it is made.
-    pub(super) async fn search_prepare(&self, change: &EntryChange) -> Result<()> {
-        let items = change.wanted.iter().map(|(key, item)| to_item(key, item));
-        self.write_batch(items.collect::<Result<Vec<_>>>()?, &[]).await
+    /// Writes the entries that changes of users need, before they are made.
+    pub(super) async fn search_prepare(&self, changes: &[&EntryChange]) -> Result<()> {
+        let wanted = changes.iter().flat_map(|change| &change.wanted);
+        let items = wanted.map(|(key, item)| to_item(key, item)).collect::<Result<Vec<_>>>()?;
+        self.write_batch(items, &[]).await
     }
 
     /// Removes the entries that a change of a user has given up, once it is made. What stays because the store does not

@@ -2,6 +2,7 @@
 //! claims, list row, place, counters, the register of superusers, queued mails.
 
 mod items;
+mod many;
 mod memberships;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(in crate::store) use self::items::is_zero;
 use self::items::{MembershipItem, RowItem, UserItem};
+pub use self::many::Claimed;
 use super::keys::{self, Key, Place, Sequence, Work};
 use super::lists::Counts;
 use super::outbox::mail_item;
@@ -306,6 +308,25 @@ impl Store {
     /// # Errors
     /// When the store does not answer, or the record is too large for it.
     pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<Written> {
+        let transaction = self.user_transaction(write)?;
+        let entries = EntryChange::new(write.before, write.after);
+        self.search_prepare(&[&entries]).await?;
+        match self.transact(&transaction).await? {
+            Ok(()) => {
+                self.search_clean(&entries).await;
+                Ok(Written::Done)
+            }
+            Err(broken) => {
+                if write.before.is_none() {
+                    self.search_undo(entries).await;
+                }
+                meaning(broken)
+            }
+        }
+    }
+
+    /// All that a write of a user changes, but for the search index.
+    fn user_transaction(&self, write: &UserWrite<'_>) -> Result<Transaction<Guard>> {
         let mut transaction = Transaction::new();
         self.write_record(&mut transaction, write)?;
         self.write_lists(&mut transaction, write)?;
@@ -321,20 +342,7 @@ impl Store {
         for mail in &write.mails {
             transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
         }
-        let entries = EntryChange::new(write.before, write.after);
-        self.search_prepare(&entries).await?;
-        match self.transact(&transaction).await? {
-            Ok(()) => {
-                self.search_clean(&entries).await;
-                Ok(Written::Done)
-            }
-            Err(broken) => {
-                if write.before.is_none() {
-                    self.search_undo(entries).await;
-                }
-                meaning(broken)
-            }
-        }
+        Ok(transaction)
     }
 
     /// Replaces the hash of a user's password by another of the same password.

@@ -1,0 +1,93 @@
+//! Files of other directories move in, and everything moves out and in again.
+
+mod crash;
+mod formats;
+mod lines;
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use rollcall::import::{Format, Source, first_line, line_of, read};
+use shared::Directory;
+use shared::directory::moving::{Report, TroubleKind};
+
+use crate::support::invariants::{Item, Key};
+use crate::support::{Options, Table, TestApp};
+
+const OPENWISP: &str = include_str!("openwisp.json");
+const OPENL2M: &str = include_str!("openl2m.json");
+const EDGE: &str = include_str!("edge.json");
+const EDGE_LINES: &str = include_str!("edge.jsonl");
+
+/// A directory that was never installed.
+async fn new_directory() -> TestApp {
+    let app = TestApp::bare(Options::default()).await;
+    app.directory.store().table_create().await.expect("the table");
+    app
+}
+
+/// Takes a file in, in pieces of that many entries.
+async fn take(directory: &Directory, format: Format, text: &str, dry: bool, piece: usize) -> shared::Result<Report> {
+    let source = read(format, Cursor::new(text.as_bytes().to_vec())).expect("a whole file");
+    let Source { mut entries, brings_groups, brings_organizations, .. } = source;
+    let mut arrivals = directory.arrivals(brings_groups, brings_organizations, dry).await?;
+    loop {
+        let entries: Vec<_> = entries.by_ref().take(piece).collect();
+        if entries.is_empty() {
+            return Ok(arrivals.report().clone());
+        }
+        arrivals.take(entries).await?;
+    }
+}
+
+/// Takes a whole file in.
+async fn take_in(app: &TestApp, format: Format, text: &str) -> Report {
+    take(&app.directory, format, text, false, 1000).await.expect("an import")
+}
+
+/// What a dry run tells.
+async fn look(app: &TestApp, format: Format, text: &str) -> Report {
+    take(&app.directory, format, text, true, 1000).await.expect("a dry run")
+}
+
+/// Everything, as `rollcall export` writes it.
+async fn exported(app: &TestApp) -> String {
+    let mut text = first_line().expect("a line") + "\n";
+    let mut departures = app.directory.departures().await.expect("departures");
+    while let Some(records) = departures.next().await.expect("records") {
+        for record in records {
+            text.push_str(&line_of(&record).expect("a line"));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The table, which must be sound.
+fn table(app: &TestApp) -> Table {
+    let table = Table::read(&app.database);
+    table.assert_sound();
+    table
+}
+
+/// What two directories of the same content have alike: all but how often records have changed, which shards count,
+/// and what passes by itself.
+fn content(table: &Table) -> BTreeMap<Key, Item> {
+    let passing = ["COUNT", "MEMBERCOUNT#", "OUTBOX", "THROTTLE#"];
+    let items = table.items.iter().filter(|((pk, _), _)| !passing.iter().any(|kind| pk.starts_with(kind)));
+    let without_versions = |(key, item): (&Key, &Item)| {
+        let mut item = item.clone();
+        item.remove("version");
+        if key.0.starts_with("GRAM#") || key.0.starts_with("ACTIVE#") {
+            item.remove("n");
+        }
+        (key.clone(), item)
+    };
+    items.map(without_versions).collect()
+}
+
+/// The troubles of that kind, as lines.
+fn told(report: &Report, kind: TroubleKind) -> Vec<String> {
+    let of_kind = report.troubles.iter().filter(|trouble| trouble.kind == kind);
+    of_kind.map(|trouble| format!("{}: {}", trouble.origin, trouble.reason)).collect()
+}
