@@ -42,7 +42,7 @@ fn mails(app: &TestApp) -> Vec<(String, String)> {
 
 /// Runs the job, and gives what waits in the outbox then, which it empties.
 async fn run(app: &TestApp) -> Vec<(String, String)> {
-    app.directory.expire_accounts().await.expect("the job");
+    app.expire_accounts().await.expect("the job");
     let sent = mails(app);
     for mail in app.directory.waiting_mails(1000).await.expect("the outbox") {
         app.directory.mail_was_sent(&mail.id).await.expect("an empty outbox");
@@ -81,7 +81,7 @@ async fn an_account_is_reminded_once_a_week_ahead_and_ends_the_day_after_its_las
 async fn a_reminder_tells_the_last_day() {
     let app = TestApp::start().await;
     app.admin().await.create_user("jane", &json!({"expiration_date": app.day(7)})).await;
-    app.directory.keep_house().await.expect("the job");
+    app.keep_house().await.expect("the job");
     let waiting = app.directory.waiting_mails(10).await.expect("the outbox");
     let [mail] = &waiting[..] else { panic!("{waiting:?}") };
     let MailKind::AccountExpires { last_day } = mail.kind else { panic!("{mail:?}") };
@@ -198,7 +198,7 @@ async fn the_last_superuser_expires_too() {
     changed(&admin, &path, json!({"expiration_date": app.day(0)})).await;
     app.script.advance(DAY);
     assert_eq!(admin.get(USERS).await.status, StatusCode::UNAUTHORIZED);
-    app.directory.expire_accounts().await.expect("the job");
+    app.expire_accounts().await.expect("the job");
     assert!(!is_active(&app, "admin"));
 }
 
@@ -225,7 +225,7 @@ async fn four_due(app: &TestApp) {
     for (name, days) in [("ann", 8), ("bob", 8), ("jane", 0), ("joe", 0)] {
         admin.create_user(name, &json!({"expiration_date": app.day(days), "groups": [1]})).await;
     }
-    app.directory.expire_accounts().await.expect("the reminders of today");
+    app.expire_accounts().await.expect("the reminders of today");
     for mail in app.directory.waiting_mails(10).await.expect("the outbox") {
         app.directory.mail_was_sent(&mail.id).await.expect("an empty outbox");
     }
@@ -246,7 +246,7 @@ async fn every_trouble_is_survived_and_nobody_told_twice() {
         let connection = Box::new(move |connection| hand.wrap(connection));
         let other = app.another(Options { patience, connection, ..Options::default() });
         faults.follow(plan);
-        let ended = other.directory.expire_accounts().await;
+        let ended = other.expire_accounts().await;
         (app, faults, ended)
     };
     let patient = Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) };
@@ -270,7 +270,7 @@ async fn every_trouble_is_survived_and_nobody_told_twice() {
             assert!(matches!(ended, Err(Error::Unavailable(_)) | Ok(())), "{what}, lasting: {ended:?}");
             let so_far = mails(&app);
             assert!(so_far.iter().all(|mail| all_four().contains(mail)), "{what}, lasting: {so_far:?}");
-            app.directory.expire_accounts().await.expect("the next run");
+            app.expire_accounts().await.expect("the next run");
             assert_eq!(mails(&app), all_four(), "{what}, run again");
         }
     }
@@ -283,7 +283,7 @@ async fn many_runs_at_once_tell_nobody_twice() {
     let runs: Vec<_> = (0..6)
         .map(|_| {
             let other = app.another(Options::default());
-            tokio::spawn(async move { other.directory.expire_accounts().await })
+            tokio::spawn(async move { other.expire_accounts().await })
         })
         .collect();
     for run in runs {
@@ -309,7 +309,7 @@ async fn changes_at_the_same_time_survive() {
             })
         })
         .collect();
-    app.directory.expire_accounts().await.expect("the job");
+    app.expire_accounts().await.expect("the job");
     for task in tasks {
         task.await.expect("no panic");
     }
@@ -333,11 +333,11 @@ async fn the_job_reads_those_who_are_due_and_nobody_else() {
         let user = plain_user(&app, &format!("user{number}")).await;
         insert(&app, &date(user, 8 + number)).await;
     }
-    let (ended, cost) = Box::pin(measured(app.directory.expire_accounts())).await;
+    let (ended, cost) = Box::pin(measured(app.expire_accounts())).await;
     ended.expect("the job");
     assert!(cost.read <= 1.0 && cost.write == 0.0, "{cost:?}");
     app.script.advance(DAY);
-    let (ended, cost) = Box::pin(measured(app.directory.expire_accounts())).await;
+    let (ended, cost) = Box::pin(measured(app.expire_accounts())).await;
     ended.expect("the job");
     println!("one reminder among 200 users with a date: {cost:?}");
     assert!(cost.read <= 3.0 && cost.write > 0.0, "{cost:?}");

@@ -168,7 +168,7 @@ async fn endure(throttle: bool, prepare: impl AsyncFn(&Stage, String) -> Trial) 
                 passing(&stage, &trial, once, &what).await;
             }
             left_work += usize::from(stage.table().partition("WORK").count() > 0);
-            stage.app.directory.follow_up().await.expect("the work done");
+            stage.app.follow_up().await.expect("the work done");
             assert_eq!(stage.table().partition("WORK").count(), 0, "{what}");
         }
     }

@@ -50,7 +50,7 @@ async fn a_removed_group_is_gone_at_once_and_from_every_record_after_the_work() 
     for row in admin.get("/api/v1/users/user/?page_size=100").await.json()["results"].as_array().expect("rows") {
         assert_eq!(row["groups"], json!([]));
     }
-    app.directory.follow_up().await.expect("the work");
+    app.follow_up().await.expect("the work");
     assert_eq!(work_left(&app).await, 0);
     let id = shared::model::GroupId(group["id"].as_u64().expect("an id"));
     assert_eq!(app.directory.store().group_users(id, 1000).await.expect("users"), []);
@@ -59,7 +59,7 @@ async fn a_removed_group_is_gone_at_once_and_from_every_record_after_the_work() 
         assert!(app.directory.store().user(id).await.expect("a user").expect("a user").groups.is_empty());
     }
     // Doing it again changes nothing.
-    app.directory.follow_up().await.expect("no work");
+    app.follow_up().await.expect("no work");
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_removed_organization_is_gone_at_once_and_its_members_stay() {
         assert_eq!(detail(&admin, user).await["organization_users"], left);
     }
     assert_eq!(detail(&admin, &users[1]).await["organization_users"], json!([]));
-    app.directory.follow_up().await.expect("the work");
+    app.follow_up().await.expect("the work");
     assert_eq!(work_left(&app).await, 0);
     let id = shared::model::OrganizationId::parse(&gone).expect("an id");
     assert_eq!(app.directory.store().members(id, None, Way::ToOlder, 1000).await.expect("members"), []);
@@ -132,7 +132,7 @@ async fn a_removed_user_leaves_no_membership_and_owns_nothing() {
     }
     assert_eq!(admin.delete(&path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(work_left(&app).await, 1);
-    app.directory.follow_up().await.expect("the work");
+    app.follow_up().await.expect("the work");
     assert_eq!(work_left(&app).await, 0);
     for id in all {
         assert_eq!(admin.get(&format!("{ORGANIZATIONS}{id}/")).await.json()["owner"], Value::Null);
@@ -180,7 +180,7 @@ async fn a_renamed_organization_is_followed_piece_by_piece() {
     assert!(work[0].after.is_some(), "it knows how far it has come: {work:?}");
     // Another change meanwhile begins anew.
     assert_eq!(admin.patch(&path, &json!({ "name": "third" })).await.status, StatusCode::OK);
-    app.directory.follow_up().await.expect("the work");
+    app.follow_up().await.expect("the work");
     assert_eq!(names_of(&app, &id), BTreeMap::from([("third".to_owned(), MANY)]));
     assert_eq!(work_left(&app).await, 0);
 }
@@ -200,9 +200,9 @@ async fn following_a_renamed_organization_goes_on_after_every_trouble() {
         let connection = Box::new(move |connection| hand.wrap(connection));
         let other = app.another(Options { patience: hasty, connection, ..Options::default() });
         faults.follow(Plan::At { call, fault: Fault::RequestLost, lasting: true });
-        assert!(other.directory.follow_up().await.is_err(), "at call {call}");
+        assert!(other.follow_up().await.is_err(), "at call {call}");
         assert_eq!(work_left(&app).await, 1);
-        app.directory.follow_up().await.expect("the work");
+        app.follow_up().await.expect("the work");
         assert_eq!(names_of(&app, &id), BTreeMap::from([(name, MANY)]), "at call {call}");
         assert_eq!(work_left(&app).await, 0);
     }
@@ -235,7 +235,7 @@ async fn a_closed_organization_is_out_of_sight_at_once_for_all_its_managers() {
         assert_eq!(manager.post("/api/v1/users/user/", &body).await.status, StatusCode::BAD_REQUEST, "{index}");
     }
     assert_eq!(admin.patch(&path, &json!({ "is_active": true })).await.status, StatusCode::OK);
-    app.directory.follow_up().await.expect("the work");
+    app.follow_up().await.expect("the work");
     for manager in &managers {
         assert_eq!(manager.get("/api/v1/users/user/").await.json()["count"], many);
     }
@@ -255,7 +255,7 @@ async fn counters_of_a_removed_organization_go_with_its_last_member() {
     assert!(counters() > 0);
     // Two at once, of whom neither knows what the other has done.
     let (one, two) = (app.another(Options::default()), app.another(Options::default()));
-    let (first, second) = tokio::join!(one.directory.follow_up(), two.directory.follow_up());
+    let (first, second) = tokio::join!(one.follow_up(), two.follow_up());
     first.and(second).expect("the work");
     assert_eq!(counters(), 0);
 }

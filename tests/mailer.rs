@@ -8,6 +8,7 @@ use shared::error::Cause;
 use shared::model::{EmailAddress, Mail, MailKind};
 
 use crate::support::TestApp;
+use crate::support::policies::acting;
 
 /// Takes messages, but for those to some receivers.
 #[derive(Default)]
@@ -67,7 +68,7 @@ async fn a_batch_is_sent_and_leaves_the_outbox() {
     let mails = three_waiting(&app).await;
     let transport = Scripted::default();
     let event = serde_json::from_value(event(&mails)).expect("an event");
-    let response = handle(&app.directory, &transport, &sender(), event).await;
+    let response = acting("mailer", handle(&app.directory, &transport, &sender(), event)).await;
     assert!(response.batch_item_failures.is_empty());
     let taken = transport.taken.lock().expect("the messages").clone();
     let subjects: Vec<_> = taken.iter().map(|message| message.subject.as_str()).collect();
@@ -86,7 +87,7 @@ async fn a_mail_that_fails_stops_the_batch_there_and_stays_in_the_outbox() {
     let mails = three_waiting(&app).await;
     let transport = Scripted { refused: vec![mails[1].to.to_string()], ..Scripted::default() };
     let event = serde_json::from_value(event(&mails)).expect("an event");
-    let response = handle(&app.directory, &transport, &sender(), event).await;
+    let response = acting("mailer", handle(&app.directory, &transport, &sender(), event)).await;
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.clone()).collect();
     assert_eq!(failed, [Some("101".to_owned())]);
     assert_eq!(transport.taken.lock().expect("the messages").len(), 1);
@@ -100,7 +101,7 @@ async fn a_record_that_is_no_mail_is_told_as_failed() {
     let mut event = event(&mails[..1]);
     event["Records"][0]["dynamodb"]["NewImage"].as_object_mut().expect("an image").remove("to");
     let event = serde_json::from_value(event).expect("an event");
-    let response = handle(&app.directory, &Scripted::default(), &sender(), event).await;
+    let response = acting("mailer", handle(&app.directory, &Scripted::default(), &sender(), event)).await;
     assert_eq!(response.batch_item_failures.len(), 1);
 }
 

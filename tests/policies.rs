@@ -146,7 +146,7 @@ async fn acts_of_background_functions() -> BTreeSet<Act> {
     assert_eq!(store.user_write(&write).await.expect("a removal"), Written::Done);
     assert_eq!(store.work().await.expect("the work").len(), 4);
     app.script.advance(3 * 24 * 60 * 60);
-    acting("housekeeping", Box::pin(app.directory.keep_house())).await.expect("a kept house");
+    app.keep_house().await.expect("a kept house");
     assert_eq!(store.work().await.expect("the work"), []);
 
     let mails = app.directory.waiting_mails(10).await.expect("mails");

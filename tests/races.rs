@@ -291,7 +291,7 @@ async fn nobody_joins_a_group_that_goes() {
         .await;
     assert_eq!(count(&answers, StatusCode::NO_CONTENT), 1);
     assert_eq!(count(&answers, StatusCode::OK) + count(&answers, StatusCode::BAD_REQUEST), 20, "{answers:?}");
-    arena.app.directory.follow_up().await.expect("the work done");
+    arena.app.follow_up().await.expect("the work done");
     let table = arena.table();
     assert_eq!(table.partition("WORK").count(), 0);
     assert_eq!(table.users().filter(|user| user.contains_key("groups")).count(), 0);

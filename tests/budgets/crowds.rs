@@ -208,6 +208,6 @@ async fn a_user_in_many_organizations_costs_as_others_where_these_are_not_shown(
     peak.note(&jane.json(Method::OPTIONS, USERS, None).await, StatusCode::OK);
     peak.within("authentication", 1.0, 0.0);
     one(&admin, "removal", Method::DELETE, &path, &Value::Null, (150.0, 900.0)).await;
-    app.directory.follow_up().await.expect("the rest");
+    app.follow_up().await.expect("the rest");
     Table::read(&app.database).assert_sound();
 }

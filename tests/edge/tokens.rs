@@ -112,7 +112,7 @@ async fn everything_of_a_removed_user_goes() {
     assert_eq!(told(&clients[1].get(USERS).await), (401, detail("Invalid token.")));
     assert_eq!(told(&clients[60].get(USERS).await), (401, detail("Invalid token.")));
     Table::read(&app.database).assert_sound();
-    app.directory.follow_up().await.expect("the work done");
+    app.follow_up().await.expect("the work done");
     let table = Table::read(&app.database);
     table.assert_sound();
     assert!(table.items.keys().all(|(pk, _)| !pk.starts_with("TOKEN")), "{:?}", table.items.keys());

@@ -8,7 +8,6 @@ use axum::Router;
 use base64::Engine as _;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, Item};
-use shared::Directory;
 use shared::ambient::Ambient as _;
 use shared::config::{Readers, TokenLife};
 use shared::directory::Settings;
@@ -16,8 +15,9 @@ use shared::model::Username;
 use shared::sign_in::keys::{KeyRing, rotated};
 use shared::sign_in::password::{HashCost, Hasher};
 use shared::store::{Connection, Patience, Store};
+use shared::{Directory, Result};
 
-use super::policies::{Watch, under_policy};
+use super::policies::{Watch, acting, under_policy};
 use super::{Client, Script};
 
 /// The password of every user that tests make.
@@ -132,6 +132,21 @@ impl TestApp {
         let directory = Arc::new(directory);
         let router = under_policy(rollcall::app(directory.clone()), None);
         Self { router, directory, script, engine, database, keys, watch }
+    }
+
+    /// Does what `housekeeping` does, under its policy.
+    pub async fn keep_house(&self) -> Result<()> {
+        acting("housekeeping", self.directory.keep_house()).await
+    }
+
+    /// The first half of it: finishes what removals have left.
+    pub async fn follow_up(&self) -> Result<()> {
+        acting("housekeeping", self.directory.follow_up()).await
+    }
+
+    /// The second half: does what expiration dates ask for.
+    pub async fn expire_accounts(&self) -> Result<()> {
+        acting("housekeeping", self.directory.expire_accounts()).await
     }
 
     /// Everything that is stored.

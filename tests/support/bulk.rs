@@ -139,7 +139,7 @@ async fn items_of(app: &TestApp, user: &User, organizations: &[OrganizationId]) 
     let found = store.user(user.id).await.expect("a user").expect("a user");
     let write = UserWrite { before: Some(&found), ..UserWrite::default() };
     assert_eq!(store.user_write(&write).await.expect("a write"), Written::Done);
-    app.directory.follow_up().await.expect("the memberships gone");
+    app.follow_up().await.expect("the memberships gone");
     (made, memberships)
 }
 

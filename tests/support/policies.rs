@@ -88,7 +88,7 @@ pub fn policy_of(function: &str) -> &'static [Statement] {
 
 /// Does work as that function, under its policy.
 pub async fn acting<T>(function: &str, work: impl Future<Output = T>) -> T {
-    FUNCTION.scope(function.to_owned(), work).await
+    FUNCTION.scope(function.to_owned(), Box::pin(work)).await
 }
 
 /// Routes whose requests are the work of `function`, or, without one, of whom the API's routes choose.
@@ -115,6 +115,11 @@ impl Statement {
         let leading = (!leading.is_null()).then(|| texts(leading));
         let actions: BTreeSet<String> = texts(&statement["Action"]).into_iter().collect();
         let on_items = matches!(&statement["Resource"], Value::Tagged(name) if name.value == "Table.Arn");
+        let has_other_condition = leading.is_none() && statement.get("Condition").is_some();
+        assert!(
+            !on_items || !has_other_condition,
+            "conditions about the table should be on leading keys: {statement:?}"
+        );
         let is_watched = on_items || actions.iter().any(|action| action.starts_with("ssm:"));
         Self { actions, leading, is_watched }
     }
