@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, TOKEN, Table, USERS};
+use crate::support::{PASSWORD, TOKEN, Table, USERS, items_in};
 
 /// How many connections make users at once.
 const CONNECTIONS: usize = 4;
@@ -52,7 +52,8 @@ impl Folder {
 
     fn table(&self) -> Table {
         let path = self.0.join("rollcall.db");
-        let table = Table::read(&dynoxide::Database::new(path.to_str().expect("UTF-8")).expect("the store"));
+        let database = dynoxide::Database::new(path.to_str().expect("UTF-8")).expect("the store");
+        let table = Table::of(items_in(&database));
         table.assert_sound();
         table
     }

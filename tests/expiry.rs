@@ -26,7 +26,7 @@ async fn changed(admin: &Client, path: &str, change: Value) {
 }
 
 fn table(app: &TestApp) -> Table {
-    let table = Table::read(&app.database);
+    let table = Table::read(&app.engine);
     table.assert_sound();
     table
 }

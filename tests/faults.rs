@@ -77,7 +77,7 @@ impl Stage {
     }
 
     fn table(&self) -> Table {
-        let table = Table::read(&self.app.database);
+        let table = Table::read(&self.app.engine);
         table.assert_sound();
         table
     }

@@ -156,7 +156,7 @@ async fn crowded(admin: &Client, name: &str, members: usize, managers: usize) ->
 
 /// The names that the members' records have of an organization, each with how many have it.
 fn names_of(app: &TestApp, organization: &str) -> BTreeMap<String, usize> {
-    let table = Table::read(&app.database);
+    let table = Table::read(&app.engine);
     table.assert_sound();
     let mut names = BTreeMap::new();
     for ((_, sk), item) in &table.items {
@@ -222,7 +222,7 @@ async fn a_closed_organization_is_out_of_sight_at_once_for_all_its_managers() {
     }
     let one = format!("/api/v1/users/user/{}/", users[0]["id"].as_str().expect("an id"));
     assert_eq!(admin.patch(&path, &json!({ "is_active": false })).await.status, StatusCode::OK);
-    let late = Table::read(&app.database).users().filter(|user| user.contains_key("manages")).count();
+    let late = Table::read(&app.engine).users().filter(|user| user.contains_key("manages")).count();
     assert!(late > 0, "some are not followed yet");
     for (index, manager) in managers.iter().enumerate() {
         assert_eq!(manager.get("/api/v1/users/user/").await.json()["count"], 0, "{index}");
@@ -247,7 +247,7 @@ async fn counters_of_a_removed_organization_go_with_its_last_member() {
     let admin = app.admin().await;
     let (id, _) = crowded(&admin, "crew", MANY, 1).await;
     let counters = || {
-        let table = Table::read(&app.database);
+        let table = Table::read(&app.engine);
         table.assert_sound();
         table.partition(&format!("MEMBERCOUNT#{id}")).count()
     };

@@ -25,7 +25,7 @@ async fn sound() -> Table {
     admin.patch(&format!("/api/v1/users/user/{joe}/"), &membership).await;
     app.anonymous().post(TOKEN, &json!({"username": "joe", "password": "wrong"})).await;
     app.anonymous().post(TOKEN, &json!({"username": "joe", "password": PASSWORD})).await;
-    let table = Table::read(&app.database);
+    let table = Table::read(&app.engine);
     table.assert_sound();
     table
 }

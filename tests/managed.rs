@@ -161,6 +161,6 @@ async fn everybody_in_sight_is_listed_once_whatever_happens() {
         let cold = world.app.restarted(CHEAP);
         let number = 1 + world.draw(MANY - 1);
         world.check(&[(number, cold.signed_in(&format!("manager{number}")).await)]).await;
-        Table::read(&world.app.database).assert_sound();
+        Table::read(&world.app.engine).assert_sound();
     }
 }

@@ -42,7 +42,7 @@ impl Arena {
     }
 
     fn table(&self) -> Table {
-        let table = Table::read(&self.app.database);
+        let table = Table::read(&self.app.engine);
         table.assert_sound();
         table
     }

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::Client as DynamoDb;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use http::{Method, StatusCode};
 use serde_json::json;
 use serde_yaml_ng::Value;
@@ -172,14 +170,7 @@ fn watch_sends_documented_addresses_to_the_same_functions() {
 #[tokio::test]
 async fn the_program_makes_the_table_of_the_template() {
     let app = TestApp::start().await;
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("local"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
-        .endpoint_url(format!("http://{}", app.engine))
-        .http_client(shared::runtime::http_client(true))
-        .build();
-    let client = DynamoDb::from_conf(config);
+    let client = app.engine.client();
     let described = client.describe_table().table_name("rollcall").send().await.expect("a description");
     let table = described.table().expect("a table");
     let expiry = client.describe_time_to_live().table_name("rollcall").send().await.expect("a description");

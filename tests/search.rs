@@ -82,7 +82,7 @@ async fn parts_of_any_length_are_found_in_any_letter_case() {
     ] {
         assert_eq!(searcher.names(&first_name(part)).await, expected, "{part:?}");
     }
-    Table::read(&searcher.app.database).assert_sound();
+    Table::read(&searcher.app.engine).assert_sound();
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn entries_that_another_change_wants_again_survive_the_tidying_of_an_earli
     for flip in flips {
         flip.await.expect("all changes");
     }
-    Table::read(&searcher.app.database).assert_sound();
+    Table::read(&searcher.app.engine).assert_sound();
     let now = searcher.app.directory.store().user(torn).await.expect("the store").expect("the user");
     assert_eq!(searcher.names(&first_name(&now.first_name)).await, ["torn"]);
 }
@@ -187,7 +187,7 @@ async fn entries_left_by_a_crash_give_no_row_and_a_missing_one_comes_back() {
     searcher.app.directory.reindex(|users| steps += users).await.expect("an index");
     assert_eq!(steps, 7, "every user, and the superuser, once");
     assert_eq!(searcher.names(&first_name("quin")).await.len(), 6);
-    Table::read(&searcher.app.database).assert_sound();
+    Table::read(&searcher.app.engine).assert_sound();
 }
 
 #[tokio::test]
@@ -325,7 +325,7 @@ async fn compare(steps: Vec<Step>, filters: &[UserFilter]) {
             }
         }
     }
-    Table::read(&searcher.app.database).assert_sound();
+    Table::read(&searcher.app.engine).assert_sound();
     let all = searcher.page(&UserFilter::default(), Stretch::From { offset: 0, limit: 1000 }).await.items;
     assert_eq!(all.len(), users.len() + 1);
     for filter in filters {
@@ -355,11 +355,7 @@ fn import(app: &TestApp, user: &User) {
 
 /// Takes an item out behind the store's back.
 fn remove(app: &TestApp, item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) {
-    let text = |name: &str| item[name].as_s().expect("a key").clone();
-    let request = serde_json::json!({
-        "TableName": "rollcall", "Key": {"pk": {"S": text("pk")}, "sk": {"S": text("sk")}},
-    });
-    app.database.delete_item(serde_json::from_value(request).expect("a request")).expect("a removal");
+    app.engine.delete(["pk", "sk"].map(|name| (name.to_owned(), item[name].clone())).into());
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn a_large_organization(members: usize) {
     let of_two = manager(&app, &admin, "two", &[&large, &small]).await;
     let users = members + 2;
     if !is_large() {
-        let complaints = Table::read(&app.database).complaints();
+        let complaints = Table::read(&app.engine).complaints();
         // The numbers of those who were imported are not from the sequences.
         assert_eq!(complaints.iter().find(|complaint| !complaint.starts_with("the sequence")), None);
     }
@@ -209,5 +209,5 @@ async fn a_user_in_many_organizations_costs_as_others_where_these_are_not_shown(
     peak.within("authentication", 1.0, 0.0);
     one(&admin, "removal", Method::DELETE, &path, &Value::Null, (150.0, 900.0)).await;
     app.follow_up().await.expect("the rest");
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }

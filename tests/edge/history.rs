@@ -31,7 +31,7 @@ async fn every_attempt_that_names_a_user_is_there_before_its_answer() {
     app.basic("bob", "wrong").get(&path_of(&bob)).await;
     assert_eq!(successes(&history(&admin, &bob).await), [false, false, false, true, true]);
     assert_eq!(history(&admin, &eve).await, Vec::<Value>::new());
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }
 
 #[tokio::test]

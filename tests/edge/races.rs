@@ -21,7 +21,7 @@ async fn first_requests_at_once_are_all_let_in_and_noted() {
     let statuses = calls.join_all().await;
     assert!(statuses.iter().all(|status| *status == StatusCode::OK), "{statuses:?}");
     assert_eq!(history(&admin, &user).await.len(), 10);
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
     assert_ne!(admin.get(&path(&user["url"])).await.json()["previous_login_date"], Value::Null);
 }
 
@@ -49,7 +49,7 @@ async fn tokens_made_while_their_user_is_deleted_are_gone_with_the_user() {
         }
     }
     app.follow_up().await.expect("the work done");
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
     let again = make(&admin, "bob", json!({})).await;
     assert_eq!(admin.get(&path(&again["access_tokens_url"])).await.text(), "[]");
     assert!(!text(&again["id"]).is_empty());

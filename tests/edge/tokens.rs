@@ -111,9 +111,9 @@ async fn everything_of_a_removed_user_goes() {
     assert_eq!(admin.delete(&path_of(&bob)).await.status, 204);
     assert_eq!(told(&clients[1].get(USERS).await), (401, detail("Invalid token.")));
     assert_eq!(told(&clients[60].get(USERS).await), (401, detail("Invalid token.")));
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
     app.follow_up().await.expect("the work done");
-    let table = Table::read(&app.database);
+    let table = Table::read(&app.engine);
     table.assert_sound();
     assert!(table.items.keys().all(|(pk, _)| !pk.starts_with("TOKEN")), "{:?}", table.items.keys());
     let left = table.items.keys().filter(|(pk, _)| pk.starts_with("ACCEPTED#")).count();

@@ -206,7 +206,7 @@ async fn changes_of_different_fields_at_once_both_take_effect() {
     ] {
         assert_eq!(now[name], value, "{name}");
     }
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -232,5 +232,5 @@ async fn of_two_creations_of_one_name_one_is_made() {
     }
     assert_eq!(made, 1);
     assert_eq!(admin.get(&format!("{USERS}?username=bob")).await.json().as_array().expect("users").len(), 1);
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }

@@ -1,6 +1,5 @@
 //! The table, the first groups and the first superuser.
 
-use dynoxide::actions::describe_time_to_live::DescribeTimeToLiveRequest;
 use shared::Error;
 use shared::model::Username;
 
@@ -19,14 +18,11 @@ async fn set_up(app: &TestApp) -> Result<(), Error> {
 }
 
 fn assert_set_up(app: &TestApp, what: &str) {
-    let table = Table::read(&app.database);
+    let table = Table::read(&app.engine);
     table.assert_sound();
     assert_eq!(table.users().count(), 1, "{what}");
     assert_eq!(table.partition("GROUPS").count(), 2, "{what}");
-    let request = DescribeTimeToLiveRequest { table_name: "rollcall".to_owned() };
-    let expiry = app.database.describe_time_to_live(request).expect("the table");
-    let expiry = serde_json::to_value(expiry).expect("JSON");
-    assert_eq!(expiry["TimeToLiveDescription"]["AttributeName"], "expires", "{what}: {expiry}");
+    assert_eq!(app.engine.expiry_attribute().as_deref(), Some("expires"), "{what}");
 }
 
 async fn bare(patience: Patience) -> (TestApp, Faults) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::store::Patience;
 
 use super::{OPENL2M, OPENWISP, exported, new_directory, table, take, take_in};
-use crate::support::{Fault, Faults, Options, Plan, Table, TestApp};
+use crate::support::{Fault, Faults, Options, Plan, Table, TestApp, items_in};
 
 /// For calls that shall fail.
 const HASTY: Patience = Patience { pause: Duration::from_millis(1), deadline: Duration::from_millis(40) };
@@ -114,7 +114,7 @@ fn a_killed_program_goes_on_where_it_was() {
         command
     };
     let path = folder.join("data").join("rollcall.db");
-    let read = || Table::read(&dynoxide::Database::new(path.to_str().expect("UTF-8")).expect("the store"));
+    let read = || Table::of(items_in(&dynoxide::Database::new(path.to_str().expect("UTF-8")).expect("the store")));
     let mut child = program().spawn().expect("the program");
     // Some users are there, and more are to come.
     let has_begun = || has_user(&path, "00000005-0001-4000-8000-000000000000").unwrap_or_default();

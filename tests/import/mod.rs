@@ -65,7 +65,7 @@ async fn exported(app: &TestApp) -> String {
 
 /// The table, which must be sound.
 fn table(app: &TestApp) -> Table {
-    let table = Table::read(&app.database);
+    let table = Table::read(&app.engine);
     table.assert_sound();
     table
 }

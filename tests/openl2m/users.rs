@@ -110,7 +110,7 @@ async fn flags_groups_and_permissions_count_at_creation() {
     assert_eq!((cleared.json()["groups"].clone(), cleared.json()["user_permissions"].clone()), (json!([]), json!([])));
     let unknown = admin.post(USERS, &json!({"username": "x", "password": "x", "user_permissions": [99]})).await;
     assert_eq!(told(&unknown), (400, json!({"user_permissions": ["Invalid pk \"99\" - object does not exist."]})));
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn an_email_that_another_has_is_shown_and_signs_nobody_in() {
     let third = make(&admin, "third", json!({})).await;
     let third = admin.patch(&path_of(&third), &json!({"email": "same@mail.example"})).await.json();
     assert_eq!(third["email"], "same@mail.example");
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
     // By the address the first one is meant, as before.
     let login = json!({"username": "same@mail.example", "password": PASSWORD});
     let token = app.anonymous().post(crate::support::TOKEN, &login).await.json()["token"].clone();
@@ -185,7 +185,7 @@ async fn an_email_that_another_has_is_shown_and_signs_nobody_in() {
     assert_eq!(admin.patch(&path_of(&third), &json!({"email": "third@mail.example"})).await.status, 200);
     let login = json!({"username": "third@mail.example", "password": "first-password-1"});
     assert_eq!(app.anonymous().post(crate::support::TOKEN, &login).await.status, 200);
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -225,7 +225,7 @@ async fn changes_of_different_fields_at_once_all_survive() {
         assert_eq!(user[name], value, "{name}");
     }
     assert_eq!((user["profile"]["theme"].clone(), user["profile"]["vlan_edit"].clone()), (json!("dark"), json!(true)));
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -265,7 +265,7 @@ async fn a_moved_moment_of_joining_keeps_lists_and_memberships_whole() {
     let path = format!("{}{}/", crate::support::USERS, jane["id"].as_str().expect("an id"));
     assert_eq!(openwisp.patch(&path, &give).await.status, 200);
     assert_eq!(admin.patch(&format!("{USERS}2/"), &json!({"date_joined": "2020-06-01"})).await.status, 200);
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
     assert_eq!(openwisp.get(&path).await.json()["date_joined"], "2020-06-01T00:00:00.000000Z");
     let seen = manager.get(crate::support::USERS).await.json();
     assert_eq!((seen["count"].clone(), seen["results"][0]["username"].clone()), (json!(1), json!("jane")));
@@ -307,5 +307,5 @@ async fn the_same_user_is_seen_through_all_three_apis() {
     assert_eq!(told(&admin.get(&format!("{USERS}2/")).await), (400, json!({"reason": "Invalid user id!"})));
     assert_eq!(openwisp.get(&path).await.status, 404);
     assert_eq!(app.bearer(key).get(crate::support::USERS).await.status, 401);
-    Table::read(&app.database).assert_sound();
+    Table::read(&app.engine).assert_sound();
 }

@@ -1,13 +1,11 @@
-//! The API on an engine in memory.
+//! The API on an engine of its own.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use base64::Engine as _;
-use dynoxide::actions::scan::ScanRequest;
-use dynoxide::{Database, Item};
+use dynoxide::Item;
 use shared::ambient::Ambient as _;
 use shared::config::{Readers, TokenLife};
 use shared::directory::Settings;
@@ -18,7 +16,7 @@ use shared::store::{Connection, Patience, Store};
 use shared::{Directory, Result};
 
 use super::policies::{Watch, acting, under_policy};
-use super::{Client, Script};
+use super::{Client, Engine, Script};
 
 /// The password of every user that tests make.
 pub const PASSWORD: &str = "Orchid-lantern-42";
@@ -51,10 +49,8 @@ pub struct TestApp {
     pub directory: Arc<Directory>,
     /// The clock, which tests move.
     pub script: Arc<Script>,
-    /// Where the engine listens.
-    pub engine: SocketAddr,
-    /// The engine itself.
-    pub database: Database,
+    /// What is below them.
+    pub engine: Engine,
     /// The key set that signs tokens.
     pub keys: String,
     /// What functions do with the table, each under its policy.
@@ -92,36 +88,29 @@ impl TestApp {
 
     /// Without even a table.
     pub async fn bare(options: Options) -> Self {
-        let (engine, database) = engine().await;
+        let engine = Engine::start().await;
         let script = Arc::new(Script::new());
         let keys = rotated(None, &*script).expect("signing keys");
-        Self::on(engine, database, script, keys, CHEAP, options)
+        Self::on(engine, script, keys, CHEAP, options)
     }
 
     /// Another process on the same table, which remembers nothing of what the first one did.
     pub fn another(&self, options: Options) -> Self {
         let (script, keys) = (self.script.clone(), self.keys.clone());
-        Self::on(self.engine, self.database.clone(), script, keys, CHEAP, options)
+        Self::on(self.engine.clone(), script, keys, CHEAP, options)
     }
 
     /// Another process on the same table, with a hasher of that cost.
     pub fn restarted(&self, cost: HashCost) -> Self {
         let settings = self.directory.settings();
         let options = Options { throttle: settings.throttle, token_life: settings.token_life, ..Options::default() };
-        Self::on(self.engine, self.database.clone(), self.script.clone(), self.keys.clone(), cost, options)
+        Self::on(self.engine.clone(), self.script.clone(), self.keys.clone(), cost, options)
     }
 
-    fn on(
-        engine: SocketAddr,
-        database: Database,
-        script: Arc<Script>,
-        keys: String,
-        cost: HashCost,
-        options: Options,
-    ) -> Self {
+    fn on(engine: Engine, script: Arc<Script>, keys: String, cost: HashCost, options: Options) -> Self {
         let Options { throttle, token_life, patience, connection, answer_limit, docs_readers } = options;
         let watch = Arc::new(Watch::default());
-        let connection = watch.over(connection(Connection::local(format!("http://{engine}"))));
+        let connection = watch.over(connection(engine.connection()));
         let directory = Directory::new(
             Store::new(connection, "rollcall", script.clone(), patience),
             script.clone(),
@@ -131,7 +120,7 @@ impl TestApp {
         );
         let directory = Arc::new(directory);
         let router = under_policy(rollcall::app(directory.clone()), None);
-        Self { router, directory, script, engine, database, keys, watch }
+        Self { router, directory, script, engine, keys, watch }
     }
 
     /// Does what `housekeeping` does, under its policy.
@@ -151,22 +140,7 @@ impl TestApp {
 
     /// Everything that is stored.
     pub fn items(&self) -> Vec<Item> {
-        let mut items = Vec::new();
-        let mut start = None;
-        loop {
-            let request = ScanRequest {
-                table_name: "rollcall".to_owned(),
-                consistent_read: Some(true),
-                exclusive_start_key: start,
-                ..ScanRequest::default()
-            };
-            let page = self.database.scan(request).expect("a scan");
-            items.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return items;
-            }
-        }
+        self.engine.items()
     }
 
     /// A client without credentials.
@@ -218,13 +192,4 @@ impl TestApp {
     pub fn day(&self, offset: i64) -> String {
         shared::model::date_text(self.script.now().plus_seconds(offset * 24 * 60 * 60).date())
     }
-}
-
-/// An engine of its own in memory, which ends with the test.
-async fn engine() -> (SocketAddr, Database) {
-    let database = Database::memory().expect("an engine");
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-    (address, database)
 }

@@ -1,13 +1,11 @@
 //! Many users at once, for measurements: one is written through the store, the others are copies of its items.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-use dynoxide::{ImportOptions, Item};
+use dynoxide::Item;
 use serde_json::{Value, json};
 use shared::model::{EdgeId, Membership, MembershipId, OrganizationId, Timestamp, User, UserId, UserNumber};
 use shared::store::{MembershipWrite, OrganizationState, UserWrite, Written, search_items};
 
+use super::engine::item_of;
 use super::{TestApp, insert};
 
 /// How many users are handed to the engine in one piece.
@@ -84,20 +82,20 @@ async fn copies(
             copies.extend(search_items(&user).expect("entries of the index").into_iter().map(item_of));
             users.push(user);
         }
-        import(app, copies);
+        app.engine.put(copies);
     }
     let count = |(year, rows): (&i32, &u64)| {
         let sk = format!("USERS#{year:04}#00");
         item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
     };
-    import(app, years.iter().map(count).collect());
+    app.engine.put(years.iter().map(count).collect());
     let members = |id: &OrganizationId| {
         let (pk, members) = (format!("MEMBERCOUNT#{id}"), moments.len().to_string());
         // A shard that no other call uses, since its moments are in other years.
         let shard = format!("imported for {}", moments[0].year());
         item(json!({"pk": {"S": pk}, "sk": {"S": shard}, "members": {"N": members}, "epoch": {"N": members}}))
     };
-    import(app, organizations.iter().map(members).collect());
+    app.engine.put(organizations.iter().map(members).collect());
     users
 }
 
@@ -191,23 +189,7 @@ fn item(value: Value) -> Item {
     serde_json::from_value(value).expect("an item")
 }
 
-/// An item of the SDK in the engine's form.
-fn item_of(attributes: HashMap<String, AttributeValue>) -> Item {
-    let value = |value| match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(digits) => json!({ "N": digits }),
-        AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
-        other => panic!("{other:?} is not expected"),
-    };
-    let attributes = attributes.into_iter().map(|(name, attribute)| (name, value(attribute)));
-    item(attributes.collect::<serde_json::Map<_, _>>().into())
-}
-
 /// Puts the entries of the search index for a user into the table, whether there is such a user or not.
 pub fn import_entries(app: &TestApp, user: &User) {
-    import(app, search_items(user).expect("entries of the index").into_iter().map(item_of).collect());
-}
-
-fn import(app: &TestApp, items: Vec<Item>) {
-    app.database.import_items("rollcall", items, ImportOptions::default()).expect("an import");
+    app.engine.put(search_items(user).expect("entries of the index").into_iter().map(item_of).collect());
 }

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dynoxide::actions::scan::ScanRequest;
-use dynoxide::{AttributeValue, Database};
+use dynoxide::AttributeValue;
 use serde_json::{Map, Value, json};
 use shared::model::Timestamp;
 use uuid::Uuid;
+
+use super::Engine;
 
 /// An item: its attributes but for the key.
 pub type Item = Map<String, Value>;
@@ -63,28 +64,18 @@ pub struct Table {
 
 impl Table {
     /// Reads the whole table.
-    pub fn read(database: &Database) -> Self {
-        let mut items = BTreeMap::new();
-        let mut start = None;
-        loop {
-            let request = ScanRequest {
-                table_name: "rollcall".to_owned(),
-                exclusive_start_key: start,
-                consistent_read: Some(true),
-                ..ScanRequest::default()
-            };
-            let page = database.scan(request).expect("the table");
-            for item in page.items.into_iter().flatten() {
-                let mut item: Item = item.into_iter().map(|(name, value)| (name, plain(value))).collect();
-                let mut part = |name| text(&item.remove(name).expect("a key")).to_owned();
-                let key = (part("pk"), part("sk"));
-                items.insert(key, item);
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Self { items };
-            }
-        }
+    pub fn read(engine: &Engine) -> Self {
+        Self::of(engine.items())
+    }
+
+    /// A table that holds these items.
+    pub fn of(items: Vec<dynoxide::Item>) -> Self {
+        let items = items.into_iter().map(|item| {
+            let mut item: Item = item.into_iter().map(|(name, value)| (name, plain(value))).collect();
+            let mut part = |name| text(&item.remove(name).expect("a key")).to_owned();
+            ((part("pk"), part("sk")), item)
+        });
+        Self { items: items.collect() }
     }
 
     /// Fails when something does not hold.

@@ -158,7 +158,7 @@ pub fn command(function: &str, app: &TestApp) -> Command {
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_SESSION_TOKEN", "local"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", &format!("http://{}", app.engine)),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &app.engine.endpoint()),
         ("AWS_LAMBDA_FUNCTION_NAME", function),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),

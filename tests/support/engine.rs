@@ -1,0 +1,197 @@
+//! The engines that tests run on: one embedded in memory for every test, or Amazon's own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use dynoxide::actions::scan::ScanRequest;
+use dynoxide::{Database, ImportOptions, Item};
+use serde_json::{Value, json};
+use shared::ambient::{System, random};
+use shared::store::Connection;
+
+/// Names a DynamoDB Local, started without `-sharedDb`, on which the tests shall run.
+const AMAZONS: &str = "ROLLCALL_TEST_DYNAMODB";
+const TABLE: &str = "rollcall";
+
+/// An engine that no other test uses.
+#[derive(Clone)]
+pub enum Engine {
+    /// In this process and in memory; ends with the test.
+    Embedded {
+        /// Where it listens.
+        address: SocketAddr,
+        /// The engine itself.
+        database: Database,
+    },
+    /// Amazon's. It keeps the tables of different access keys apart.
+    Amazons {
+        /// Its address.
+        endpoint: String,
+        /// The access key of this test.
+        account: String,
+    },
+}
+
+impl Engine {
+    /// An empty one, of the kind that the environment names.
+    #[expect(clippy::disallowed_methods, reason = "asked of whoever runs the tests")]
+    pub async fn start() -> Self {
+        if let Ok(endpoint) = std::env::var(AMAZONS) {
+            return Self::Amazons { endpoint, account: format!("{:x}", u128::from_ne_bytes(random(&System))) };
+        }
+        let database = Database::memory().expect("an engine");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        Self::Embedded { address, database }
+    }
+
+    /// Its address.
+    pub fn endpoint(&self) -> String {
+        match self {
+            Self::Embedded { address, .. } => format!("http://{address}"),
+            Self::Amazons { endpoint, .. } => endpoint.clone(),
+        }
+    }
+
+    /// How the store reaches it.
+    pub fn connection(&self) -> Connection {
+        let connection = Connection::local(self.endpoint());
+        match self {
+            Self::Embedded { .. } => connection,
+            Self::Amazons { account, .. } => {
+                let keys = Credentials::new(account, "secret", None, None, "tests");
+                Connection { credentials: SharedCredentialsProvider::new(keys), ..connection }
+            }
+        }
+    }
+
+    /// A client of the SDK, for what the store does not do.
+    pub fn client(&self) -> Client {
+        let connection = self.connection();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(connection.region))
+            .credentials_provider(connection.credentials)
+            .endpoint_url(connection.endpoint.expect("an endpoint"))
+            .http_client(connection.http)
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// Everything that is stored.
+    pub fn items(&self) -> Vec<Item> {
+        match self {
+            Self::Embedded { database, .. } => items_in(database),
+            Self::Amazons { .. } => apart(async {
+                let pages = self.client().scan().table_name(TABLE).consistent_read(true).into_paginator();
+                let items = pages.items().send().try_collect().await.expect("a scan");
+                items.into_iter().map(item_of).collect()
+            }),
+        }
+    }
+
+    /// Puts items into the table behind the store's back.
+    pub fn put(&self, items: Vec<Item>) {
+        match self {
+            Self::Embedded { database, .. } => {
+                database.import_items(TABLE, items, ImportOptions::default()).expect("an import");
+            }
+            Self::Amazons { .. } => apart(async {
+                let client = self.client();
+                for some in items.chunks(25) {
+                    let put = |item: &Item| PutRequest::builder().set_item(Some(attributes(item))).build();
+                    let put = |item| WriteRequest::builder().put_request(put(item).expect("a put")).build();
+                    let write = client.batch_write_item().request_items(TABLE, some.iter().map(put).collect());
+                    let left = write.send().await.expect("writes").unprocessed_items.unwrap_or_default();
+                    assert!(left.is_empty(), "not all was written");
+                }
+            }),
+        }
+    }
+
+    /// Takes an item out behind the store's back.
+    pub fn delete(&self, key: HashMap<String, AttributeValue>) {
+        apart(async {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("a key");
+            let delete = WriteRequest::builder().delete_request(delete).build();
+            self.client().batch_write_item().request_items(TABLE, vec![delete]).send().await.expect("a removal");
+        });
+    }
+
+    /// The attribute after which items expire.
+    pub fn expiry_attribute(&self) -> Option<String> {
+        apart(async {
+            let described =
+                self.client().describe_time_to_live().table_name(TABLE).send().await.expect("a description");
+            described.time_to_live_description?.attribute_name
+        })
+    }
+}
+
+/// Everything in an embedded engine.
+pub fn items_in(database: &Database) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut start = None;
+    loop {
+        let request = ScanRequest {
+            table_name: TABLE.to_owned(),
+            consistent_read: Some(true),
+            exclusive_start_key: start,
+            ..ScanRequest::default()
+        };
+        let page = database.scan(request).expect("a scan");
+        items.extend(page.items.unwrap_or_default());
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return items;
+        }
+    }
+}
+
+/// An item of the SDK in the engine's form.
+pub fn item_of(attributes: HashMap<String, AttributeValue>) -> Item {
+    let attributes = attributes.into_iter().map(|(name, attribute)| (name, value_of(attribute)));
+    serde_json::from_value(attributes.collect::<serde_json::Map<_, _>>().into()).expect("an item")
+}
+
+fn value_of(attribute: AttributeValue) -> Value {
+    match attribute {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(digits) => json!({ "N": digits }),
+        AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
+        AttributeValue::Ss(texts) => json!({ "SS": texts }),
+        AttributeValue::L(list) => json!({ "L": list.into_iter().map(value_of).collect::<Vec<_>>() }),
+        AttributeValue::M(map) => {
+            let map = map.into_iter().map(|(name, attribute)| (name, value_of(attribute)));
+            json!({ "M": map.collect::<serde_json::Map<_, _>>() })
+        }
+        other => panic!("{other:?} is not expected"),
+    }
+}
+
+/// The SDK's form of an item.
+fn attributes(item: &Item) -> HashMap<String, AttributeValue> {
+    item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
+}
+
+fn attribute(value: &dynoxide::AttributeValue) -> AttributeValue {
+    match value {
+        dynoxide::AttributeValue::S(text) => AttributeValue::S(text.clone()),
+        dynoxide::AttributeValue::N(digits) => AttributeValue::N(digits.clone()),
+        dynoxide::AttributeValue::BOOL(flag) => AttributeValue::Bool(*flag),
+        dynoxide::AttributeValue::SS(texts) => AttributeValue::Ss(texts.clone()),
+        dynoxide::AttributeValue::L(list) => AttributeValue::L(list.iter().map(attribute).collect()),
+        dynoxide::AttributeValue::M(map) => AttributeValue::M(attributes(map)),
+        other => panic!("{other:?} is not expected"),
+    }
+}
+
+/// Waits for work with the SDK where nothing can be awaited.
+fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().expect("no panic"))
+}
