@@ -15,6 +15,7 @@ mod support {
     mod bulk;
     pub mod census;
     mod client;
+    mod engine;
     pub mod gateway;
     pub mod policies;
     mod script;
@@ -23,6 +24,7 @@ mod support {
     pub use app::{PASSWORD, TestApp};
     pub use bulk::insert_named;
     pub use client::Client;
+    pub use engine::Engine;
     pub use script::Script;
     pub use seed::{insert, plain_user};
 }
