@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rollcall::import::{Format, Source, first_line, line_of, read};
+use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
 use shared::ambient::System;
 use shared::config::Config;
@@ -169,6 +169,7 @@ async fn write_all(directory: &Directory, mut output: impl Write) -> Result<(), 
             bar.inc(u64::from(matches!(record, Record::User(_))));
         }
     }
+    writeln!(output, "{}", last_line()?)?;
     output.flush()?;
     bar.finish_and_clear();
     Ok(())

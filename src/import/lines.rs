@@ -36,6 +36,8 @@ enum Line {
     },
     User(Box<UserLine>),
     Attempt(AttemptLine),
+    /// The last one, without which a file is not whole.
+    End {},
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,20 +149,41 @@ struct Moment(Timestamp);
 #[derive(Clone, Copy)]
 struct Day(Date);
 
-/// The lines of a file.
+/// The lines of a file, and that it is not whole if its last one is missing.
 pub fn read(file: impl BufRead + Send + 'static) -> impl Iterator<Item = Entry> + Send {
-    let lines = file.split(b'\n').enumerate();
-    lines.filter_map(|(index, line)| {
-        let origin = format!("line {}", index + 1);
-        let record = match line {
-            Ok(line) if line.trim_ascii().is_empty() => return None,
-            Ok(line) => match serde_json::from_slice::<Line>(&line) {
-                Ok(line) => line.record().transpose()?,
-                Err(error) => Err(told(&error)),
-            },
-            Err(error) => Err(format!("it cannot be read: {error}")),
-        };
-        Some(Entry { origin, record, left_out: Vec::new() })
+    let mut lines = file.split(b'\n').enumerate();
+    let (mut ended, mut is_broken) = (false, false);
+    std::iter::from_fn(move || {
+        while !is_broken {
+            let Some((index, line)) = lines.next() else {
+                let is_whole = std::mem::replace(&mut ended, true);
+                return (!is_whole).then(|| Entry {
+                    origin: "the end".to_owned(),
+                    record: Err("the last line is missing: the file is not whole".to_owned()),
+                    left_out: Vec::new(),
+                });
+            };
+            let record = match line {
+                Ok(line) if line.trim_ascii().is_empty() => continue,
+                Ok(line) => match serde_json::from_slice::<Line>(&line) {
+                    Ok(Line::End {}) => {
+                        ended = true;
+                        continue;
+                    }
+                    Ok(line) => line.record(),
+                    Err(error) => Err(told(&error)),
+                },
+                Err(error) => {
+                    // It would be so for ever.
+                    is_broken = true;
+                    Err(format!("it cannot be read: {error}"))
+                }
+            };
+            if let Some(record) = record.transpose() {
+                return Some(Entry { origin: format!("line {}", index + 1), record, left_out: Vec::new() });
+            }
+        }
+        None
     })
 }
 
@@ -170,6 +193,14 @@ pub fn read(file: impl BufRead + Send + 'static) -> impl Iterator<Item = Entry> 
 /// Never, but that it is JSON is not known here.
 pub fn first_line() -> serde_json::Result<String> {
     serde_json::to_string(&Line::Rollcall { layout: LAYOUT })
+}
+
+/// The last line of an export.
+///
+/// # Errors
+/// Never, but that it is JSON is not known here.
+pub fn last_line() -> serde_json::Result<String> {
+    serde_json::to_string(&Line::End {})
 }
 
 /// A record as a line, without the end of the line. Hashes stand in it: it is a secret.
@@ -184,7 +215,7 @@ impl Line {
     /// What the line tells; nothing if it is the first one, and why not if it cannot be used.
     fn record(self) -> Result<Option<Record>, String> {
         Ok(Some(match self {
-            Self::Rollcall { layout: LAYOUT } => return Ok(None),
+            Self::Rollcall { layout: LAYOUT } | Self::End {} => return Ok(None),
             Self::Rollcall { layout } => return Err(format!("lines of layout {layout}, not {LAYOUT}")),
             Self::Group { id, name, permissions } => Record::Group(Group { id, version: 1, name, permissions }),
             Self::Organization(line) => Record::Organization(line.into()),

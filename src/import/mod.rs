@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use shared::directory::moving::{Entry, Record};
 use shared::error::Cause;
 
-pub use self::lines::{first_line, line_of};
+pub use self::lines::{first_line, last_line, line_of};
 
 /// What wrote a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use rollcall::import::{Format, first_line, line_of, read};
+use rollcall::import::{Format, first_line, last_line, line_of, read};
 use serde_json::json;
 use shared::directory::moving::{Mover, MovingMembership, MovingToken, Record, TroubleKind};
 use shared::model::{
@@ -100,6 +100,16 @@ async fn a_line_that_cannot_be_read_costs_itself_alone() {
     assert!(!unusable[0].contains("argon2"), "no hash is shown: {unusable:?}");
     assert_eq!(report.users.made, 3);
     table(&copy);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_is_told_after_all_that_is_there() {
+    let text = exported(&furnished().await).await;
+    let whole = text.strip_suffix(&(last_line().expect("a line") + "\n")).expect("a last line");
+    let copy = new_directory().await;
+    let report = take_in(&copy, Format::Rollcall, whole).await;
+    assert_eq!(report.users.made, 4);
+    assert_eq!(told(&report, TroubleKind::Unusable), ["the end: the last line is missing: the file is not whole"]);
 }
 
 #[test]
@@ -227,7 +237,8 @@ proptest! {
     fn a_record_is_the_same_after_its_line(record in record()) {
         let line = line_of(&record).expect("a line");
         prop_assert!(!line.contains('\n'));
-        let mut entries = read(Format::Rollcall, Cursor::new(line.into_bytes())).expect("a file").entries;
+        let file = line + "\n" + &last_line().expect("a line");
+        let mut entries = read(Format::Rollcall, Cursor::new(file.into_bytes())).expect("a file").entries;
         prop_assert_eq!(entries.next().expect("an entry").record, Ok(record));
         prop_assert!(entries.next().is_none());
     }

@@ -7,7 +7,7 @@ mod lines;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use rollcall::import::{Format, Source, first_line, line_of, read};
+use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
 use shared::directory::moving::{Report, TroubleKind};
 
@@ -60,7 +60,7 @@ async fn exported(app: &TestApp) -> String {
             text.push('\n');
         }
     }
-    text
+    text + &last_line().expect("a line") + "\n"
 }
 
 /// The table, which must be sound.
