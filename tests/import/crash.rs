@@ -12,7 +12,7 @@ use super::{OPENL2M, OPENWISP, exported, new_directory, table, take, take_in};
 use crate::support::{Fault, Faults, Options, Plan, Table, TestApp, items_in};
 
 /// For calls that shall fail.
-const HASTY: Patience = Patience { pause: Duration::from_millis(1), deadline: Duration::from_millis(40) };
+const HASTY: Patience = Patience { pause: Duration::from_millis(1), deadline: Duration::from_millis(300) };
 
 /// What a directory holds, but for ids and numbers that are made on arrival.
 async fn outcome(app: &TestApp) -> Vec<String> {
@@ -57,9 +57,14 @@ async fn endures(format: Format, text: &str) {
         let fault = if call % 2 == 0 { Fault::RequestLost } else { Fault::AnswerLost };
         faults.follow(Plan::At { call, fault, lasting: true });
         let stopped = take(&process.directory, format, text, false, 3).await;
-        if stopped.is_ok() && faults.struck() == 0 {
-            assert!(call > 20, "only {call} calls");
-            return;
+        match stopped {
+            Ok(_) if faults.struck() == 0 => {
+                assert!(call > 20, "only {call} calls");
+                return;
+            }
+            // An engine that was slow: the same once more.
+            Err(_) if faults.struck() == 0 => continue,
+            _ => {}
         }
         let again = take(&app.directory, format, text, false, 1000).await.expect("the second time");
         assert_eq!(outcome(&app).await, expected, "stopped at call {call}: {again:?}");
