@@ -7,10 +7,11 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::Value;
 use shared::dialect::openwisp::OpenWisp;
+use shared::dialect::openwisp::page::frame;
 use shared::sign_in::keys::PublicKey;
 use shared::web::negotiation::query_value;
 use shared::web::{Base, Failure};
@@ -80,20 +81,6 @@ fn document(base: &Base) -> String {
 
 /// A page that loads only what stands beside it.
 pub fn page_of(title: &str, content: &Markup) -> impl IntoResponse + use<> {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                link rel="icon" href="data:,";
-                link rel="stylesheet" href="../docs/swagger-ui.css";
-                link rel="stylesheet" href="../docs/docs.css";
-            }
-            body { (content) }
-        }
-    };
+    let page = frame(title, &["../docs/swagger-ui.css", "../docs/docs.css"], content);
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(page.into_string()))
 }

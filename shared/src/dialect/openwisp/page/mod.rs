@@ -62,6 +62,27 @@ pub(super) fn nowhere(base: &Base) -> Response {
 /// A whole page: its title, and its content in what stands around every page.
 pub fn whole(title: &str, base: &Base, viewer: Viewer<'_>, content: &Markup) -> Markup {
     let prefix = base.prefix();
+    let body = html! {
+        a.skip href="#main" { "Skip to content" }
+        header.site {
+            div.bar {
+                a.brand href={ (prefix) (LISTS[0].0) } { "Rollcall" }
+                nav aria-label="Site" {
+                    ul {
+                        @for (path, name) in LISTS { li { a href={ (prefix) (path) } { (name) } } }
+                        li { a href={ (prefix) (DOCUMENTATION) } { "Documentation" } }
+                    }
+                }
+                (account(prefix, viewer))
+            }
+        }
+        main id="main" tabindex="-1" { (content) }
+    };
+    frame(title, &[&format!("{prefix}{STYLE_PATH}?v={STYLE_VERSION}")], &body)
+}
+
+/// An HTML document, with the addresses of its stylesheets.
+pub fn frame(title: &str, styles: &[&str], body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -72,24 +93,9 @@ pub fn whole(title: &str, base: &Base, viewer: Viewer<'_>, content: &Markup) -> 
                 title { (title) }
                 // Without one, browsers ask for /favicon.ico.
                 link rel="icon" href="data:,";
-                link rel="stylesheet" href={ (prefix) (STYLE_PATH) "?v=" (STYLE_VERSION) };
+                @for style in styles { link rel="stylesheet" href=(style); }
             }
-            body {
-                a.skip href="#main" { "Skip to content" }
-                header.site {
-                    div.bar {
-                        a.brand href={ (prefix) (LISTS[0].0) } { "Rollcall" }
-                        nav aria-label="Site" {
-                            ul {
-                                @for (path, name) in LISTS { li { a href={ (prefix) (path) } { (name) } } }
-                                li { a href={ (prefix) (DOCUMENTATION) } { "Documentation" } }
-                            }
-                        }
-                        (account(prefix, viewer))
-                    }
-                }
-                main id="main" tabindex="-1" { (content) }
-            }
+            body { (body) }
         }
     }
 }
