@@ -163,6 +163,7 @@ fn value_of(attribute: AttributeValue) -> Value {
         AttributeValue::S(text) => json!({ "S": text }),
         AttributeValue::N(digits) => json!({ "N": digits }),
         AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
+        AttributeValue::Null(_) => json!({ "NULL": true }),
         AttributeValue::Ss(texts) => json!({ "SS": texts }),
         AttributeValue::L(list) => json!({ "L": list.into_iter().map(value_of).collect::<Vec<_>>() }),
         AttributeValue::M(map) => {
@@ -183,6 +184,7 @@ fn attribute(value: &dynoxide::AttributeValue) -> AttributeValue {
         dynoxide::AttributeValue::S(text) => AttributeValue::S(text.clone()),
         dynoxide::AttributeValue::N(digits) => AttributeValue::N(digits.clone()),
         dynoxide::AttributeValue::BOOL(flag) => AttributeValue::Bool(*flag),
+        dynoxide::AttributeValue::NULL(_) => AttributeValue::Null(true),
         dynoxide::AttributeValue::SS(texts) => AttributeValue::Ss(texts.clone()),
         dynoxide::AttributeValue::L(list) => AttributeValue::L(list.iter().map(attribute).collect()),
         dynoxide::AttributeValue::M(map) => AttributeValue::M(attributes(map)),
