@@ -171,9 +171,9 @@ fn watch_sends_documented_addresses_to_the_same_functions() {
 async fn the_program_makes_the_table_of_the_template() {
     let app = TestApp::start().await;
     let client = app.engine.client();
-    let described = client.describe_table().table_name("rollcall").send().await.expect("a description");
+    let described = client.describe_table().table_name(app.engine.table()).send().await.expect("a description");
     let table = described.table().expect("a table");
-    let expiry = client.describe_time_to_live().table_name("rollcall").send().await.expect("a description");
+    let expiry = client.describe_time_to_live().table_name(app.engine.table()).send().await.expect("a description");
     let expiry = expiry.time_to_live_description().expect("time to live");
 
     let template = template();

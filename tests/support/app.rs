@@ -112,7 +112,7 @@ impl TestApp {
         let watch = Arc::new(Watch::default());
         let connection = watch.over(connection(engine.connection()));
         let directory = Directory::new(
-            Store::new(connection, "rollcall", script.clone(), patience),
+            Store::new(connection, engine.table(), script.clone(), patience),
             script.clone(),
             KeyRing::new(watch.key_source(&keys), script.clone()),
             Hasher::new(cost, script.clone(), 4),

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, ImportOptions, Item};
@@ -12,9 +13,8 @@ use serde_json::{Value, json};
 use shared::ambient::{System, random};
 use shared::store::Connection;
 
-/// Names a DynamoDB Local, started without `-sharedDb`, on which the tests shall run.
+/// Names a DynamoDB Local on which the tests shall run.
 const AMAZONS: &str = "ROLLCALL_TEST_DYNAMODB";
-const TABLE: &str = "rollcall";
 
 /// An engine that no other test uses.
 #[derive(Clone)]
@@ -26,13 +26,28 @@ pub enum Engine {
         /// The engine itself.
         database: Database,
     },
-    /// Amazon's. It keeps the tables of different access keys apart.
+    /// Amazon's, on which each test has a table of its own.
     Amazons {
         /// Its address.
         endpoint: String,
-        /// The access key of this test.
-        account: String,
+        /// The table, removed when no part of the test needs it any more.
+        table: Arc<OwnTable>,
     },
+}
+
+/// The name of a table on Amazon's engine.
+pub struct OwnTable {
+    name: String,
+    endpoint: String,
+}
+
+impl Drop for OwnTable {
+    fn drop(&mut self) {
+        // Not every test makes its table.
+        let removal =
+            async { client(self.endpoint.clone()).delete_table().table_name(&self.name).send().await.is_ok() };
+        apart(removal);
+    }
 }
 
 impl Engine {
@@ -40,7 +55,8 @@ impl Engine {
     #[expect(clippy::disallowed_methods, reason = "asked of whoever runs the tests")]
     pub async fn start() -> Self {
         if let Ok(endpoint) = std::env::var(AMAZONS) {
-            return Self::Amazons { endpoint, account: format!("{:x}", u128::from_ne_bytes(random(&System))) };
+            let name = format!("rollcall-{:x}", u128::from_ne_bytes(random(&System)));
+            return Self::Amazons { table: Arc::new(OwnTable { name, endpoint: endpoint.clone() }), endpoint };
         }
         let database = Database::memory().expect("an engine");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -57,29 +73,22 @@ impl Engine {
         }
     }
 
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        match self {
+            Self::Embedded { .. } => "rollcall",
+            Self::Amazons { table, .. } => &table.name,
+        }
+    }
+
     /// How the store reaches it.
     pub fn connection(&self) -> Connection {
-        let connection = Connection::local(self.endpoint());
-        match self {
-            Self::Embedded { .. } => connection,
-            Self::Amazons { account, .. } => {
-                let keys = Credentials::new(account, "secret", None, None, "tests");
-                Connection { credentials: SharedCredentialsProvider::new(keys), ..connection }
-            }
-        }
+        Connection::local(self.endpoint())
     }
 
     /// A client of the SDK, for what the store does not do.
     pub fn client(&self) -> Client {
-        let connection = self.connection();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(connection.region))
-            .credentials_provider(connection.credentials)
-            .endpoint_url(connection.endpoint.expect("an endpoint"))
-            .http_client(connection.http)
-            .build();
-        Client::from_conf(config)
+        client(self.endpoint())
     }
 
     /// Everything that is stored.
@@ -87,7 +96,7 @@ impl Engine {
         match self {
             Self::Embedded { database, .. } => items_in(database),
             Self::Amazons { .. } => apart(async {
-                let pages = self.client().scan().table_name(TABLE).consistent_read(true).into_paginator();
+                let pages = self.client().scan().table_name(self.table()).consistent_read(true).into_paginator();
                 let items = pages.items().send().try_collect().await.expect("a scan");
                 items.into_iter().map(item_of).collect()
             }),
@@ -98,14 +107,14 @@ impl Engine {
     pub fn put(&self, items: Vec<Item>) {
         match self {
             Self::Embedded { database, .. } => {
-                database.import_items(TABLE, items, ImportOptions::default()).expect("an import");
+                database.import_items(self.table(), items, ImportOptions::default()).expect("an import");
             }
             Self::Amazons { .. } => apart(async {
                 let client = self.client();
                 for some in items.chunks(25) {
                     let put = |item: &Item| PutRequest::builder().set_item(Some(attributes(item))).build();
                     let put = |item| WriteRequest::builder().put_request(put(item).expect("a put")).build();
-                    let write = client.batch_write_item().request_items(TABLE, some.iter().map(put).collect());
+                    let write = client.batch_write_item().request_items(self.table(), some.iter().map(put).collect());
                     let left = write.send().await.expect("writes").unprocessed_items.unwrap_or_default();
                     assert!(left.is_empty(), "not all was written");
                 }
@@ -118,7 +127,7 @@ impl Engine {
         apart(async {
             let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("a key");
             let delete = WriteRequest::builder().delete_request(delete).build();
-            self.client().batch_write_item().request_items(TABLE, vec![delete]).send().await.expect("a removal");
+            self.client().batch_write_item().request_items(self.table(), vec![delete]).send().await.expect("a removal");
         });
     }
 
@@ -126,7 +135,7 @@ impl Engine {
     pub fn expiry_attribute(&self) -> Option<String> {
         apart(async {
             let described =
-                self.client().describe_time_to_live().table_name(TABLE).send().await.expect("a description");
+                self.client().describe_time_to_live().table_name(self.table()).send().await.expect("a description");
             described.time_to_live_description?.attribute_name
         })
     }
@@ -138,7 +147,7 @@ pub fn items_in(database: &Database) -> Vec<Item> {
     let mut start = None;
     loop {
         let request = ScanRequest {
-            table_name: TABLE.to_owned(),
+            table_name: "rollcall".to_owned(),
             consistent_read: Some(true),
             exclusive_start_key: start,
             ..ScanRequest::default()
@@ -190,6 +199,18 @@ fn attribute(value: &dynoxide::AttributeValue) -> AttributeValue {
         dynoxide::AttributeValue::M(map) => AttributeValue::M(attributes(map)),
         other => panic!("{other:?} is not expected"),
     }
+}
+
+fn client(endpoint: String) -> Client {
+    let connection = Connection::local(endpoint);
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(connection.region))
+        .credentials_provider(connection.credentials)
+        .endpoint_url(connection.endpoint.expect("an endpoint"))
+        .http_client(connection.http)
+        .build();
+    Client::from_conf(config)
 }
 
 /// Waits for work with the SDK where nothing can be awaited.

@@ -164,7 +164,7 @@ pub fn command(function: &str, app: &TestApp) -> Command {
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", "functions"),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "one"),
-        ("ROLLCALL_TABLE", "rollcall"),
+        ("ROLLCALL_TABLE", app.engine.table()),
         ("ROLLCALL_SIGNING_KEYS", &format!("ssm:{PARAMETER}")),
         ("ROLLCALL_MAIL_FROM", "rollcall@site.example"),
         ("ROLLCALL_SITE_NAME", "Site"),
