@@ -17,12 +17,12 @@ async fn set_up(app: &TestApp) -> Result<(), Error> {
     Ok(())
 }
 
-fn assert_set_up(app: &TestApp, what: &str) {
+async fn assert_set_up(app: &TestApp, what: &str) {
     let table = Table::read(&app.engine);
     table.assert_sound();
     assert_eq!(table.users().count(), 1, "{what}");
     assert_eq!(table.partition("GROUPS").count(), 2, "{what}");
-    assert_eq!(app.engine.expiry_attribute().as_deref(), Some("expires"), "{what}");
+    assert_eq!(app.engine.expiry_attribute().await.as_deref(), Some("expires"), "{what}");
 }
 
 async fn bare(patience: Patience) -> (TestApp, Faults) {
@@ -36,7 +36,7 @@ async fn bare(patience: Patience) -> (TestApp, Faults) {
 async fn a_first_start_survives_every_trouble() {
     let (app, faults) = bare(PATIENT).await;
     set_up(&app).await.expect("a directory");
-    assert_set_up(&app, "without trouble");
+    assert_set_up(&app, "without trouble").await;
     let calls = faults.calls();
     for (call, operation) in calls.iter().enumerate() {
         for fault in Fault::QUICK.into_iter().filter(|fault| fault.fits(operation)) {
@@ -45,7 +45,7 @@ async fn a_first_start_survives_every_trouble() {
             faults.follow(Plan::At { call, fault, lasting: false });
             set_up(&app).await.unwrap_or_else(|error| panic!("{what}, once: {error}"));
             assert_eq!(faults.struck(), 1, "{what}");
-            assert_set_up(&app, &format!("{what}, once"));
+            assert_set_up(&app, &format!("{what}, once")).await;
 
             let (app, faults) = bare(HASTY).await;
             faults.follow(Plan::At { call, fault, lasting: true });
@@ -53,7 +53,7 @@ async fn a_first_start_survives_every_trouble() {
             assert!(matches!(failed, Error::Unavailable(_)), "{what}, lasting: {failed}");
             let again = app.another(Options { patience: PATIENT, ..Options::default() });
             set_up(&again).await.unwrap_or_else(|error| panic!("{what}, set up again: {error}"));
-            assert_set_up(&again, &format!("{what}, set up again"));
+            assert_set_up(&again, &format!("{what}, set up again")).await;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, ImportOptions, Item};
 use serde_json::{Value, json};
@@ -124,20 +124,22 @@ impl Engine {
 
     /// Takes an item out behind the store's back.
     pub fn delete(&self, key: HashMap<String, AttributeValue>) {
-        apart(async {
-            let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("a key");
-            let delete = WriteRequest::builder().delete_request(delete).build();
-            self.client().batch_write_item().request_items(self.table(), vec![delete]).send().await.expect("a removal");
-        });
+        match self {
+            Self::Embedded { database, .. } => {
+                let request = json!({ "TableName": self.table(), "Key": item_of(key) });
+                database.delete_item(serde_json::from_value(request).expect("a request")).expect("a removal");
+            }
+            Self::Amazons { .. } => apart(async {
+                let delete = self.client().delete_item().table_name(self.table()).set_key(Some(key));
+                delete.send().await.expect("a removal");
+            }),
+        }
     }
 
     /// The attribute after which items expire.
-    pub fn expiry_attribute(&self) -> Option<String> {
-        apart(async {
-            let described =
-                self.client().describe_time_to_live().table_name(self.table()).send().await.expect("a description");
-            described.time_to_live_description?.attribute_name
-        })
+    pub async fn expiry_attribute(&self) -> Option<String> {
+        let described = self.client().describe_time_to_live().table_name(self.table()).send().await;
+        described.expect("a description").time_to_live_description?.attribute_name
     }
 }
 
@@ -213,7 +215,7 @@ fn client(endpoint: String) -> Client {
     Client::from_conf(config)
 }
 
-/// Waits for work with the SDK where nothing can be awaited.
+/// Waits for work with Amazon's engine where nothing can be awaited. The embedded one would wait for this thread.
 fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     std::thread::scope(|scope| scope.spawn(|| runtime().block_on(work)).join().expect("no panic"))
