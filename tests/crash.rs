@@ -22,11 +22,14 @@ struct Folder(PathBuf);
 
 /// A running `rollcall serve`.
 struct Server {
-    child: Child,
+    process: Process,
     address: SocketAddr,
     /// Kept open, since the program still writes to it.
     _output: Lines<BufReader<ChildStdout>>,
 }
+
+/// A process that does not outlive its test.
+struct Process(Child);
 
 /// One connection, kept open.
 struct Connection {
@@ -70,11 +73,19 @@ impl Drop for Folder {
     }
 }
 
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Server {
     /// Starts and waits until it is ready.
     fn start(folder: &Folder) -> Self {
         let log: File = OpenOptions::new().create(true).append(true).open(folder.0.join("log")).expect("a log");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rollcall"))
+        let child = Command::new(env!("CARGO_BIN_EXE_rollcall"))
             .arg("serve")
             .env("ROLLCALL_DATA", &folder.0)
             .env("ROLLCALL_LISTEN", "127.0.0.1:0")
@@ -87,10 +98,11 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("the program");
-        let mut output = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut process = Process(child);
+        let mut output = BufReader::new(process.0.stdout.take().expect("its output")).lines();
         let ready = "Rollcall is ready at http://";
         let address = output.find_map(|line| line.expect("a line").strip_prefix(ready)?.parse().ok());
-        Self { child, address: address.expect("an address"), _output: output }
+        Self { process, address: address.expect("an address"), _output: output }
     }
 
     fn connect(&self) -> Connection {
@@ -123,13 +135,13 @@ impl Server {
 
     /// `SIGTERM`.
     fn ask_to_stop(&self) {
-        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill");
+        let sent = Command::new("kill").arg("-TERM").arg(self.process.0.id().to_string()).status().expect("kill");
         assert!(sent.success());
     }
 
     fn ended(mut self) -> ExitStatus {
         let (sender, ended) = channel();
-        std::thread::spawn(move || sender.send(self.child.wait()));
+        std::thread::spawn(move || sender.send(self.process.0.wait()));
         ended.recv_timeout(Duration::from_mins(1)).expect("an end within a minute").expect("a status")
     }
 }
@@ -212,7 +224,7 @@ fn what_was_acknowledged_survives_kill_9() {
         let mut server = Server::start(&folder);
         let users = server.stream_users(round);
         all.extend(users.iter().take(ACKNOWLEDGED));
-        server.child.kill().expect("SIGKILL");
+        server.process.0.kill().expect("SIGKILL");
         assert!(!server.ended().success());
         // Acknowledged between the last of them and the end.
         all.extend(users.iter());

@@ -13,6 +13,7 @@ use crate::support::{FUNCTIONS, Options, PASSWORD, TestApp, USERS};
 
 const GROUPS: &str = "/api/v1/users/group/";
 const ORGANIZATIONS: &str = "/api/v1/users/organization/";
+const NEW: &str = "an0ther-Passw0rd";
 /// The tests' password as it was hashed before it was moved in.
 const OLD_HASH: &str = "pbkdf2_sha256$1000$W3Dkpsalt0$Meva6GdOqIIjORRrVMbBcB7r6d5P7dTb6b51xOKw8CE=";
 
@@ -106,6 +107,8 @@ async fn acts_of_requests() -> BTreeSet<Act> {
     let found = app.directory.store().user(keeper.id).await.expect("the store").expect("the keeper");
     app.directory.store().user_password_replace(&found, OLD_HASH).await.expect("a hash");
     done(app.basic("keeper", PASSWORD).get("/api/v1/docs.json").await);
+    let change = json!({ "old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW });
+    done(app.signed_in("keeper").await.post("/api/v1/users/user/password/change/", &change).await);
     app.watch.acts()
 }
 

@@ -81,6 +81,15 @@ impl Engine {
         }
     }
 
+    /// Where the scripted randomness begins. Amazon's engine knows the transactions of all tests by their tokens, so no
+    /// two may draw the same.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Embedded { .. } => 0,
+            Self::Amazons { .. } => u64::from_ne_bytes(random(&System)),
+        }
+    }
+
     /// How the store reaches it.
     pub fn connection(&self) -> Connection {
         Connection::local(self.endpoint())

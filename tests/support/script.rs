@@ -16,9 +16,9 @@ struct State {
 }
 
 impl Script {
-    /// Begins on 22 November 2026 at noon.
-    pub fn new() -> Self {
-        Self { state: Mutex::new(State { now: 1_795_348_800_000_000, drawn: 0 }) }
+    /// Begins on 22 November 2026 at noon, with the bytes of that seed.
+    pub fn new(seed: u64) -> Self {
+        Self { state: Mutex::new(State { now: 1_795_348_800_000_000, drawn: seed }) }
     }
 
     /// Moves time on.
