@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
+use shared::Directory;
 use shared::ambient::System;
 use shared::config::{Config, KeyLocation};
 use shared::error::Cause;
-use shared::runtime::{Parameters, http_client, system_http_client};
+use shared::runtime::{Parameters, directory, http_client, system_http_client};
 use shared::sign_in::keys::{KeySource, rotated};
+use shared::sign_in::password::HashCost;
 use shared::store::Connection;
 
 use crate::embedded::Engine;
@@ -21,6 +23,29 @@ pub struct Opened {
     pub engine: Option<Engine>,
     /// In words.
     pub place: String,
+}
+
+impl Opened {
+    /// A directory on that engine.
+    pub fn directory(&self, config: &Config, keys: KeySource) -> Directory {
+        let directory = directory(config, self.connection.clone(), keys, HashCost::DEFAULT, System::shared());
+        match &self.engine {
+            Some(engine) => directory.with_loader(engine.loader()),
+            None => directory,
+        }
+    }
+
+    /// The same, for what signs no token and makes no link.
+    pub fn directory_without_keys(&self, config: &Config) -> Directory {
+        self.directory(config, KeySource::Inline(String::new()))
+    }
+
+    /// Stops the engine that this process runs.
+    pub async fn close(self) {
+        if let Some(engine) = self.engine {
+            engine.stop().await;
+        }
+    }
 }
 
 /// Opens the store on disk; with `aws`, or when an endpoint is set, DynamoDB.

@@ -2,14 +2,10 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use shared::ambient::System;
 use shared::config::Config;
 use shared::dialect::messages::sentence;
 use shared::error::{Cause, Error};
 use shared::model::{EmailAddress, Username};
-use shared::runtime::directory;
-use shared::sign_in::keys::KeySource;
-use shared::sign_in::password::HashCost;
 
 use crate::commands::CreateSuperuser;
 use crate::connection::open;
@@ -27,20 +23,17 @@ pub async fn run(config: &Config, options: CreateSuperuser) -> Result<(), Cause>
         None => read_password()?,
     };
     let opened = open(config, aws).await?;
-    // No token is signed and no link is made here.
-    let keys = KeySource::Inline(String::new());
-    let directory = directory(config, opened.connection, keys, HashCost::DEFAULT, System::shared());
+    let directory = opened.directory_without_keys(config);
     if opened.engine.is_some() {
         directory.store().table_create().await?;
     }
     directory.install().await?;
     let created = directory.create_superuser(username, email, password).await;
-    if let Some(engine) = opened.engine {
-        engine.stop().await;
-    }
+    let place = opened.place.clone();
+    opened.close().await;
     match created {
         Ok(user) => {
-            println!("Superuser {} made in {}.", user.username, opened.place);
+            println!("Superuser {} made in {}.", user.username, place);
             Ok(())
         }
         Err(Error::Invalid(violations)) => {

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue as Sent;
+use dynoxide::types::item_size;
 use dynoxide::{AttributeValue, Database, ImportOptions};
 use shared::error::Cause;
 use shared::store::{Item, Loader};
@@ -92,23 +94,31 @@ impl Engine {
 struct Direct(Database);
 
 impl Loader for Direct {
-    fn load(&self, table: &str, items: Vec<Item>) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>> {
+    fn load(&self, table: &str, items: Vec<Item>) -> Pin<Box<dyn Future<Output = Result<f64, Cause>> + Send>> {
         let (database, table) = (self.0.clone(), table.to_owned());
         Box::pin(async move {
             let loaded = tokio::task::spawn_blocking(move || {
                 let mut items = items.into_iter().map(engine_item).collect::<Result<Vec<_>, _>>()?;
                 // Neighbours lie on the same pages of the file.
-                items.sort_by(|a, b| keys_of(a).cmp(&keys_of(b)));
-                database.import_items(&table, items, ImportOptions::default()).map(drop).map_err(Cause::from)
+                items.sort_by_cached_key(keys_of);
+                let units = items.iter().map(write_units).sum();
+                database.import_items(&table, items, ImportOptions::default())?;
+                Ok(units)
             });
             loaded.await?
         })
     }
 }
 
-fn keys_of(item: &dynoxide::Item) -> [Option<&String>; 2] {
+/// One for each KB that is begun.
+fn write_units(item: &dynoxide::Item) -> f64 {
+    let kilobytes = item_size(item).div_ceil(1024).max(1);
+    u32::try_from(kilobytes).map_or(f64::MAX, f64::from)
+}
+
+fn keys_of(item: &dynoxide::Item) -> [Option<String>; 2] {
     ["pk", "sk"].map(|name| match item.get(name) {
-        Some(AttributeValue::S(text)) => Some(text),
+        Some(AttributeValue::S(text)) => Some(text.clone()),
         _ => None,
     })
 }
@@ -130,4 +140,44 @@ fn engine_value(value: Sent) -> Result<AttributeValue, Cause> {
         ),
         _ => return Err("an attribute of a kind that no item here has".into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn items_cost_what_a_batch_of_them_costs() {
+        let engine = Engine::in_memory().await.expect("an engine");
+        let table = json!({
+            "TableName": "table",
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }, { "AttributeName": "sk", "KeyType": "RANGE" }],
+            "AttributeDefinitions": [
+                { "AttributeName": "pk", "AttributeType": "S" }, { "AttributeName": "sk", "AttributeType": "S" },
+            ],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        engine.database.create_table(from_value(table).expect("a request")).expect("a table");
+        // `pk` and `sk` take two bytes and what they hold, `text` four.
+        let texts = [0, 1, 1014, 1015, 3000].map(|length| "x".repeat(length));
+        let keys = ["a", "b", "c", "d", "e"];
+        let item = |(key, text): (&str, &String)| {
+            let attributes = [("pk", "p"), ("sk", key), ("text", text)];
+            attributes.map(|(name, text)| (name.to_owned(), Sent::S(text.to_owned()))).into_iter().collect()
+        };
+        let units =
+            engine.loader().load("table", keys.into_iter().zip(&texts).map(item).collect()).await.expect("units");
+        assert!((units - 8.0).abs() < f64::EPSILON, "{units}");
+
+        let put = |(key, text): (&str, &String)| -> Value {
+            json!({ "PutRequest": { "Item": { "pk": { "S": "q" }, "sk": { "S": key }, "text": { "S": text } } } })
+        };
+        let puts: Vec<Value> = keys.into_iter().zip(&texts).map(put).collect();
+        let batch = json!({ "RequestItems": { "table": puts }, "ReturnConsumedCapacity": "TOTAL" });
+        let told = engine.database.batch_write_item(from_value(batch).expect("a request")).expect("an answer");
+        let capacity = told.consumed_capacity.expect("what it cost");
+        assert!((capacity[0].capacity_units - units).abs() < f64::EPSILON, "{capacity:?}");
+    }
 }

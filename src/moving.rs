@@ -8,13 +8,9 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
-use shared::ambient::System;
 use shared::config::Config;
 use shared::directory::moving::{Arrivals, Record, Report, Tally, Trouble};
 use shared::error::Cause;
-use shared::runtime::directory;
-use shared::sign_in::keys::KeySource;
-use shared::sign_in::password::HashCost;
 use shared::store::Connection;
 
 use crate::commands::Import;
@@ -35,21 +31,23 @@ pub async fn take_in(config: &Config, options: Import) -> Result<(), Cause> {
     let file = BufReader::new(File::open(&path).map_err(|error| named(&error))?);
     let source = read(format, file).map_err(|error| named(&error))?;
     let opened = if dry_run { open_to_look(config, aws).await? } else { open(config, aws).await? };
-    let directory = directory_on(config, &opened, !dry_run)?;
+    if let Some(engine) = opened.engine.as_ref().filter(|_| !dry_run) {
+        engine.hurry()?;
+    }
+    let directory = opened.directory_without_keys(config);
     if opened.engine.is_some() {
         directory.store().table_create().await?;
     }
     let taken = take_all(&directory, source, total, dry_run).await;
-    if let Some(engine) = opened.engine {
-        engine.stop().await;
-    }
+    let place = opened.place.clone();
+    opened.close().await;
     let report = taken?;
     for line in summary(&report, dry_run) {
         // Who does not listen any more is no reason to fail.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
     if dry_run {
-        let _ = writeln!(std::io::stdout(), "Nothing was changed in {}.", opened.place);
+        let _ = writeln!(std::io::stdout(), "Nothing was changed in {place}.");
     }
     Ok(())
 }
@@ -68,24 +66,10 @@ pub async fn write_down(config: &Config, file: Option<&Path>, aws: bool) -> Resu
         None => Box::new(std::io::stdout()),
     };
     let opened = open(config, aws).await?;
-    let directory = directory_on(config, &opened, false)?;
+    let directory = opened.directory_without_keys(config);
     let written = write_all(&directory, BufWriter::new(output)).await;
-    if let Some(engine) = opened.engine {
-        engine.stop().await;
-    }
+    opened.close().await;
     written
-}
-
-fn directory_on(config: &Config, opened: &Opened, in_a_hurry: bool) -> Result<Directory, Cause> {
-    // No token is signed and no link is made here.
-    let keys = KeySource::Inline(String::new());
-    let connection = opened.connection.clone();
-    let mut directory = directory(config, connection, keys, HashCost::DEFAULT, System::shared());
-    if let Some(engine) = opened.engine.as_ref().filter(|_| in_a_hurry) {
-        engine.hurry()?;
-        directory = directory.with_loader(engine.loader());
-    }
-    Ok(directory)
 }
 
 /// As [`open`], but an empty store in memory where there is none on disk yet.

@@ -2,12 +2,8 @@
 
 use std::io::Write as _;
 
-use shared::ambient::System;
 use shared::config::Config;
 use shared::error::Cause;
-use shared::runtime::directory;
-use shared::sign_in::keys::KeySource;
-use shared::sign_in::password::HashCost;
 
 use crate::connection::open;
 
@@ -17,9 +13,7 @@ use crate::connection::open;
 /// When the store does not answer.
 pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let opened = open(config, aws).await?;
-    // No token is signed and no link is made here.
-    let keys = KeySource::Inline(String::new());
-    let directory = directory(config, opened.connection, keys, HashCost::DEFAULT, System::shared());
+    let directory = opened.directory_without_keys(config);
     let mut total = 0;
     let done = directory
         .reindex(|users| {
@@ -28,10 +22,9 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
             let _ = writeln!(std::io::stdout(), "{total} users");
         })
         .await;
-    if let Some(engine) = opened.engine {
-        engine.stop().await;
-    }
+    let place = opened.place.clone();
+    opened.close().await;
     done?;
-    let _ = writeln!(std::io::stdout(), "The search index of {} is whole.", opened.place);
+    let _ = writeln!(std::io::stdout(), "The search index of {place} is whole.");
     Ok(())
 }

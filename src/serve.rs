@@ -14,8 +14,6 @@ use shared::Directory;
 use shared::ambient::{System, random};
 use shared::config::Config;
 use shared::error::Cause;
-use shared::runtime::directory;
-use shared::sign_in::password::HashCost;
 use shared::web::ClientAddress;
 use shared::web::body::MOST_BYTES;
 use tokio::net::TcpListener;
@@ -36,7 +34,7 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let post = Post::new(config)?;
     let opened = open(config, aws).await?;
     let keys = key_source(config).await?;
-    let directory = Arc::new(directory(config, opened.connection, keys, HashCost::DEFAULT, System::shared()));
+    let directory = Arc::new(opened.directory(config, keys));
     let made = prepare(config, &directory).await?;
     welcome(config, address, &opened.place, made);
 
@@ -49,9 +47,7 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
         .await?;
     postman.abort();
     housekeeper.abort();
-    if let Some(engine) = opened.engine {
-        engine.stop().await;
-    }
+    opened.close().await;
     Ok(())
 }
 

@@ -41,7 +41,12 @@ pub(super) fn read(capacity: Option<&ConsumedCapacity>) {
 
 /// Counts a write.
 pub(super) fn wrote(capacity: Option<&ConsumedCapacity>) {
-    add(Cost { read: 0.0, write: units(capacity) });
+    wrote_units(units(capacity));
+}
+
+/// Counts a write of so many units.
+pub(super) fn wrote_units(write: f64) {
+    add(Cost { read: 0.0, write });
 }
 
 fn units(capacity: Option<&ConsumedCapacity>) -> f64 {

@@ -82,8 +82,8 @@ pub struct Store {
 
 /// A way by which an engine in this process takes many items at once, in place of `BatchWriteItem`.
 pub trait Loader: Send + Sync {
-    /// Writes all items, or none, whatever was there; each stands there once.
-    fn load(&self, table: &str, items: Vec<Item>) -> BoxFuture<'static, std::result::Result<(), Cause>>;
+    /// Writes all items, or none, whatever was there; each stands there once. Gives the write units of these items.
+    fn load(&self, table: &str, items: Vec<Item>) -> BoxFuture<'static, std::result::Result<f64, Cause>>;
 }
 
 /// How long and how often to try again.
@@ -301,7 +301,7 @@ impl Store {
     async fn write_batch(&self, puts: Vec<Item>, deletes: &[Key]) -> Result<()> {
         let puts = match &self.loader {
             Some(loader) if !puts.is_empty() => {
-                loader.load(&self.table, puts).await.map_err(Error::Unavailable)?;
+                cost::wrote_units(loader.load(&self.table, puts).await.map_err(Error::Unavailable)?);
                 Vec::new()
             }
             _ => puts,
