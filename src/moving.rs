@@ -57,18 +57,25 @@ pub async fn take_in(config: &Config, options: Import) -> Result<(), Cause> {
 /// # Errors
 /// When it cannot be written, or the store does not answer.
 pub async fn write_down(config: &Config, file: Option<&Path>, aws: bool) -> Result<(), Cause> {
-    let output: Box<dyn Write + Send> = match file {
-        Some(path) => {
-            // Hashes stand in it, so it is its owner's alone.
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            Box::new(made.map_err(|error| format!("{}: {error}", path.display()))?)
-        }
-        None => Box::new(std::io::stdout()),
-    };
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);
-    let written = write_all(&directory, BufWriter::new(output)).await;
+    let written = match file {
+        Some(path) => write_file(&directory, path).await,
+        None => write_all(&directory, BufWriter::new(std::io::stdout())).await,
+    };
     opened.close().await;
+    written
+}
+
+/// Writes everything to a new file, which is removed again if it cannot be whole.
+async fn write_file(directory: &Directory, path: &Path) -> Result<(), Cause> {
+    // Hashes stand in it, so it is its owner's alone.
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let file = made.map_err(|error| format!("{}: {error}", path.display()))?;
+    let written = write_all(directory, BufWriter::new(file)).await;
+    if written.is_err() {
+        std::fs::remove_file(path)?;
+    }
     written
 }
 

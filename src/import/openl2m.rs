@@ -156,6 +156,8 @@ impl Users {
         };
         let Some(mover) = self.named(&fields.user) else { return Some(unusable(origin, NO_USER.to_owned())) };
         let moment = |text: &str| Timestamp::parse(text);
+        // Without a date it is good for ever.
+        let good_until = fields.expires.as_deref().map_or(Some(Timestamp::from_micros(i64::MAX)), moment);
         let reason = if !is_api_token(&text) {
             "its key should have 40 hexadecimal digits"
         } else if !fields.allowed_ips.trim().is_empty() {
@@ -163,7 +165,7 @@ impl Users {
             "it is limited to some addresses, which tokens here are not"
         } else if !fields.write_enabled {
             "it may only read, but tokens here may do what their users may"
-        } else if let Some(created) = moment(&fields.created) {
+        } else if let (Some(created), Some(good_until)) = (moment(&fields.created), good_until) {
             mover.tokens.push(MovingToken {
                 hash: token_hash(&text),
                 id: None,
@@ -172,12 +174,11 @@ impl Users {
                 created,
                 updated: created,
                 last_used: fields.last_used.as_deref().and_then(moment),
-                // Without a date it is good for ever.
-                good_until: fields.expires.as_deref().and_then(moment).unwrap_or(Timestamp::from_micros(i64::MAX)),
+                good_until,
             });
             return None;
         } else {
-            "created is no moment"
+            "created or expires is no moment"
         };
         Some(unusable(origin, reason.to_owned()))
     }

@@ -157,6 +157,9 @@ impl Users {
     fn add(&mut self, row: Row<WispUser>, references: &References, entries: &mut Vec<Entry>) {
         let Row { origin, pk, fields } = row;
         let read = UserId::parse(&key(&pk)).ok_or_else(|| NO_KEY.to_owned());
+        // Without its date an account would never end.
+        let ends = fields.expiration_date.as_deref().is_none_or(|text| parse_date(text).is_some());
+        let read = read.and_then(|id| if ends { Ok(id) } else { Err("expiration_date is no date".to_owned()) });
         match read.and_then(|id| Ok((id, references.user(&fields.user)?))) {
             Err(reason) => entries.push(unusable(origin, reason)),
             Ok((id, (mut mover, mut left_out))) => {
@@ -220,13 +223,9 @@ fn describe(user: &mut User, fields: &WispUser, left_out: &mut Vec<String>) {
         user.phone_number = PhoneNumber::parse(text);
         left_out.extend(user.phone_number.is_none().then(|| "its telephone number, which is none".to_owned()));
     }
-    for (date, text, name) in [
-        (&mut user.birth_date, birth_date, "birth_date"),
-        (&mut user.expiration_date, expiration_date, "expiration_date"),
-    ] {
-        if let Some(text) = text {
-            *date = parse_date(text);
-            left_out.extend(date.is_none().then(|| format!("its {name}, which is no date")));
-        }
+    user.expiration_date = expiration_date.as_deref().and_then(parse_date);
+    if let Some(text) = birth_date {
+        user.birth_date = parse_date(text);
+        left_out.extend(user.birth_date.is_none().then(|| "its birth_date, which is no date".to_owned()));
     }
 }

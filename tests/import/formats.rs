@@ -1,5 +1,6 @@
 //! Each format: what it says is here, ids and passwords work, twice is once, and what is wrong is told.
 
+use http::StatusCode;
 use rollcall::import::Format;
 use serde_json::{Value, json};
 use shared::directory::moving::{Report, Tally, TroubleKind};
@@ -226,6 +227,60 @@ async fn what_contradicts_the_directory_is_told_and_left_out() {
         let counts = ["COUNT", "SEQUENCE"].contains(&&key.0[..]);
         assert!(counts || after.items.get(key) == Some(item), "{key:?} was changed");
     }
+}
+
+#[tokio::test]
+async fn who_has_a_number_of_openl2m_by_chance_gets_nothing_of_its_owner() {
+    let app = TestApp::start().await;
+    // Numbers are given in order, `admin` has the first.
+    let somebody = app.admin().await.create_user("somebody", &json!({})).await;
+    let before = table(&app);
+    let looked = look(&app, Format::OpenL2m, OPENL2M).await;
+    let report = take_in(&app, Format::OpenL2m, OPENL2M).await;
+    assert_eq!(report, looked);
+    let id = somebody["id"].as_str().expect("an id");
+    let conflict = format!("the OpenL2M id 2 is that of the user {id} here");
+    let conflicts = told(&report, TroubleKind::Conflict);
+    assert!(conflicts.iter().any(|line| line.ends_with(&conflict)), "{conflicts:?}");
+    assert_eq!(app.keyed(&"a".repeat(40)).get("/api/admin/users/").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(table(&app).user(id), before.user(id));
+    // The others have moved in, with their tokens.
+    assert_eq!(report.users.made, 2, "{report:?}");
+    assert_eq!(app.keyed(&"e".repeat(40)).get("/api/admin/users/").await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_date_of_an_end_that_cannot_be_read_makes_nothing_endless() {
+    let app = new_directory().await;
+    let dump = OPENL2M.replace("\"expires\": \"2025-03-02T03:04:05Z\"", "\"expires\": \"2 March 2025\"");
+    let report = take_in(&app, Format::OpenL2m, &dump).await;
+    let unusable = told(&report, TroubleKind::Unusable);
+    assert!(unusable.iter().any(|line| line.ends_with("created or expires is no moment")), "{unusable:?}");
+    assert_eq!(app.keyed(&"b".repeat(40)).get("/api/admin/users/").await.status, StatusCode::UNAUTHORIZED);
+
+    let app = new_directory().await;
+    let dump = OPENWISP.replacen("\"expiration_date\": null", "\"expiration_date\": \"soon\"", 1);
+    assert_ne!(dump, OPENWISP);
+    let report = take_in(&app, Format::OpenWisp, &dump).await;
+    let unusable = told(&report, TroubleKind::Unusable);
+    assert!(unusable.iter().any(|line| line.ends_with("expiration_date is no date")), "{unusable:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_costs_nothing_else() {
+    let app = new_directory().await;
+    let large = format!("\"description\": \"{}\"", "x".repeat(390_000));
+    let dump = OPENWISP.replacen("\"description\": \"\"", &large, 1);
+    assert_ne!(dump, OPENWISP);
+    let whole = take_in(&new_directory().await, Format::OpenWisp, OPENWISP).await;
+    let report = take_in(&app, Format::OpenWisp, &dump).await;
+    assert!(
+        told(&report, TroubleKind::Unusable).iter().any(|line| line.ends_with("too large to be stored")),
+        "{report:?}"
+    );
+    assert_eq!(report.users.made, whole.users.made);
+    assert_eq!(report.organizations.made + 1, whole.organizations.made);
+    table(&app);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::keys::{self, Key};
+use super::users::size;
 use super::{Item, Store, cost, unavailable};
 use crate::ambient::random;
 use crate::error::{Error, Result};
@@ -127,6 +128,11 @@ impl<G: Clone> Transaction<G> {
     /// How many items it is about.
     pub(super) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// About how many bytes it puts.
+    pub(super) fn size(&self) -> usize {
+        self.items.iter().filter_map(|item| item.put.as_ref()).map(|put| size(put.item())).sum()
     }
 
     /// Takes over the changes of another one, whose guards are told by `guard`. Both may add to the same counters and

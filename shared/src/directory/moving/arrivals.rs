@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Entry, Record, Report, TroubleKind};
+use super::{Entry, MAX_NUMBER, Record, Report, TroubleKind};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::model::{Group, GroupId, MembershipId, Organization, OrganizationId, UserId, UserNumber};
@@ -103,6 +103,10 @@ impl Arrivals<'_> {
                 Ok(Record::Attempt(user, name, attempt)) => attempts.push((origin, (user, name, attempt))),
                 Ok(Record::Group(group)) => self.take_group(&origin, group).await?,
                 Ok(Record::Organization(organization)) => self.take_organization(&origin, organization).await?,
+                Ok(Record::Given(_, given)) if given > MAX_NUMBER => {
+                    self.report.unusable += 1;
+                    self.report.note(TroubleKind::Unusable, &origin, format!("{given} is beyond {MAX_NUMBER}"));
+                }
                 Ok(Record::Given(sequence, given)) => self.raise(sequence, given).await?,
             }
         }

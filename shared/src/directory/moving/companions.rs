@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
 
-use super::{Arrivals, MovingToken, TroubleKind};
-use crate::error::Result;
+use super::{Arrivals, MAX_NUMBER, MovingToken, TroubleKind};
+use crate::error::{Error, Result};
 use crate::model::{
     ApiToken, Group, GroupId, Organization, OrganizationId, Permission, SignInAttempt, TokenId, UserId, default_groups,
     is_slug,
@@ -30,8 +30,8 @@ impl Arrivals<'_> {
             Some("its name should have 1 to 150 characters")
         } else if unknown {
             Some("it has a permission that does not exist")
-        } else if number.0 == 0 {
-            Some("its number is 0")
+        } else if !(1..=MAX_NUMBER).contains(&number.0) {
+            Some("its number is 0 or too large")
         } else {
             None
         };
@@ -114,10 +114,16 @@ impl Arrivals<'_> {
         };
         let mut taken = taken;
         if taken.is_none() && !self.dry {
-            match self.directory.store.organization_write(None, Some(&wanted)).await? {
-                OrganizationWritten::Done => {}
-                OrganizationWritten::SlugTaken(by) => taken = Some(by),
-                OrganizationWritten::Stale => taken = Some(wanted.id),
+            match self.directory.store.organization_write(None, Some(&wanted)).await {
+                Ok(OrganizationWritten::Done) => {}
+                Ok(OrganizationWritten::SlugTaken(by)) => taken = Some(by),
+                Ok(OrganizationWritten::Stale) => taken = Some(wanted.id),
+                Err(Error::Refused(_)) => {
+                    self.report.organizations.refused += 1;
+                    self.report.note(TroubleKind::Unusable, origin, "it is too large to be stored");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             }
         }
         if let Some(other) = taken {

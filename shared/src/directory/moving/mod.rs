@@ -158,13 +158,17 @@ impl Mover {
             Some(format!("a name of more than {} characters", User::MAX_NAME))
         } else if password.chars().count() > MAX_HASH {
             Some("a password hash that is none".to_owned())
-        } else if self.has.number && self.user.number.0 == 0 {
-            Some("the number 0".to_owned())
+        } else if self.has.number && !(1..=MAX_NUMBER).contains(&self.user.number.0) {
+            Some(format!("its number is not between 1 and {MAX_NUMBER}"))
+        } else if addresses.iter().any(|address| address.id.0 > MAX_NUMBER) {
+            Some(format!("an address has a number beyond {MAX_NUMBER}"))
         } else {
             None
         }
     }
 }
 
+/// The largest number that moves in: that of the 32 bits in which Django counts. Later ones begin behind it.
+const MAX_NUMBER: u64 = 0x7fff_ffff;
 /// The most characters of a stored hash.
 const MAX_HASH: usize = 512;

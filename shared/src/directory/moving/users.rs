@@ -95,6 +95,12 @@ impl Arrivals<'_> {
         for (origin, mover) in wanted {
             let id = self.id_here(&mover);
             if let Some(found) = here.get(&id) {
+                if is_somebody_else(&mover, found) {
+                    self.report.users.refused += 1;
+                    let reason = format!("the OpenL2M id {} is that of the user {} here", found.number, found.id);
+                    self.report.note(TroubleKind::Conflict, &origin, reason);
+                    continue;
+                }
                 self.report.users.here += 1;
                 let differing = differing(&mover, found);
                 if !differing.is_empty() {
@@ -111,7 +117,7 @@ impl Arrivals<'_> {
                 taken = self.claimed.by_others(&user);
             }
             let mut reasons: Vec<String> = taken.iter().map(in_words).collect();
-            if !self.met.insert(user.id) {
+            if self.met.contains(&user.id) {
                 reasons.push("its id stands there twice".to_owned());
             }
             if !reasons.is_empty() {
@@ -120,6 +126,7 @@ impl Arrivals<'_> {
                 continue;
             }
             self.claimed.add(&user);
+            self.met.insert(user.id);
             arrivals.push(Arrival { origin, user, mover, is_new: true, memberships: Vec::new() });
         }
         Ok(arrivals)
@@ -243,6 +250,7 @@ impl Arrivals<'_> {
                 Some(Err(error)) => return Err(error),
             };
             if let Some(reason) = refused {
+                self.met.remove(&arrival.user.id);
                 self.report.users.refused += 1;
                 self.report.note(TroubleKind::Conflict, &arrival.origin, reason);
             } else {
@@ -261,7 +269,16 @@ impl Arrivals<'_> {
         let is_new = if self.dry || (is_here && (is_owned || !moving.is_owner)) {
             !is_here || state == State::First
         } else {
-            self.join(user, &moving).await?
+            match self.join(user, &moving).await {
+                Err(Error::Refused(_)) => {
+                    self.report.memberships.refused += 1;
+                    let reason =
+                        format!("its membership in {}, with which it is too large to be stored", moving.organization);
+                    self.report.note(TroubleKind::LeftOut, origin, reason);
+                    return Ok(());
+                }
+                joined => joined?,
+            }
         };
         if is_new {
             self.report.memberships.made += 1;
@@ -341,6 +358,12 @@ fn in_words(taken: &Taken) -> String {
         Claim::EdgeId => "the Edge id",
     };
     format!("{what} is that of the user {}", taken.user)
+}
+
+/// Whether a user who is here has the mover's id of OpenL2M by chance: those are small numbers, which Rollcall gives too.
+fn is_somebody_else(mover: &Mover, here: &User) -> bool {
+    let KnownIds { id, edge_id, .. } = mover.has;
+    !id && !edge_id && mover.user.username != here.username
 }
 
 /// What a user who is here already has otherwise than its source says; but for what signing in changes.

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::items::UserItem;
 use super::{Claim, ClaimItem, Guard, Taken, UserWrite, Written, claims, meaning, row_from_item};
-use crate::error::Result;
+use crate::error::{Error, Refusal, Result};
 use crate::model::{Membership, User, UserId, UserNumber};
 use crate::store::keys::{self, Key, List, Place};
 use crate::store::search::EntryChange;
@@ -15,6 +15,8 @@ use crate::store::{BATCH, Bound, Item, Range, Store, from_item, key_of};
 
 /// How many items one transaction may be about.
 const MOST_ITEMS: usize = 100;
+/// How many bytes of items one transaction may put, of the 4 MB that DynamoDB allows it.
+const MOST_BYTES: usize = 3_500_000;
 /// How many transactions are under way at once.
 const AT_ONCE: usize = 4;
 
@@ -92,6 +94,9 @@ impl Store {
             let mut packs = Vec::new();
             for index in std::mem::take(&mut waiting) {
                 match self.user_transaction(&writes[index]) {
+                    Ok(transaction) if transaction.len() > MOST_ITEMS => {
+                        told[index] = Some(Err(Error::Refused(Refusal::TooLargeToStore)));
+                    }
                     Ok(transaction) => add_to_packs(&mut packs, index, transaction),
                     Err(error) => told[index] = Some(Err(error)),
                 }
@@ -164,7 +169,9 @@ impl Store {
 
 /// Puts a user into the last pack, or, where that is full, into a new one.
 fn add_to_packs(packs: &mut Vec<Pack>, index: usize, transaction: Transaction<Guard>) {
-    let fits = packs.last().is_some_and(|pack| pack.transaction.len() + transaction.len() <= MOST_ITEMS);
+    let fits = packs.last().is_some_and(|Pack { transaction: others, .. }| {
+        others.len() + transaction.len() <= MOST_ITEMS && others.size() + transaction.size() <= MOST_BYTES
+    });
     if !fits {
         packs.push(Pack { transaction: Transaction::new(), users: Vec::new() });
     }
