@@ -5,6 +5,7 @@ mod differences;
 mod forged_tokens;
 mod forms;
 mod http;
+mod page_forms;
 mod pages;
 mod paging;
 mod password_hashes;

@@ -7,9 +7,10 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
 use shared::directory::{ChangePassword, ResetPassword};
+use shared::error::Violation;
 use shared::web::body::Unread;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::{Admitted, Base, ClientAddress, Failure};
+use shared::web::{Admitted, Base, ClientAddress, Failure, Input};
 use shared::{Directory, Error};
 
 const INPUT: Field = Field::new("input", "Input", FieldKind::Text(Blank::Refused)).required();
@@ -34,6 +35,16 @@ pub fn reset_fields(_: bool) -> Vec<&'static Field> {
 /// The fields that a link leads to.
 pub fn confirm_fields(_: bool) -> Vec<&'static Field> {
     vec![&UID, &TOKEN, &NEW, &AGAIN]
+}
+
+/// The new password twice, as a page's form sends it.
+///
+/// # Errors
+/// What is wrong with either.
+pub fn new_password(input: &Input) -> std::result::Result<(String, String), Vec<Violation>> {
+    let mut reader = Reader::new(input, false);
+    let (new, again) = (reader.text(&NEW).value(), reader.text(&AGAIN).value());
+    new.zip(again).ok_or_else(|| reader.finish())
 }
 
 /// What was done.

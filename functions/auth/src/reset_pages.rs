@@ -11,13 +11,15 @@ use maud::html;
 use shared::dialect::messages::sentence;
 use shared::dialect::openwisp::OpenWisp;
 use shared::directory::ResetPassword;
+use shared::error::Violation;
 use shared::web::body::Unread;
 use shared::web::cookies::{Cookie, cookie};
 use shared::web::csrf::{self, Token};
 use shared::web::{Base, ClientAddress};
 use shared::{Directory, Error};
 
-use crate::pages::{Key, Result, found, page, value};
+use crate::pages::{Key, Result, found, page};
+use crate::password::new_password;
 
 const TITLE: &str = "Choose a new password";
 const COOKIE_NAME: &str = "resettoken";
@@ -59,20 +61,22 @@ pub async fn submit(
     if csrf::check(&headers, &base, Some(&input)).is_err() {
         return Err(Error::Forbidden.into());
     }
-    let uid = pair.split_once('-').map_or("", |(uid, _)| uid);
-    let reset = ResetPassword {
-        uid: uid.to_owned(),
-        token: cookie(&headers, COOKIE_NAME).unwrap_or_default().to_owned(),
-        new: value(&input, "new_password1"),
-        again: value(&input, "new_password2"),
+    let refused = |violations: &[Violation]| {
+        let told: Vec<String> = violations.iter().map(sentence).collect();
+        let mut response = form(&directory, &base, &headers, &told);
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        response
     };
-    match directory.reset_password(reset, address.as_deref()).await {
+    let (new, again) = match new_password(&input) {
+        Ok(passwords) => passwords,
+        Err(violations) => return Ok(refused(&violations)),
+    };
+    let uid = pair.split_once('-').map_or("", |(uid, _)| uid).to_owned();
+    let token = cookie(&headers, COOKIE_NAME).unwrap_or_default().to_owned();
+    match directory.reset_password(ResetPassword { uid, token, new, again }, address.as_deref()).await {
         Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", base.prefix()))),
         Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == "new_password2") => {
-            let told: Vec<String> = violations.iter().map(sentence).collect();
-            let mut response = form(&directory, &base, &headers, &told);
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            Ok(response)
+            Ok(refused(&violations))
         }
         Err(Error::Invalid(_)) => Ok(expired(&base)),
         Err(error) => Err(error.into()),

@@ -33,7 +33,7 @@ pub async fn create(
     Parent(user): Parent,
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<(StatusCode, Json<AddressOut>)> {
-    let draft = wire::changes(&body.read().await?, false, false);
+    let draft = wire::new_address(&body.read().await?);
     let entry = directory.add_address(&caller, user, draft).await?;
     Ok((StatusCode::CREATED, Json(entry.into())))
 }
@@ -57,8 +57,9 @@ pub async fn change(
     Unread { body, .. }: Unread<OpenWisp>,
 ) -> Result<Json<AddressOut>> {
     let id = id(&number)?;
-    directory.address(&user, id)?;
-    let draft = wire::changes(&body.read().await?, method == Method::PATCH, caller.user.is_superuser);
+    let was_verified = directory.address(&user, id)?.verified;
+    let is_partial = method == Method::PATCH;
+    let draft = wire::changes(&body.read().await?, is_partial, caller.user.is_superuser, was_verified);
     Ok(Json(directory.change_address(&caller, user, id, draft).await?.into()))
 }
 

@@ -20,7 +20,7 @@ const LIST: Endpoint = Endpoint {
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::EmailAddress),
     below_user: true,
-    fields: wire::fields,
+    fields: wire::new_fields,
 };
 
 const DETAIL: Endpoint = Endpoint {

@@ -13,6 +13,11 @@ const VERIFIED: Field = Field::new("verified", "Verified", FieldKind::Boolean);
 const READ_ONLY_VERIFIED: Field = VERIFIED.read_only();
 const PRIMARY: Field = Field::new("primary", "Primary", FieldKind::Boolean);
 
+/// The fields of a new address, which nobody can say to be verified.
+pub fn new_fields(_: bool) -> Vec<&'static Field> {
+    fields(false)
+}
+
 /// The fields of an address, in the order of the wire.
 pub fn fields(is_superuser: bool) -> Vec<&'static Field> {
     let verified = if is_superuser { &VERIFIED } else { &READ_ONLY_VERIFIED };
@@ -35,18 +40,28 @@ impl From<MailboxEntry> for AddressOut {
 }
 
 /// What a body says of an address.
+pub fn new_address(input: &Input) -> Draft<AddressChanges> {
+    read(input, false)
+}
+
+/// What a body says of an address that is there.
 ///
-/// Only superusers can say whether it is verified. A form that leaves this box out says nothing about it.
-pub fn changes(input: &Input, partial: bool, may_verify: bool) -> Draft<AddressChanges> {
+/// Only superusers can say whether it is verified. A form says nothing about it that leaves the box out,
+/// or leaves it on as it was: a box does not vouch for another text in the field above it.
+pub fn changes(input: &Input, partial: bool, may_verify: bool, was_verified: bool) -> Draft<AddressChanges> {
+    let Draft { mut content, mut violations } = read(input, partial);
+    if may_verify {
+        let mut reader = Reader::new(input, true);
+        let is_kept = |verified: &bool| *verified && was_verified && matches!(input, Input::Form(_));
+        content.verified = reader.boolean(&VERIFIED).value().filter(|verified| !is_kept(verified));
+        violations.extend(reader.finish());
+    }
+    Draft { content, violations }
+}
+
+fn read(input: &Input, partial: bool) -> Draft<AddressChanges> {
     let mut reader = Reader::new(input, partial);
     let email = reader.email(&EMAIL).value().flatten();
     let primary = reader.boolean(&PRIMARY).value();
-    let mut violations = reader.finish();
-    let mut verified = None;
-    if may_verify {
-        let mut reader = Reader::new(input, true);
-        verified = reader.boolean(&VERIFIED).value();
-        violations.extend(reader.finish());
-    }
-    Draft { content: AddressChanges { email, primary, verified }, violations }
+    Draft { content: AddressChanges { email, primary, verified: None }, violations: reader.finish() }
 }

@@ -44,8 +44,9 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
+        .flat_map(|value| value.as_bytes().split(|b| *b == b';'))
+        // Others on this host may set what they like.
+        .filter_map(|pair| std::str::from_utf8(pair).ok().filter(|pair| pair.is_ascii()))
         .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
@@ -74,6 +75,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("xa=1; ab=2;a=3"));
         headers.append(COOKIE, HeaderValue::from_static("c=4=5"));
+        headers.append(COOKIE, HeaderValue::from_bytes("d=\u{e9}; e=6; f=\u{e9}".as_bytes()).expect("a header"));
+        assert_eq!(cookie(&headers, "e"), Some("6"));
+        assert_eq!(cookie(&headers, "f"), None);
         assert_eq!(cookie(&headers, "a"), Some("3"));
         assert_eq!(cookie(&headers, "c"), Some("4=5"));
         assert_eq!(cookie(&headers, "b"), None);

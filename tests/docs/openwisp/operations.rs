@@ -354,7 +354,7 @@ pub const OPERATIONS: &[Operation] = &[
         description: "Another text is not confirmed, and links that were mailed to the old one are not good any more.",
         queries: &[],
         body: Some(Body {
-            name: "NewEmail",
+            name: "EmailReplacement",
             fields: None,
             partial: false,
             extra: "{}",

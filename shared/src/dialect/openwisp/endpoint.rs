@@ -123,6 +123,10 @@ async fn around(
     let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow));
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Cookie"));
+    if asked.token.is_some() {
+        // Nor is it shown to who goes back to it after the session.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     let mut response = match representation {
         Representation::Json(None) => response,
         Representation::Json(Some(spaces)) => spaced(response, spaces).await,

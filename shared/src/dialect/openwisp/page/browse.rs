@@ -11,7 +11,7 @@ use super::super::endpoint::{Access, Endpoint};
 pub(in super::super) use super::fields::Choices;
 use super::fields::Content;
 pub(in super::super) use super::forms::open;
-use super::forms::{Target, example, fielded, raw, summary, unfielded};
+use super::forms::{Target, example, fielded, raw, summary, unfielded, without_secrets};
 use super::json::{Links, shown};
 use super::{LISTS, LOGIN_PATH, Viewer, encoded, whole};
 use crate::directory::Caller;
@@ -164,7 +164,7 @@ impl Means<'_> {
         let taking: Vec<Method> =
             self.methods.iter().filter(|method| **method != Method::DELETE && has_session).cloned().collect();
         let beginning = match (sent_raw, &form) {
-            (Some(sent), _) => sent.to_owned(),
+            (Some(sent), _) => without_secrets(sent, &self.table).unwrap_or_else(|| "{}".to_owned()),
             (None, Some(values @ Input::Json(_))) => indented(&example(&self.table, values), 4),
             (None, _) => "{}".to_owned(),
         };
@@ -177,7 +177,7 @@ impl Means<'_> {
             @if !taking.is_empty() {
                 details.form open[sent_raw.is_some()] {
                     summary { h2 { "Raw data" } }
-                    (unfielded(target, &taking, &beginning))
+                    (unfielded(target, &taking, &self.asked.method, &beginning))
                 }
             }
             @if self.can(&Method::DELETE) && has_session {

@@ -18,6 +18,7 @@ use crate::web::body::{RawBody, Unread};
 use crate::web::csrf::Token;
 use crate::web::failure::Failure;
 use crate::web::fields::{Field, FieldKind};
+use crate::web::negotiation::indented;
 
 const METHOD: &str = "_method";
 const CONTENT: &str = "_content";
@@ -115,8 +116,8 @@ pub(super) fn fielded(target: Target<'_>, method: &Method, table: &[&'static Fie
     target.form(method, &html! { (fields(table, content)) p.actions { button type="submit" { (button) } } })
 }
 
-/// The form for raw data, by one of the methods.
-pub(super) fn unfielded(target: Target<'_>, methods: &[Method], content: &str) -> Markup {
+/// The form for raw data, by one of the methods, of which one may be chosen already.
+pub(super) fn unfielded(target: Target<'_>, methods: &[Method], chosen: &Method, content: &str) -> Markup {
     let data = html! {
         div.field {
             label for="raw-content" { "JSON" }
@@ -133,7 +134,7 @@ pub(super) fn unfielded(target: Target<'_>, methods: &[Method], content: &str) -
                 p.actions {
                     label for="raw-method" { "Method" }
                     select id="raw-method" name=(METHOD) {
-                        @for method in methods { option value=(method) { (method) } }
+                        @for method in methods { option value=(method) selected[method == chosen] { (method) } }
                     }
                     button type="submit" { "Send" }
                 }
@@ -162,6 +163,21 @@ pub(super) fn example(table: &[&'static Field], values: &Input) -> Value {
         example.insert(field.name.to_owned(), value);
     }
     Value::Object(example)
+}
+
+/// Raw data that was sent, without what is secret in it; nothing of what cannot be read and may hold secrets.
+pub(super) fn without_secrets(sent: &str, table: &[&'static Field]) -> Option<String> {
+    let mut secrets = table.iter().filter(|field| matches!(field.kind, FieldKind::Secret)).peekable();
+    if secrets.peek().is_none() {
+        return Some(sent.to_owned());
+    }
+    let mut values: Map<String, Value> = serde_json::from_str(sent).ok()?;
+    for field in secrets {
+        if let Some(value) = values.get_mut(field.name) {
+            *value = Value::from("");
+        }
+    }
+    Some(indented(&Value::Object(values), 4))
 }
 
 /// What was wrong: the fields that have something to be corrected, and everything that belongs to none of them.
