@@ -156,15 +156,15 @@ impl Users {
     /// Adds a user, or tells why that cannot be.
     fn add(&mut self, row: Row<WispUser>, references: &References, entries: &mut Vec<Entry>) {
         let Row { origin, pk, fields } = row;
-        let read = UserId::parse(&key(&pk)).ok_or_else(|| NO_KEY.to_owned());
-        // Without its date an account would never end.
-        let ends = fields.expiration_date.as_deref().is_none_or(|text| parse_date(text).is_some());
-        let read = read.and_then(|id| if ends { Ok(id) } else { Err("expiration_date is no date".to_owned()) });
-        match read.and_then(|id| Ok((id, references.user(&fields.user)?))) {
+        let read = UserId::parse(&key(&pk)).ok_or_else(|| NO_KEY.to_owned()).and_then(|id| {
+            let (mut mover, mut left_out) = references.user(&fields.user)?;
+            mover.set_id(id);
+            describe(&mut mover.user, &fields, &mut left_out)?;
+            Ok((mover, left_out))
+        });
+        match read {
             Err(reason) => entries.push(unusable(origin, reason)),
-            Ok((id, (mut mover, mut left_out))) => {
-                mover.set_id(id);
-                describe(&mut mover.user, &fields, &mut left_out);
+            Ok((mover, left_out)) => {
                 self.places.insert(key(&pk), self.entries.len());
                 self.places.insert(natural(&[&fields.user.username]), self.entries.len());
                 self.entries.push((origin, mover, left_out));
@@ -204,8 +204,9 @@ impl Users {
 
 const NO_USER: &str = "its user is not in the file, or cannot be used";
 
-/// What OpenWISP alone says of a user. What cannot be used is left out.
-fn describe(user: &mut User, fields: &WispUser, left_out: &mut Vec<String>) {
+/// What OpenWISP alone says of a user. What cannot be used is left out, but for the date without which an account
+/// would never end.
+fn describe(user: &mut User, fields: &WispUser, left_out: &mut Vec<String>) -> Result<(), String> {
     let WispUser { bio, url, company, location, notes, phone_number, birth_date, expiration_date, user: _ } = fields;
     user.bio.clone_from(bio);
     user.notes.clone_from(notes);
@@ -223,9 +224,11 @@ fn describe(user: &mut User, fields: &WispUser, left_out: &mut Vec<String>) {
         user.phone_number = PhoneNumber::parse(text);
         left_out.extend(user.phone_number.is_none().then(|| "its telephone number, which is none".to_owned()));
     }
-    user.expiration_date = expiration_date.as_deref().and_then(parse_date);
+    let last_day = expiration_date.as_deref().map(|text| parse_date(text).ok_or("expiration_date is no date"));
+    user.expiration_date = last_day.transpose()?;
     if let Some(text) = birth_date {
         user.birth_date = parse_date(text);
         left_out.extend(user.birth_date.is_none().then(|| "its birth_date, which is no date".to_owned()));
     }
+    Ok(())
 }

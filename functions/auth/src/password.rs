@@ -7,10 +7,9 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
 use shared::directory::{ChangePassword, ResetPassword};
-use shared::error::Violation;
 use shared::web::body::Unread;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::{Admitted, Base, ClientAddress, Failure, Input};
+use shared::web::{Admitted, Base, ClientAddress, Failure};
 use shared::{Directory, Error};
 
 const INPUT: Field = Field::new("input", "Input", FieldKind::Text(Blank::Refused)).required();
@@ -37,14 +36,10 @@ pub fn confirm_fields(_: bool) -> Vec<&'static Field> {
     vec![&UID, &TOKEN, &NEW, &AGAIN]
 }
 
-/// The new password twice, as a page's form sends it.
-///
-/// # Errors
-/// What is wrong with either.
-pub fn new_password(input: &Input) -> std::result::Result<(String, String), Vec<Violation>> {
-    let mut reader = Reader::new(input, false);
+/// The new password and the same again.
+pub fn new_password(reader: &mut Reader<'_>) -> Option<(String, String)> {
     let (new, again) = (reader.text(&NEW).value(), reader.text(&AGAIN).value());
-    new.zip(again).ok_or_else(|| reader.finish())
+    new.zip(again)
 }
 
 /// What was done.
@@ -62,10 +57,9 @@ pub async fn change(
 ) -> Result<Json<Done>> {
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
-    let old = reader.text(&OLD).value();
-    let (new, again) = (reader.text(&NEW).value(), reader.text(&AGAIN).value());
+    let (old, passwords) = (reader.text(&OLD).value(), new_password(&mut reader));
     let violations = reader.finish();
-    let (Some(old), Some(new), Some(again), true) = (old, new, again, violations.is_empty()) else {
+    let (Some(old), Some((new, again)), true) = (old, passwords, violations.is_empty()) else {
         return Err(Error::Invalid(violations).into());
     };
     let change = ChangePassword { old, new, again };
@@ -97,9 +91,9 @@ pub async fn confirm_reset(
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
     let (uid, token) = (reader.text(&UID).value(), reader.text(&TOKEN).value());
-    let (new, again) = (reader.text(&NEW).value(), reader.text(&AGAIN).value());
+    let passwords = new_password(&mut reader);
     let violations = reader.finish();
-    let (Some(uid), Some(token), Some(new), Some(again)) = (uid, token, new, again) else {
+    let (Some(uid), Some(token), Some((new, again))) = (uid, token, passwords) else {
         return Err(Error::Invalid(violations).into());
     };
     directory.reset_password(ResetPassword { uid, token, new, again }, address.as_deref()).await?;

@@ -15,6 +15,7 @@ use shared::error::Violation;
 use shared::web::body::Unread;
 use shared::web::cookies::{Cookie, cookie};
 use shared::web::csrf::{self, Token};
+use shared::web::fields::Reader;
 use shared::web::{Base, ClientAddress};
 use shared::{Directory, Error};
 
@@ -67,10 +68,8 @@ pub async fn submit(
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response
     };
-    let (new, again) = match new_password(&input) {
-        Ok(passwords) => passwords,
-        Err(violations) => return Ok(refused(&violations)),
-    };
+    let mut reader = Reader::new(&input, false);
+    let Some((new, again)) = new_password(&mut reader) else { return Ok(refused(&reader.finish())) };
     let uid = pair.split_once('-').map_or("", |(uid, _)| uid).to_owned();
     let token = cookie(&headers, COOKIE_NAME).unwrap_or_default().to_owned();
     match directory.reset_password(ResetPassword { uid, token, new, again }, address.as_deref()).await {

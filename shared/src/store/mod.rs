@@ -50,7 +50,7 @@ pub use self::tokens::{TokenEntry, TokenList, TokenWritten};
 pub use self::users::{Claim, Claimed, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite, Written};
 pub use self::work::WaitingWork;
 use crate::ambient::{Ambient, random};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Refusal, Result};
 
 /// How many items one `BatchGetItem` may ask for.
 const BATCH: usize = 100;
@@ -430,6 +430,26 @@ fn to_item<T: Serialize>(key: &Key, record: &T) -> Result<Item> {
     Ok(item)
 }
 
+/// The same, unless that is larger than an item may be.
+fn to_bounded_item<T: Serialize>(key: &Key, record: &T) -> Result<Item> {
+    let item = to_item(key, record)?;
+    if size(&item) > MOST_BYTES { Err(Error::Refused(Refusal::TooLargeToStore)) } else { Ok(item) }
+}
+
+/// About how many bytes DynamoDB counts for an item.
+fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+}
+
+fn value_size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
+        AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + value_size(value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
 /// Turns an item into the record it holds.
 fn from_item<T: DeserializeOwned>(key: &Key, item: Item) -> Result<T> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item)
@@ -442,6 +462,8 @@ fn key_of(item: &Item) -> Key {
     Key { pk: text(keys::PK), sk: text(keys::SK) }
 }
 
+/// The largest record that is written; DynamoDB's own limit is 400 KB with names and keys.
+const MOST_BYTES: usize = 380_000;
 /// The code by which DynamoDB refuses a write of one item whose condition does not hold.
 const CONDITION: &str = "ConditionalCheckFailedException";
 /// The code by which DynamoDB refuses a write of one item while a transaction has the item.

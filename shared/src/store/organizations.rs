@@ -9,8 +9,8 @@ use super::keys::{self, List, Place, Work};
 use super::lists::{Counts, SHARDS};
 use super::transaction::{Broken, Condition, Transaction};
 use super::users::is_zero;
-use super::{Bound, Item, Range, Store, from_item, key_of, to_item};
-use crate::error::{Error, Refusal, Result};
+use super::{Bound, Item, Range, Store, from_item, key_of, to_bounded_item, to_item};
+use crate::error::{Error, Result};
 use crate::model::{Membership, MembershipId, Organization, OrganizationId, Timestamp, UserId};
 
 /// What became of the write of an organization.
@@ -405,11 +405,7 @@ pub enum Way {
 /// The item of an organization, bearing that version.
 pub(super) fn organization_item(organization: &Organization, version: u64) -> Result<Item> {
     let record = OrganizationItem { version, ..OrganizationItem::from(organization) };
-    let item = to_item(&keys::organization(organization.id), &record)?;
-    if super::users::size(&item) > super::users::MOST_BYTES {
-        return Err(Error::Refused(Refusal::TooLargeToStore));
-    }
-    Ok(item)
+    to_bounded_item(&keys::organization(organization.id), &record)
 }
 
 fn organization_from_item(item: Item) -> Result<Organization> {

@@ -9,8 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::keys::{self, Key};
-use super::users::size;
-use super::{Item, Store, cost, unavailable};
+use super::{Item, Store, cost, size, unavailable};
 use crate::ambient::random;
 use crate::error::{Error, Result};
 

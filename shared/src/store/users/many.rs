@@ -16,7 +16,7 @@ use crate::store::{BATCH, Bound, Item, Range, Store, from_item, key_of};
 /// How many items one transaction may be about.
 const MOST_ITEMS: usize = 100;
 /// How many bytes of items one transaction may put, of the 4 MB that DynamoDB allows it.
-const MOST_BYTES: usize = 3_500_000;
+const MOST_BYTES_AT_ONCE: usize = 3_500_000;
 /// How many transactions are under way at once.
 const AT_ONCE: usize = 4;
 
@@ -170,7 +170,7 @@ impl Store {
 /// Puts a user into the last pack, or, where that is full, into a new one.
 fn add_to_packs(packs: &mut Vec<Pack>, index: usize, transaction: Transaction<Guard>) {
     let fits = packs.last().is_some_and(|Pack { transaction: others, .. }| {
-        others.len() + transaction.len() <= MOST_ITEMS && others.size() + transaction.size() <= MOST_BYTES
+        others.len() + transaction.len() <= MOST_ITEMS && others.size() + transaction.size() <= MOST_BYTES_AT_ONCE
     });
     if !fits {
         packs.push(Pack { transaction: Transaction::new(), users: Vec::new() });

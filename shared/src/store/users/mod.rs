@@ -18,15 +18,12 @@ use super::lists::Counts;
 use super::outbox::mail_item;
 use super::search::EntryChange;
 use super::transaction::{Broken, Condition, Transaction};
-use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item};
-use crate::error::{Error, Refusal, Result};
+use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_bounded_item, to_item};
+use crate::error::{Error, Result};
 use crate::model::{
     Date, EdgeId, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId,
     UserNumber, UserRow, Username,
 };
-
-/// The largest record that is written; DynamoDB's own limit is 400 KB with names and keys.
-pub(super) const MOST_BYTES: usize = 380_000;
 
 /// What can be claimed by one user alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -375,10 +372,7 @@ impl Store {
         match (write.before, write.after) {
             (before, Some(after)) => {
                 let version = before.map_or(1, |before| before.version + 1);
-                let item = to_item(&keys::user(after.id), &UserItem::new(after, version))?;
-                if size(&item) > MOST_BYTES {
-                    return Err(Error::Refused(Refusal::TooLargeToStore));
-                }
+                let item = to_bounded_item(&keys::user(after.id), &UserItem::new(after, version))?;
                 let condition = before.map_or(Condition::Absent, unchanged);
                 transaction.put_if(&self.table, item, condition, Guard::Record)
             }
@@ -404,10 +398,7 @@ impl Store {
                     (None, None) => &[],
                     (None, Some(_)) => return Err(Error::internal("a list row changes without its memberships")),
                 };
-                let item = to_item(&place.row(), &RowItem::from(after.row(memberships)))?;
-                if size(&item) > MOST_BYTES {
-                    return Err(Error::Refused(Refusal::TooLargeToStore));
-                }
+                let item = to_bounded_item(&place.row(), &RowItem::from(after.row(memberships)))?;
                 Some((place, item))
             }
             _ => None,
@@ -525,18 +516,4 @@ fn claims(user: &User) -> BTreeMap<Key, (Claim, String)> {
         claims.insert(keys::verified_address(&address.email), (Claim::VerifiedAddress, String::new()));
     }
     claims
-}
-
-/// About how many bytes DynamoDB counts for an item.
-pub(super) fn size(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
-}
-
-fn value_size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
-        AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + value_size(value)).sum::<usize>(),
-        _ => 1,
-    }
 }

@@ -163,8 +163,8 @@ impl Means<'_> {
         };
         let taking: Vec<Method> =
             self.methods.iter().filter(|method| **method != Method::DELETE && has_session).cloned().collect();
-        let beginning = match (sent_raw, &form) {
-            (Some(sent), _) => without_secrets(sent, &self.table).unwrap_or_else(|| "{}".to_owned()),
+        let beginning = match (sent_raw.and_then(|sent| without_secrets(sent, &self.table)), &form) {
+            (Some(sent), _) => sent,
             (None, Some(values @ Input::Json(_))) => indented(&example(&self.table, values), 4),
             (None, _) => "{}".to_owned(),
         };
