@@ -1,9 +1,9 @@
 //! Which engine a command talks to, and with which signing keys.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
+use rollcall::embedded::Engine;
 use shared::Directory;
 use shared::ambient::System;
 use shared::config::{Config, KeyLocation};
@@ -12,8 +12,6 @@ use shared::runtime::{Parameters, directory, http_client, system_http_client};
 use shared::sign_in::keys::{KeySource, rotated};
 use shared::sign_in::password::HashCost;
 use shared::store::Connection;
-
-use crate::embedded::Engine;
 
 /// A connection, and the engine behind it if this process runs one.
 pub struct Opened {
@@ -26,6 +24,11 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// An engine of this process.
+    pub fn embedded(engine: Engine, place: String) -> Self {
+        Self { connection: engine.connection(), engine: Some(engine), place }
+    }
+
     /// A directory on that engine.
     pub fn directory(&self, config: &Config, keys: KeySource) -> Directory {
         let directory = directory(config, self.connection.clone(), keys, HashCost::DEFAULT, System::shared());
@@ -39,13 +42,6 @@ impl Opened {
     pub fn directory_without_keys(&self, config: &Config) -> Directory {
         self.directory(config, KeySource::Inline(String::new()))
     }
-
-    /// Stops the engine that this process runs.
-    pub async fn close(self) {
-        if let Some(engine) = self.engine {
-            engine.stop().await;
-        }
-    }
 }
 
 /// Opens the store on disk; with `aws`, or when an endpoint is set, DynamoDB.
@@ -57,9 +53,8 @@ pub async fn open(config: &Config, aws: bool) -> Result<Opened, Cause> {
         let (connection, place) = to_aws(config).await?;
         return Ok(Opened { connection, engine: None, place });
     }
-    let engine = Engine::start(&config.data, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let place = config.data.join("rollcall.db").display().to_string();
-    Ok(Opened { connection: Connection::local(engine.url()), engine: Some(engine), place })
+    Ok(Opened::embedded(Engine::open(&config.data)?, place))
 }
 
 /// Where the signing keys are: where the setting says, else in the data folder, made if missing.

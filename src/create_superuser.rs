@@ -28,12 +28,9 @@ pub async fn run(config: &Config, options: CreateSuperuser) -> Result<(), Cause>
         directory.store().table_create().await?;
     }
     directory.install().await?;
-    let created = directory.create_superuser(username, email, password).await;
-    let place = opened.place.clone();
-    opened.close().await;
-    match created {
+    match directory.create_superuser(username, email, password).await {
         Ok(user) => {
-            println!("Superuser {} made in {}.", user.username, place);
+            println!("Superuser {} made in {}.", user.username, opened.place);
             Ok(())
         }
         Err(Error::Invalid(violations)) => {

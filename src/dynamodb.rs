@@ -3,15 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use shared::ambient::System;
+use rollcall::embedded::Engine;
 use shared::config::Config;
 use shared::error::Cause;
-use shared::runtime::directory;
-use shared::sign_in::password::HashCost;
-use shared::store::Connection;
+use tokio::net::TcpListener;
 
-use crate::connection::key_source;
-use crate::embedded::Engine;
+use crate::connection::{Opened, key_source};
 use crate::serve::{prepare, stopped};
 
 /// Runs until told to stop.
@@ -19,16 +16,17 @@ use crate::serve::{prepare, stopped};
 /// # Errors
 /// When the store or the port cannot be used.
 pub async fn run(config: &Config, listen: SocketAddr) -> Result<(), Cause> {
-    let engine = Engine::start(&config.data, listen).await?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let address = listener.local_addr()?;
+    let engine = Engine::open(&config.data)?;
+    let database = engine.database().clone();
     let keys = key_source(config).await?;
-    let connection = Connection::local(engine.url());
-    let directory = Arc::new(directory(config, connection, keys, HashCost::DEFAULT, System::shared()));
+    let opened = Opened::embedded(engine, config.data.join("rollcall.db").display().to_string());
+    let directory = Arc::new(opened.directory(config, keys));
     prepare(config, &directory).await?;
-    println!("DynamoDB for functions:  {}", engine.url());
+    println!("DynamoDB for functions:  http://{address}");
     println!("Table:                   {}", config.table);
-    println!("Data:                    {}", config.data.join("rollcall.db").display());
+    println!("Data:                    {}", opened.place);
     println!("Signing keys:            {}", config.data.join("signing-keys.json").display());
-    stopped().await;
-    engine.stop().await;
-    Ok(())
+    Ok(dynoxide::server::serve_with_shutdown(listener, database, stopped()).await?)
 }

@@ -1,5 +1,6 @@
 //! Rollcall in one process: every function's routes in one router, for the local server and for tests.
 
+pub mod embedded;
 pub mod import;
 
 use std::sync::Arc;

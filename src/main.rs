@@ -4,7 +4,6 @@ mod commands;
 mod connection;
 mod create_superuser;
 mod dynamodb;
-mod embedded;
 mod housekeeping;
 mod mail;
 mod moving;
@@ -19,6 +18,10 @@ use shared::config::Config;
 use shared::error::Cause;
 
 use self::commands::{Arguments, Command};
+
+/// The store makes and drops many small texts, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

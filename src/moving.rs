@@ -6,19 +6,18 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rollcall::embedded::Engine;
 use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
 use shared::config::Config;
 use shared::directory::moving::{Arrivals, Record, Report, Tally, Trouble};
 use shared::error::Cause;
-use shared::store::Connection;
 
 use crate::commands::Import;
 use crate::connection::{Opened, open};
-use crate::embedded::Engine;
 
 /// How many entries are taken in at once: enough for the engine to write many neighbours together.
-const PIECE: usize = 1000;
+const PIECE: usize = 4000;
 
 /// Takes a file in, or, for a dry run, tells what would become of it.
 ///
@@ -30,8 +29,8 @@ pub async fn take_in(config: &Config, options: Import) -> Result<(), Cause> {
     let total = if format == Format::Rollcall { Some(lines_in(&path).map_err(|error| named(&error))?) } else { None };
     let file = BufReader::new(File::open(&path).map_err(|error| named(&error))?);
     let source = read(format, file).map_err(|error| named(&error))?;
-    let opened = if dry_run { open_to_look(config, aws).await? } else { open(config, aws).await? };
-    if let Some(engine) = opened.engine.as_ref().filter(|_| !dry_run) {
+    let mut opened = if dry_run { open_to_look(config, aws).await? } else { open(config, aws).await? };
+    if !dry_run && let Some(engine) = &mut opened.engine {
         engine.hurry()?;
     }
     let directory = opened.directory_without_keys(config);
@@ -39,15 +38,16 @@ pub async fn take_in(config: &Config, options: Import) -> Result<(), Cause> {
         directory.store().table_create().await?;
     }
     let taken = take_all(&directory, source, total, dry_run).await;
-    let place = opened.place.clone();
-    opened.close().await;
+    if !dry_run && let Some(engine) = &opened.engine {
+        engine.settle()?;
+    }
     let report = taken?;
     for line in summary(&report, dry_run) {
         // Who does not listen any more is no reason to fail.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
     if dry_run {
-        let _ = writeln!(std::io::stdout(), "Nothing was changed in {place}.");
+        let _ = writeln!(std::io::stdout(), "Nothing was changed in {}.", opened.place);
     }
     Ok(())
 }
@@ -59,12 +59,10 @@ pub async fn take_in(config: &Config, options: Import) -> Result<(), Cause> {
 pub async fn write_down(config: &Config, file: Option<&Path>, aws: bool) -> Result<(), Cause> {
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);
-    let written = match file {
+    match file {
         Some(path) => write_file(&directory, path).await,
         None => write_all(&directory, BufWriter::new(std::io::stdout())).await,
-    };
-    opened.close().await;
-    written
+    }
 }
 
 /// Writes everything to a new file, which is removed again if it cannot be whole.
@@ -85,9 +83,8 @@ async fn open_to_look(config: &Config, aws: bool) -> Result<Opened, Cause> {
     if elsewhere || config.data.join("rollcall.db").exists() {
         return open(config, aws).await;
     }
-    let engine = Engine::in_memory().await?;
     let place = format!("{}, which does not exist yet", config.data.display());
-    Ok(Opened { connection: Connection::local(engine.url()), engine: Some(engine), place })
+    Ok(Opened::embedded(Engine::in_memory()?, place))
 }
 
 async fn take_all(directory: &Directory, source: Source, total: Option<u64>, dry_run: bool) -> Result<Report, Cause> {

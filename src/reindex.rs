@@ -15,16 +15,13 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);
     let mut total = 0;
-    let done = directory
+    directory
         .reindex(|users| {
             total += users;
             // Who does not listen any more is no reason to stop.
             let _ = writeln!(std::io::stdout(), "{total} users");
         })
-        .await;
-    let place = opened.place.clone();
-    opened.close().await;
-    done?;
-    let _ = writeln!(std::io::stdout(), "The search index of {place} is whole.");
+        .await?;
+    let _ = writeln!(std::io::stdout(), "The search index of {} is whole.", opened.place);
     Ok(())
 }

@@ -47,7 +47,6 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
         .await?;
     postman.abort();
     housekeeper.abort();
-    opened.close().await;
     Ok(())
 }
 

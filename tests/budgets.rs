@@ -165,7 +165,7 @@ async fn creations(app: &TestApp, admin: &Client) {
             let (client, peak) = if index == 0 { (&fresh, &mut first) } else { (admin, &mut later) };
             let answer = client.post(USERS, &body).await;
             // Each entry of the search index is one unit.
-            let entries = search_items(&user_of(app, &body).await).expect("entries").len();
+            let entries = search_items(&user_of(app, &body).await).len();
             let entries = f64::from(u32::try_from(entries).expect("few"));
             peak.note(&answer, StatusCode::CREATED);
             let (_, write) = answer.cost();

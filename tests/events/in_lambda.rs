@@ -146,7 +146,7 @@ async fn a_function_tells_errors_and_goes_on() {
 #[ignore = "needs release builds of the functions"]
 async fn a_setting_that_cannot_be_used_stops_the_start_and_is_named() {
     let app = app_of_today().await;
-    let ended = command("users", &app).env("ROLLCALL_TOKEN_TTL", "soon").output().expect("a process");
+    let ended = command("users", &app).await.env("ROLLCALL_TOKEN_TTL", "soon").output().expect("a process");
     assert!(!ended.status.success());
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(said.contains("ROLLCALL_TOKEN_TTL") && said.contains("soon"), "{said}");

@@ -25,29 +25,29 @@ async fn assert_set_up(app: &TestApp, what: &str) {
     assert_eq!(app.engine.expiry_attribute().await.as_deref(), Some("expires"), "{what}");
 }
 
-async fn bare(patience: Patience) -> (TestApp, Faults) {
+fn bare(patience: Patience) -> (TestApp, Faults) {
     let faults = Faults::new();
     let hand = faults.clone();
     let connection = Box::new(move |connection| hand.wrap(connection));
-    (TestApp::bare(Options { patience, connection, ..Options::default() }).await, faults)
+    (TestApp::bare(Options { patience, connection, ..Options::default() }), faults)
 }
 
 #[tokio::test]
 async fn a_first_start_survives_every_trouble() {
-    let (app, faults) = bare(PATIENT).await;
+    let (app, faults) = bare(PATIENT);
     set_up(&app).await.expect("a directory");
     assert_set_up(&app, "without trouble").await;
     let calls = faults.calls();
     for (call, operation) in calls.iter().enumerate() {
         for fault in Fault::QUICK.into_iter().filter(|fault| fault.fits(operation)) {
             let what = format!("{fault:?} at call {call}, {operation}");
-            let (app, faults) = bare(PATIENT).await;
+            let (app, faults) = bare(PATIENT);
             faults.follow(Plan::At { call, fault, lasting: false });
             set_up(&app).await.unwrap_or_else(|error| panic!("{what}, once: {error}"));
             assert_eq!(faults.struck(), 1, "{what}");
             assert_set_up(&app, &format!("{what}, once")).await;
 
-            let (app, faults) = bare(HASTY).await;
+            let (app, faults) = bare(HASTY);
             faults.follow(Plan::At { call, fault, lasting: true });
             let failed = set_up(&app).await.expect_err("lasting trouble");
             assert!(matches!(failed, Error::Unavailable(_)), "{what}, lasting: {failed}");

@@ -18,7 +18,7 @@ use super::{content, exported, new_directory, table, take_in, told};
 use crate::support::{PASSWORD, TestApp, USERS};
 
 /// A directory with something of everything.
-async fn furnished() -> TestApp {
+pub async fn furnished() -> TestApp {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let group = admin.post("/api/v1/users/group/", &json!({"name": "Readers", "permissions": [28]})).await.json();

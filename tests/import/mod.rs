@@ -1,5 +1,6 @@
 //! Files of other directories move in, and everything moves out and in again.
 
+mod alone;
 mod crash;
 mod formats;
 mod lines;
@@ -21,7 +22,7 @@ const EDGE_LINES: &str = include_str!("edge.jsonl");
 
 /// A directory that was never installed.
 async fn new_directory() -> TestApp {
-    let app = TestApp::bare(Options::default()).await;
+    let app = TestApp::bare(Options::default());
     app.directory.store().table_create().await.expect("the table");
     app
 }

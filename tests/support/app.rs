@@ -78,7 +78,7 @@ impl TestApp {
 
     /// The same, but for what `options` says.
     pub async fn with(options: Options) -> Self {
-        let app = Self::bare(options).await;
+        let app = Self::bare(options);
         app.directory.store().table_create().await.expect("the table");
         app.directory.install().await.expect("an installation");
         let admin = Username::parse("admin").expect("a name");
@@ -87,8 +87,8 @@ impl TestApp {
     }
 
     /// Without even a table.
-    pub async fn bare(options: Options) -> Self {
-        let engine = Engine::start().await;
+    pub fn bare(options: Options) -> Self {
+        let engine = Engine::start();
         let script = Arc::new(Script::new(engine.seed()));
         // The same for all: the documentation shows one of them.
         let keys = rotated(None, &Script::new(0)).expect("signing keys");

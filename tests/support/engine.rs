@@ -1,7 +1,6 @@
 //! The engines that tests run on: one embedded in memory for every test, or Amazon's own.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -9,7 +8,9 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, ImportOptions, Item};
+use rollcall::embedded;
 use serde_json::{Value, json};
+use shared::Directory;
 use shared::ambient::{System, random};
 use shared::store::Connection;
 
@@ -20,12 +21,7 @@ const AMAZONS: &str = "ROLLCALL_TEST_DYNAMODB";
 #[derive(Clone)]
 pub enum Engine {
     /// In this process and in memory; ends with the test.
-    Embedded {
-        /// Where it listens.
-        address: SocketAddr,
-        /// The engine itself.
-        database: Database,
-    },
+    Embedded(embedded::Engine),
     /// Amazon's, on which each test has a table of its own.
     Amazons {
         /// Its address.
@@ -44,8 +40,9 @@ pub struct OwnTable {
 impl Drop for OwnTable {
     fn drop(&mut self) {
         // Not every test makes its table.
-        let removal =
-            async { client(self.endpoint.clone()).delete_table().table_name(&self.name).send().await.is_ok() };
+        let removal = async {
+            client(Connection::local(self.endpoint.clone())).delete_table().table_name(&self.name).send().await.is_ok()
+        };
         apart(removal);
     }
 }
@@ -53,22 +50,23 @@ impl Drop for OwnTable {
 impl Engine {
     /// An empty one, of the kind that the environment names.
     #[expect(clippy::disallowed_methods, reason = "asked of whoever runs the tests")]
-    pub async fn start() -> Self {
+    pub fn start() -> Self {
         if let Ok(endpoint) = std::env::var(AMAZONS) {
             let name = format!("rollcall-{:x}", u128::from_ne_bytes(random(&System)));
             return Self::Amazons { table: Arc::new(OwnTable { name, endpoint: endpoint.clone() }), endpoint };
         }
-        let database = Database::memory().expect("an engine");
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        Self::Embedded { address, database }
+        Self::Embedded(embedded::Engine::in_memory().expect("an engine"))
     }
 
-    /// Its address.
-    pub fn endpoint(&self) -> String {
+    /// An address where it listens, for other processes.
+    pub async fn listen(&self) -> String {
         match self {
-            Self::Embedded { address, .. } => format!("http://{address}"),
+            Self::Embedded(engine) => {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+                let address = listener.local_addr().expect("an address");
+                tokio::spawn(dynoxide::server::serve_on(listener, engine.database().clone()));
+                format!("http://{address}")
+            }
             Self::Amazons { endpoint, .. } => endpoint.clone(),
         }
     }
@@ -76,7 +74,7 @@ impl Engine {
     /// The table's name.
     pub fn table(&self) -> &str {
         match self {
-            Self::Embedded { .. } => "rollcall",
+            Self::Embedded(_) => "rollcall",
             Self::Amazons { table, .. } => &table.name,
         }
     }
@@ -85,25 +83,36 @@ impl Engine {
     /// two may draw the same.
     pub fn seed(&self) -> u64 {
         match self {
-            Self::Embedded { .. } => 0,
+            Self::Embedded(_) => 0,
             Self::Amazons { .. } => u64::from_ne_bytes(random(&System)),
         }
     }
 
     /// How the store reaches it.
     pub fn connection(&self) -> Connection {
-        Connection::local(self.endpoint())
+        match self {
+            Self::Embedded(engine) => engine.connection(),
+            Self::Amazons { endpoint, .. } => Connection::local(endpoint.clone()),
+        }
+    }
+
+    /// A directory as a process has it that alone writes to the embedded engine; Amazon's has no such way.
+    pub fn alone(&self, directory: &Directory) -> Option<Directory> {
+        let Self::Embedded(engine) = self else { return None };
+        let mut engine = engine.clone();
+        engine.hurry().expect("nobody else");
+        Some(directory.clone().with_loader(engine.loader()))
     }
 
     /// A client of the SDK, for what the store does not do.
     pub fn client(&self) -> Client {
-        client(self.endpoint())
+        client(self.connection())
     }
 
     /// Everything that is stored.
     pub fn items(&self) -> Vec<Item> {
         match self {
-            Self::Embedded { database, .. } => items_in(database),
+            Self::Embedded(engine) => items_in(engine.database()),
             Self::Amazons { .. } => apart(async {
                 let pages = self.client().scan().table_name(self.table()).consistent_read(true).into_paginator();
                 let items = pages.items().send().try_collect().await.expect("a scan");
@@ -115,8 +124,8 @@ impl Engine {
     /// Puts items into the table behind the store's back.
     pub fn put(&self, items: Vec<Item>) {
         match self {
-            Self::Embedded { database, .. } => {
-                database.import_items(self.table(), items, ImportOptions::default()).expect("an import");
+            Self::Embedded(engine) => {
+                engine.database().import_items(self.table(), items, ImportOptions::default()).expect("an import");
             }
             Self::Amazons { .. } => apart(async {
                 let client = self.client();
@@ -134,9 +143,9 @@ impl Engine {
     /// Takes an item out behind the store's back.
     pub fn delete(&self, key: HashMap<String, AttributeValue>) {
         match self {
-            Self::Embedded { database, .. } => {
+            Self::Embedded(engine) => {
                 let request = json!({ "TableName": self.table(), "Key": item_of(key) });
-                database.delete_item(serde_json::from_value(request).expect("a request")).expect("a removal");
+                engine.database().delete_item(serde_json::from_value(request).expect("a request")).expect("a removal");
             }
             Self::Amazons { .. } => apart(async {
                 let delete = self.client().delete_item().table_name(self.table()).set_key(Some(key));
@@ -212,8 +221,7 @@ fn attribute(value: &dynoxide::AttributeValue) -> AttributeValue {
     }
 }
 
-fn client(endpoint: String) -> Client {
-    let connection = Connection::local(endpoint);
+fn client(connection: Connection) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(connection.region))

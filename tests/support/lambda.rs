@@ -89,7 +89,7 @@ impl Function {
         if let Some(event) = first.into() {
             events.send(event).expect("the Runtime API");
         }
-        let mut command = command(function, app);
+        let mut command = command(function, app).await;
         command
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_ENDPOINT_URL_SSM", format!("http://{address}"))
@@ -151,14 +151,14 @@ impl Drop for Function {
 }
 
 /// How Lambda starts a function, but for its Runtime API.
-pub fn command(function: &str, app: &TestApp) -> Command {
+pub async fn command(function: &str, app: &TestApp) -> Command {
     let mut command = Command::new(binary(function));
     command.env_clear().envs([
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_SESSION_TOKEN", "local"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", &app.engine.endpoint()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &app.engine.listen().await),
         ("AWS_LAMBDA_FUNCTION_NAME", function),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),

@@ -86,11 +86,11 @@ impl Store {
                 let version = before.map_or(1, |before| before.version + 1);
                 let item = to_item(&keys::group(after.id), &GroupItem { version, ..GroupItem::from(after) })?;
                 let condition = before.map_or(Condition::Absent, unchanged);
-                transaction.put_if(&self.table, item, condition, Guard::Record)?;
+                transaction.put_if(item, condition, Guard::Record);
             }
             (Some(before), None) => {
-                transaction.delete_if(&self.table, &keys::group(before.id), unchanged(before), Guard::Record)?;
-                transaction.put(&self.table, keys::work(Work::Group(before.id)).attributes())?;
+                transaction.delete_if(keys::group(before.id), unchanged(before), Guard::Record);
+                transaction.put(keys::work(Work::Group(before.id)).attributes());
             }
             (None, None) => {}
         }
@@ -98,10 +98,10 @@ impl Store {
         let (old, new) = (name(before), name(after));
         if old != new {
             if let Some(key) = old {
-                transaction.delete(&self.table, &key)?;
+                transaction.delete(key);
             }
             if let Some(key) = new {
-                transaction.put_if(&self.table, key.attributes(), Condition::Absent, Guard::Name)?;
+                transaction.put_if(key.attributes(), Condition::Absent, Guard::Name);
             }
         }
         let Err(broken) = self.transact(&transaction).await? else { return Ok(GroupWritten::Done) };
@@ -146,10 +146,10 @@ impl Store {
         let mut transaction = Transaction::new();
         let mut mark = keys::installation().attributes();
         mark.insert("layout".to_owned(), AttributeValue::N("1".to_owned()));
-        transaction.put_if(&self.table, mark, Condition::Absent, ())?;
+        transaction.put_if(mark, Condition::Absent, ());
         for group in groups {
-            transaction.put(&self.table, to_item(&keys::group(group.id), &GroupItem::from(group))?)?;
-            transaction.put(&self.table, keys::group_name(&group.name).attributes())?;
+            transaction.put(to_item(&keys::group(group.id), &GroupItem::from(group))?);
+            transaction.put(keys::group_name(&group.name).attributes());
         }
         Ok(self.transact(&transaction).await?.is_ok())
     }

@@ -214,24 +214,21 @@ impl Store {
         old: Option<&Place>,
         new: Option<(&Place, Item)>,
         moment: Timestamp,
-    ) -> Result<()> {
+    ) {
         let same = old.is_some() && old == new.as_ref().map(|(place, _)| *place);
-        let new = match new {
-            Some((place, row)) => {
-                transaction.put(&self.table, row)?;
-                Some(place)
-            }
-            None => None,
-        };
+        let new = new.map(|(place, row)| {
+            transaction.put(row);
+            place
+        });
         if same {
-            return Ok(());
+            return;
         }
         if let Some(old) = old {
-            transaction.delete(&self.table, &old.row())?;
-            transaction.delete(&self.table, &old.mark())?;
+            transaction.delete(old.row());
+            transaction.delete(old.mark());
         }
         if let Some(new) = new {
-            transaction.put(&self.table, new.mark().attributes())?;
+            transaction.put(new.mark().attributes());
         }
         // A place that appears among settled ones moves ranks, as one that goes does.
         let late = new.is_some() && moment < self.ambient.now().plus_seconds(-SETTLED / 2);
@@ -240,18 +237,17 @@ impl Store {
         let shard = |place: &Place| place.list.count(place.year, byte % SHARDS);
         match (old, new) {
             (Some(old), Some(new)) if old.year == new.year => {
-                transaction.add(&self.table, &shard(new), &[("epoch", epoch)])?;
+                transaction.add(shard(new), &[("epoch", epoch)]);
             }
             (old, new) => {
                 if let Some(old) = old {
-                    transaction.add(&self.table, &shard(old), &[("rows", -1), ("epoch", epoch)])?;
+                    transaction.add(shard(old), &[("rows", -1), ("epoch", epoch)]);
                 }
                 if let Some(new) = new {
-                    transaction.add(&self.table, &shard(new), &[("rows", 1), ("epoch", epoch)])?;
+                    transaction.add(shard(new), &[("rows", 1), ("epoch", epoch)]);
                 }
             }
         }
-        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {

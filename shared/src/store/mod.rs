@@ -36,6 +36,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 pub use self::cost::{Cost, measured};
@@ -78,12 +79,18 @@ pub struct Store {
     blocks: sequences::Blocks,
     waypoints: lists::Waypoints,
     loader: Option<Arc<dyn Loader>>,
+    /// Held by whoever reads, alters and writes as the sole writer.
+    turn: Arc<Mutex<()>>,
 }
 
 /// A way by which an engine in this process takes many items at once, in place of `BatchWriteItem`.
 pub trait Loader: Send + Sync {
-    /// Writes all items, or none, whatever was there; each stands there once. Gives the write units of these items.
+    /// Writes all items, or none, whatever was there; each stands there once. Those that come in the order of their keys are
+    /// written fastest. Gives the write units of these items.
     fn load(&self, table: &str, items: Vec<Item>) -> BoxFuture<'static, std::result::Result<f64, Cause>>;
+
+    /// Whether nobody else writes to the engine, and this process one thing after another.
+    fn is_sole_writer(&self) -> bool;
 }
 
 /// How long and how often to try again.
@@ -188,6 +195,7 @@ impl Store {
             blocks: sequences::Blocks::default(),
             waypoints: lists::Waypoints::default(),
             loader: None,
+            turn: Arc::default(),
         }
     }
 

@@ -179,10 +179,10 @@ impl Store {
             (before, Some(after)) => {
                 let item = organization_item(after, before.map_or(1, |before| before.version + 1))?;
                 let condition = before.map_or(Condition::Absent, unchanged);
-                transaction.put_if(&self.table, item, condition, Guard::Record)?;
+                transaction.put_if(item, condition, Guard::Record);
             }
             (Some(before), None) => {
-                transaction.delete_if(&self.table, &keys::organization(before.id), unchanged(before), Guard::Record)?;
+                transaction.delete_if(keys::organization(before.id), unchanged(before), Guard::Record);
             }
             (None, None) => return Ok(OrganizationWritten::Done),
         }
@@ -198,58 +198,20 @@ impl Store {
             None => None,
         };
         let moment = after.map_or_else(|| self.ambient.now(), |after| after.created);
-        self.write_place(&mut transaction, old.as_ref(), new.as_ref().map(|(p, row)| (p, row.clone())), moment)?;
-        self.write_slug(&mut transaction, before, after)?;
-        self.write_owner(&mut transaction, before, after)?;
+        self.write_place(&mut transaction, old.as_ref(), new.as_ref().map(|(p, row)| (p, row.clone())), moment);
+        write_slug(&mut transaction, before, after)?;
+        write_owner(&mut transaction, before, after);
         if let Some(before) = before
             && after.is_none_or(|after| (&after.name, after.is_active) != (&before.name, before.is_active))
         {
             let mut work = keys::work(Work::Organization(before.id)).attributes();
             // A later change leaves a mark of its own, which is not taken away with this one.
             work.insert("version".to_owned(), AttributeValue::N(before.version.to_string()));
-            transaction.put(&self.table, work)?;
+            transaction.put(work);
         }
         match self.transact(&transaction).await? {
             Ok(()) => Ok(OrganizationWritten::Done),
             Err(broken) => meaning(broken),
-        }
-    }
-
-    fn write_slug(
-        &self,
-        transaction: &mut Transaction<Guard>,
-        before: Option<&Organization>,
-        after: Option<&Organization>,
-    ) -> Result<()> {
-        let slug = |organization: Option<&Organization>| organization.map(|o| (keys::slug(&o.slug), o.id));
-        let (old, new) = (slug(before), slug(after));
-        if old == new {
-            return Ok(());
-        }
-        if let Some((key, _)) = old {
-            transaction.delete(&self.table, &key)?;
-        }
-        if let Some((key, organization)) = new {
-            let item = to_item(&key, &SlugItem { organization })?;
-            transaction.put_if(&self.table, item, Condition::Absent, Guard::Slug)?;
-        }
-        Ok(())
-    }
-
-    /// The membership that becomes the owner must still be there.
-    fn write_owner(
-        &self,
-        transaction: &mut Transaction<Guard>,
-        before: Option<&Organization>,
-        after: Option<&Organization>,
-    ) -> Result<()> {
-        let owner = |organization: Option<&Organization>| organization.and_then(|organization| organization.owner);
-        match owner(after) {
-            Some((membership, _)) if owner(before) != owner(after) => {
-                let key = keys::membership_id(membership);
-                transaction.check(&self.table, &key, Condition::Present, Guard::Record)
-            }
-            _ => Ok(()),
         }
     }
 
@@ -276,7 +238,7 @@ impl Store {
     pub async fn member_count_remove(&self, id: OrganizationId) -> Result<()> {
         let mut transaction = Transaction::<()>::new();
         for shard in 0..SHARDS {
-            transaction.delete(&self.table, &keys::member_count(id, shard))?;
+            transaction.delete(keys::member_count(id, shard));
         }
         self.transact(&transaction).await?.map_err(|_| Error::internal("a removal met a condition"))
     }
@@ -372,12 +334,12 @@ impl Store {
         let id = membership.organization;
         let mut transaction = Transaction::new();
         let there = Condition::Present;
-        transaction.delete_if(&self.table, &keys::member(id, place), there, ())?;
-        transaction.delete(&self.table, &keys::membership(user, id))?;
-        transaction.delete(&self.table, &keys::shared_member(id, user))?;
-        transaction.delete(&self.table, &keys::manager(id, user))?;
-        transaction.delete(&self.table, &keys::membership_id(membership.id))?;
-        transaction.add(&self.table, &keys::member_count(id, 0), &[("members", -1), (EPOCH, 1)])?;
+        transaction.delete_if(keys::member(id, place), there, ());
+        transaction.delete(keys::membership(user, id));
+        transaction.delete(keys::shared_member(id, user));
+        transaction.delete(keys::manager(id, user));
+        transaction.delete(keys::membership_id(membership.id));
+        transaction.add(keys::member_count(id, 0), &[("members", -1), (EPOCH, 1)]);
         // Whoever was faster has done the same.
         let _ = self.transact(&transaction).await?;
         Ok(())
@@ -400,6 +362,34 @@ pub enum Way {
     ToOlder,
     /// The oldest first.
     ToNewer,
+}
+
+fn write_slug(
+    transaction: &mut Transaction<Guard>,
+    before: Option<&Organization>,
+    after: Option<&Organization>,
+) -> Result<()> {
+    let slug = |organization: Option<&Organization>| organization.map(|o| (keys::slug(&o.slug), o.id));
+    let (old, new) = (slug(before), slug(after));
+    if old == new {
+        return Ok(());
+    }
+    if let Some((key, _)) = old {
+        transaction.delete(key);
+    }
+    if let Some((key, organization)) = new {
+        let item = to_item(&key, &SlugItem { organization })?;
+        transaction.put_if(item, Condition::Absent, Guard::Slug);
+    }
+    Ok(())
+}
+
+/// The membership that becomes the owner must still be there.
+fn write_owner(transaction: &mut Transaction<Guard>, before: Option<&Organization>, after: Option<&Organization>) {
+    let owner = |organization: Option<&Organization>| organization.and_then(|organization| organization.owner);
+    if let Some((membership, _)) = owner(after).filter(|_| owner(before) != owner(after)) {
+        transaction.check(keys::membership_id(membership), Condition::Present, Guard::Record);
+    }
 }
 
 /// The item of an organization, bearing that version.

@@ -49,7 +49,7 @@ impl Store {
     /// When the store does not answer.
     pub async fn outbox_insert(&self, mail: &Mail) -> Result<()> {
         let mut transaction = Transaction::<()>::new();
-        transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
+        transaction.put(mail_item(mail, self.ambient.now())?);
         self.transact(&transaction).await?.map_err(|_| Error::internal("a mail met a condition"))
     }
 

@@ -177,22 +177,22 @@ impl Store {
     pub async fn token_insert(&self, token: &ApiToken, hash: &str, list: Option<&TokenList>) -> Result<TokenWritten> {
         let mut transaction = Transaction::new();
         let entry = EntryItem { hash: hash.to_owned(), good_until: token.good_until };
-        transaction.put(&self.table, to_item(&keys::token(hash), &TokenItem::from(token))?)?;
-        transaction.put(&self.table, to_item(&keys::token_of_user(token.user, token.id), &entry)?)?;
-        transaction.check(&self.table, &keys::user(token.user), Condition::Present, Guard::User)?;
+        transaction.put(to_item(&keys::token(hash), &TokenItem::from(token))?);
+        transaction.put(to_item(&keys::token_of_user(token.user, token.id), &entry)?);
+        transaction.check(keys::user(token.user), Condition::Present, Guard::User);
         let head = keys::tokens_head(token.user);
         match list {
-            None => transaction.add(&self.table, &head, &[("version", 1)])?,
+            None => transaction.add(head, &[("version", 1)]),
             Some(list) => {
                 let item = to_item(&head, &HeadItem { version: list.version + 1 })?;
                 let unchanged = match list.version {
                     0 => Condition::Absent,
                     version => Condition::Is("version", AttributeValue::N(version.to_string())),
                 };
-                transaction.put_if(&self.table, item, unchanged, Guard::Tokens)?;
+                transaction.put_if(item, unchanged, Guard::Tokens);
             }
         }
-        self.count_tokens(&mut transaction, 1)?;
+        self.count_tokens(&mut transaction, 1);
         let Err(broken) = self.transact(&transaction).await? else { return Ok(TokenWritten::Done) };
         let gone = broken.iter().any(|broken| broken.guard == Guard::User);
         Ok(if gone { TokenWritten::UserGone } else { TokenWritten::Stale })
@@ -224,9 +224,9 @@ impl Store {
     /// When the store does not answer.
     pub async fn token_remove(&self, user: UserId, id: TokenId, hash: &str) -> Result<()> {
         let mut transaction = Transaction::new();
-        transaction.delete_if(&self.table, &keys::token(hash), Condition::Present, ())?;
-        transaction.delete(&self.table, &keys::token_of_user(user, id))?;
-        self.count_tokens(&mut transaction, -1)?;
+        transaction.delete_if(keys::token(hash), Condition::Present, ());
+        transaction.delete(keys::token_of_user(user, id));
+        self.count_tokens(&mut transaction, -1);
         // The one condition breaks when somebody else has removed it.
         let _ = self.transact(&transaction).await?;
         Ok(())
@@ -245,9 +245,9 @@ impl Store {
         Ok(u64::try_from(total).unwrap_or_default())
     }
 
-    fn count_tokens<G: Clone>(&self, transaction: &mut Transaction<G>, change: i64) -> Result<()> {
+    fn count_tokens<G: Clone>(&self, transaction: &mut Transaction<G>, change: i64) {
         let [byte] = random(&*self.ambient);
-        transaction.add(&self.table, &keys::token_count(byte % SHARDS), &[("tokens", change)])
+        transaction.add(keys::token_count(byte % SHARDS), &[("tokens", change)]);
     }
 
     /// Removes some tokens of a removed user, at most `limit`; `true` when there were no more.

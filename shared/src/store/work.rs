@@ -49,7 +49,7 @@ impl Store {
         }
         let same = Condition::Is("version", AttributeValue::N(done.version.to_string()));
         let mut transaction = Transaction::new();
-        transaction.delete_if(&self.table, &key, same, ())?;
+        transaction.delete_if(key, same, ());
         let _ = self.transact(&transaction).await?;
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Store {
         item.insert("version".to_owned(), version.clone());
         item.extend(waiting.after.clone().map(|after| (AFTER.to_owned(), AttributeValue::S(after))));
         let mut transaction = Transaction::new();
-        transaction.put_if(&self.table, item, Condition::Is("version", version), ())?;
+        transaction.put_if(item, Condition::Is("version", version), ());
         Ok(self.transact(&transaction).await?.is_ok())
     }
 }

@@ -170,8 +170,9 @@ impl Store {
 
     /// Writes the entries that changes of users need, before they are made.
     pub(super) async fn search_prepare(&self, changes: &[&EntryChange]) -> Result<()> {
-        let wanted = changes.iter().flat_map(|change| &change.wanted);
-        let items = wanted.map(|(key, item)| to_item(key, item)).collect::<Result<Vec<_>>>()?;
+        let mut wanted: Vec<_> = changes.iter().flat_map(|change| &change.wanted).collect();
+        wanted.sort_by_key(|(key, _)| *key);
+        let items = wanted.into_iter().map(|(key, item)| item.item(key)).collect();
         self.write_batch(items, &[]).await
     }
 
@@ -246,12 +247,8 @@ impl Store {
     async fn reindex_users(&self, places: &[String]) -> Result<()> {
         let ids = places.iter().filter_map(|place| Place::id(place)).map(UserId);
         let wanted: Vec<Key> = ids.map(keys::user).collect();
-        let mut items: Vec<Item> = Vec::new();
-        for user in self.users_in(&wanted).await? {
-            for (key, item) in postings(&user) {
-                items.push(to_item(&key, &item)?);
-            }
-        }
+        let entries: BTreeMap<Key, PostingItem> = self.users_in(&wanted).await?.iter().flat_map(postings).collect();
+        let items = entries.iter().map(|(key, item)| item.item(key)).collect();
         self.write_batch(items, &[]).await
     }
 }
@@ -264,9 +261,6 @@ fn noted(cleaned: Result<()>) {
 }
 
 /// The entries of the index that a user has, for measurements that put many users into the table at once.
-///
-/// # Errors
-/// When an entry cannot be written as an item.
-pub fn search_items(user: &User) -> Result<Vec<Item>> {
-    postings(user).iter().map(|(key, item)| to_item(key, item)).collect()
+pub fn search_items(user: &User) -> Vec<Item> {
+    postings(user).iter().map(|(key, item)| item.item(key)).collect()
 }

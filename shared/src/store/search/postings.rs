@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{EmailAddress, User, fold};
+use crate::store::Item;
 use crate::store::keys::{self, Key, Place};
 
 /// A field that users are searched by.
@@ -21,18 +23,44 @@ pub enum SearchField {
     Email,
 }
 
-/// An entry of the index: everything that its reader needs to check a candidate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An entry of the index: everything that its reader needs to check a candidate. There are more of these than of all else
+/// together, so what most of them would say is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct PostingItem {
     /// The folded value of the field.
-    #[serde(rename = "v", default, skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "v", default)]
     pub value: String,
     /// Whether the user is switched on.
-    #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "a", default = "yes")]
     pub is_active: bool,
     /// The version of the user's record that wanted it.
-    #[serde(rename = "n", default)]
+    #[serde(rename = "n", default = "first")]
     pub version: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn first() -> u64 {
+    1
+}
+
+impl PostingItem {
+    /// As the store takes it.
+    pub fn item(&self, key: &Key) -> Item {
+        let mut item = key.attributes();
+        if !self.value.is_empty() {
+            item.insert("v".to_owned(), AttributeValue::S(self.value.clone()));
+        }
+        if !self.is_active {
+            item.insert("a".to_owned(), AttributeValue::Bool(false));
+        }
+        if self.version > 1 {
+            item.insert("n".to_owned(), AttributeValue::N(self.version.to_string()));
+        }
+        item
+    }
 }
 
 impl SearchField {
@@ -93,4 +121,20 @@ fn mark(value: &str, is_active: bool) -> u32 {
     digest.update(value);
     let digest = digest.finalize();
     digest.iter().take(4).fold(0, |mark, byte| mark << 8 | u32::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::from_item;
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written() {
+        let key = keys::posting(keys::active(true), "", "2026#1", 7);
+        for (value, is_active, version) in [("", true, 1), ("anna", true, 1), ("anna", false, 1), ("anna", true, 2)] {
+            let entry = PostingItem { value: value.to_owned(), is_active, version };
+            let read: PostingItem = from_item(&key, entry.item(&key)).expect("an entry");
+            assert_eq!(read, entry);
+        }
+    }
 }

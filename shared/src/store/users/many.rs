@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::items::UserItem;
 use super::{Claim, ClaimItem, Guard, Taken, UserWrite, Written, claims, meaning, row_from_item};
@@ -19,6 +19,10 @@ const MOST_ITEMS: usize = 100;
 const MOST_BYTES_AT_ONCE: usize = 3_500_000;
 /// How many transactions are under way at once.
 const AT_ONCE: usize = 4;
+/// How many users are made together.
+const TOGETHER: usize = 500;
+/// How many such lots are under way at once: entries of one are made ready while those of another are written.
+const LOTS_AT_ONCE: usize = 3;
 
 /// Claims that are known to be taken, in the store or by users who are about to be made.
 #[derive(Debug, Default)]
@@ -86,20 +90,37 @@ impl Store {
     /// When the store does not answer; some of them may have been made then. A user who alone cannot be written has an error
     /// of its own.
     pub async fn users_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<Written>>> {
+        let lots = stream::iter(writes.chunks(TOGETHER)).map(|lot| self.lot_insert(lot)).buffered(LOTS_AT_ONCE);
+        Ok(lots.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+    }
+
+    /// The same for as many as are made together.
+    async fn lot_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<Written>>> {
         let changes: Vec<EntryChange> = writes.iter().map(|write| EntryChange::new(None, write.after)).collect();
         self.search_prepare(&changes.iter().collect::<Vec<_>>()).await?;
         let mut told: Vec<Option<Result<Written>>> = writes.iter().map(|_| None).collect();
         let mut waiting: Vec<usize> = (0..writes.len()).collect();
         while !waiting.is_empty() {
-            let mut packs = Vec::new();
+            let mut transactions = Vec::new();
             for index in std::mem::take(&mut waiting) {
                 match self.user_transaction(&writes[index]) {
                     Ok(transaction) if transaction.len() > MOST_ITEMS => {
                         told[index] = Some(Err(Error::Refused(Refusal::TooLargeToStore)));
                     }
-                    Ok(transaction) => add_to_packs(&mut packs, index, transaction),
+                    Ok(transaction) => transactions.push((index, transaction)),
                     Err(error) => told[index] = Some(Err(error)),
                 }
+            }
+            if let Some(loader) = self.loader.as_deref().filter(|loader| loader.is_sole_writer()) {
+                let (users, transactions): (Vec<usize>, Vec<_>) = transactions.into_iter().unzip();
+                for (index, done) in users.into_iter().zip(self.transact_alone(loader, &transactions).await?) {
+                    told[index] = Some(done.map_or_else(meaning, |()| Ok(Written::Done)));
+                }
+                continue;
+            }
+            let mut packs = Vec::new();
+            for (index, transaction) in transactions {
+                add_to_packs(&mut packs, index, transaction);
             }
             let sent = stream::iter(packs).map(async |pack| (self.transact(&pack.transaction).await, pack.users));
             let mut sent = std::pin::pin!(sent.buffer_unordered(AT_ONCE));
@@ -155,7 +176,7 @@ impl Store {
     }
 
     /// As [`Store::batch`], with several requests under way at once.
-    async fn batch_at_once(&self, keys: &[Key]) -> Result<Vec<Item>> {
+    pub(in crate::store) async fn batch_at_once(&self, keys: &[Key]) -> Result<Vec<Item>> {
         let pieces: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[_]>::to_vec).collect();
         let pieces = stream::iter(pieces).map(async |some| self.batch(&some).await);
         let mut pieces = std::pin::pin!(pieces.buffer_unordered(AT_ONCE));

@@ -50,24 +50,24 @@ impl Store {
         let id = organization.id();
         let place = Place::of_user(user).sk;
         if let Some(after) = after {
-            self.put_membership(transaction, user.id, &place, after)?;
+            put_membership(transaction, user.id, &place, after)?;
         } else {
-            transaction.delete(&self.table, &keys::membership(user.id, id))?;
-            transaction.delete(&self.table, &keys::member(id, &place))?;
+            transaction.delete(keys::membership(user.id, id));
+            transaction.delete(keys::member(id, &place));
         }
         let others = write.memberships.unwrap_or_default().iter().map(|membership| membership.organization);
         let others: Vec<_> = others.filter(|&other| other != id).collect();
         match (before, after) {
             (None, Some(_)) if !others.is_empty() => {
-                transaction.put(&self.table, keys::shared_member(id, user.id).attributes())?;
+                transaction.put(keys::shared_member(id, user.id).attributes());
                 if let [only] = others[..] {
-                    transaction.put(&self.table, keys::shared_member(only, user.id).attributes())?;
+                    transaction.put(keys::shared_member(only, user.id).attributes());
                 }
             }
             (Some(_), None) => {
-                transaction.delete(&self.table, &keys::shared_member(id, user.id))?;
+                transaction.delete(keys::shared_member(id, user.id));
                 if let [only] = others[..] {
-                    transaction.delete(&self.table, &keys::shared_member(only, user.id))?;
+                    transaction.delete(keys::shared_member(only, user.id));
                 }
             }
             _ => {}
@@ -77,20 +77,20 @@ impl Store {
         match (before, after) {
             (None, Some(after)) => {
                 let claim = ClaimItem { user: user.id, text: id.to_string() };
-                transaction.put(&self.table, to_item(&keys::membership_id(after.id), &claim)?)?;
-                transaction.add(&self.table, &count, &[("members", 1), (EPOCH, 1)])?;
+                transaction.put(to_item(&keys::membership_id(after.id), &claim)?);
+                transaction.add(count, &[("members", 1), (EPOCH, 1)]);
             }
             (Some(before), None) => {
-                transaction.delete(&self.table, &keys::membership_id(before.id))?;
-                transaction.add(&self.table, &count, &[("members", -1), (EPOCH, 1)])?;
+                transaction.delete(keys::membership_id(before.id));
+                transaction.add(count, &[("members", -1), (EPOCH, 1)]);
             }
             _ => {}
         }
         let manager = keys::manager(id, user.id);
         let (was, is) = (before.is_some_and(|m| m.is_admin), after.is_some_and(|m| m.is_admin));
         match (was, is) {
-            (false, true) => transaction.put(&self.table, manager.attributes())?,
-            (true, false) => transaction.delete(&self.table, &manager)?,
+            (false, true) => transaction.put(manager.attributes()),
+            (true, false) => transaction.delete(manager),
             _ => {}
         }
         let OrganizationState::There(organization) = organization else { return Ok(()) };
@@ -99,25 +99,11 @@ impl Store {
             (true, Some(after)) => {
                 let owned = Organization { owner: Some((after.id, user.id)), ..(**organization).clone() };
                 let item = organization_item(&owned, organization.version + 1)?;
-                transaction.put_if(&self.table, item, unchanged, Guard::Organization)
+                transaction.put_if(item, unchanged, Guard::Organization);
             }
-            _ => transaction.check(&self.table, &keys::organization(id), unchanged, Guard::Organization),
+            _ => transaction.check(keys::organization(id), unchanged, Guard::Organization),
         }
-    }
-
-    /// Writes a membership beside its user and among the members of its organization.
-    fn put_membership(
-        &self,
-        transaction: &mut Transaction<Guard>,
-        user: UserId,
-        place: &str,
-        membership: &Membership,
-    ) -> Result<()> {
-        let key = keys::membership(user, membership.organization);
-        let mut item = to_item(&key, &MembershipItem::from(membership))?;
-        item.insert(PLACE.to_owned(), AttributeValue::S(place.to_owned()));
-        transaction.put(&self.table, item)?;
-        transaction.put(&self.table, keys::member(membership.organization, place).attributes())
+        Ok(())
     }
 
     /// Takes the memberships along when the user's place in lists moves.
@@ -133,14 +119,29 @@ impl Store {
         }
         // One that is made, changed or removed with the move is no business of any API.
         for membership in memberships {
-            transaction.delete(&self.table, &keys::member(membership.organization, &old))?;
-            self.put_membership(transaction, after.id, &new, membership)?;
+            transaction.delete(keys::member(membership.organization, &old));
+            put_membership(transaction, after.id, &new, membership)?;
             let [byte] = random(&*self.ambient);
             let count = keys::member_count(membership.organization, byte % SHARDS);
-            transaction.add(&self.table, &count, &[(EPOCH, 1)])?;
+            transaction.add(count, &[(EPOCH, 1)]);
         }
         Ok(())
     }
+}
+
+/// Writes a membership beside its user and among the members of its organization.
+fn put_membership(
+    transaction: &mut Transaction<Guard>,
+    user: UserId,
+    place: &str,
+    membership: &Membership,
+) -> Result<()> {
+    let key = keys::membership(user, membership.organization);
+    let mut item = to_item(&key, &MembershipItem::from(membership))?;
+    item.insert(PLACE.to_owned(), AttributeValue::S(place.to_owned()));
+    transaction.put(item);
+    transaction.put(keys::member(membership.organization, place).attributes());
+    Ok(())
 }
 
 impl OrganizationState<'_> {

@@ -325,19 +325,19 @@ impl Store {
     /// All that a write of a user changes, but for the search index.
     fn user_transaction(&self, write: &UserWrite<'_>) -> Result<Transaction<Guard>> {
         let mut transaction = Transaction::new();
-        self.write_record(&mut transaction, write)?;
+        write_record(&mut transaction, write)?;
         self.write_lists(&mut transaction, write)?;
-        self.write_claims(&mut transaction, write)?;
-        self.write_superuser(&mut transaction, write)?;
-        self.write_groups(&mut transaction, write)?;
-        self.write_expiry(&mut transaction, write)?;
+        write_claims(&mut transaction, write)?;
+        write_superuser(&mut transaction, write);
+        write_groups(&mut transaction, write);
+        write_expiry(&mut transaction, write);
         self.write_membership(&mut transaction, write)?;
         self.move_memberships(&mut transaction, write)?;
         if let (Some(before), None) = (write.before, write.after) {
-            transaction.put(&self.table, keys::work(Work::User(before.id)).attributes())?;
+            transaction.put(keys::work(Work::User(before.id)).attributes());
         }
         for mail in &write.mails {
-            transaction.put(&self.table, mail_item(mail, self.ambient.now())?)?;
+            transaction.put(mail_item(mail, self.ambient.now())?);
         }
         Ok(transaction)
     }
@@ -367,22 +367,6 @@ impl Store {
         Ok(())
     }
 
-    fn write_record(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let unchanged = |before: &User| Condition::Is("version", AttributeValue::N(before.version.to_string()));
-        match (write.before, write.after) {
-            (before, Some(after)) => {
-                let version = before.map_or(1, |before| before.version + 1);
-                let item = to_bounded_item(&keys::user(after.id), &UserItem::new(after, version))?;
-                let condition = before.map_or(Condition::Absent, unchanged);
-                transaction.put_if(&self.table, item, condition, Guard::Record)
-            }
-            (Some(before), None) => {
-                transaction.delete_if(&self.table, &keys::user(before.id), unchanged(before), Guard::Record)
-            }
-            (None, None) => Ok(()),
-        }
-    }
-
     fn write_lists(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         if let (Some(before), Some(after), None) = (write.before, write.after, &write.membership)
             && before.row(&[]) == after.row(&[])
@@ -404,74 +388,89 @@ impl Store {
             _ => None,
         };
         let moment = write.after.map_or_else(|| self.ambient.now(), |after| after.date_joined);
-        self.write_place(transaction, old.as_ref(), row, moment)
+        self.write_place(transaction, old.as_ref(), row, moment);
+        Ok(())
     }
+}
 
-    fn write_claims(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let before = write.before.map(claims).unwrap_or_default();
-        let after = write.after.map(claims).unwrap_or_default();
-        let owner = |user: UserId| Condition::Is("user", AttributeValue::S(user.to_string()));
-        for (key, (claim, text)) in &after {
-            let Some(user) = write.after.map(|after| after.id) else { continue };
-            let item = || to_item(key, &ClaimItem { user, text: text.clone() });
-            match before.get(key) {
-                None => transaction.put_if(&self.table, item()?, Condition::Absent, Guard::Claim(*claim))?,
-                Some((_, old)) if old != text => {
-                    transaction.put_if(&self.table, item()?, owner(user), Guard::Record)?;
-                }
-                Some(_) => {}
+fn write_record(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+    let unchanged = |before: &User| Condition::Is("version", AttributeValue::N(before.version.to_string()));
+    match (write.before, write.after) {
+        (before, Some(after)) => {
+            let version = before.map_or(1, |before| before.version + 1);
+            let item = to_bounded_item(&keys::user(after.id), &UserItem::new(after, version))?;
+            let condition = before.map_or(Condition::Absent, unchanged);
+            transaction.put_if(item, condition, Guard::Record);
+        }
+        (Some(before), None) => {
+            transaction.delete_if(keys::user(before.id), unchanged(before), Guard::Record);
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}
+
+fn write_claims(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+    let before = write.before.map(claims).unwrap_or_default();
+    let after = write.after.map(claims).unwrap_or_default();
+    let owner = |user: UserId| Condition::Is("user", AttributeValue::S(user.to_string()));
+    for (key, (claim, text)) in &after {
+        let Some(user) = write.after.map(|after| after.id) else { continue };
+        let item = || to_item(key, &ClaimItem { user, text: text.clone() });
+        match before.get(key) {
+            None => transaction.put_if(item()?, Condition::Absent, Guard::Claim(*claim)),
+            Some((_, old)) if old != text => {
+                transaction.put_if(item()?, owner(user), Guard::Record);
             }
+            Some(_) => {}
         }
-        for key in before.keys().filter(|key| !after.contains_key(key)) {
-            if let Some(before) = write.before {
-                transaction.delete_if(&self.table, key, owner(before.id), Guard::Record)?;
-            }
-        }
-        Ok(())
     }
-
-    fn write_groups(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let none = BTreeSet::new();
-        let old = write.before.map_or(&none, |before| &before.groups);
-        let new = write.after.map_or(&none, |after| &after.groups);
-        let Some(user) = write.after.or(write.before).map(|user| user.id) else { return Ok(()) };
-        for &id in new.difference(old) {
-            transaction.check(&self.table, &keys::group(id), Condition::Present, Guard::Group(id))?;
-            transaction.put(&self.table, keys::group_user(id, user).attributes())?;
+    for key in before.keys().filter(|key| !after.contains_key(key)).cloned() {
+        if let Some(before) = write.before {
+            transaction.delete_if(key, owner(before.id), Guard::Record);
         }
-        for &id in old.difference(new) {
-            transaction.delete(&self.table, &keys::group_user(id, user))?;
-        }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn write_expiry(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let key = |user: Option<&User>| user.and_then(|user| Some(keys::expiry(user.expiry_due()?, user.id)));
-        let (old, new) = (key(write.before), key(write.after));
-        if old == new {
-            return Ok(());
-        }
-        if let Some(old) = old {
-            transaction.delete(&self.table, &old)?;
-        }
-        if let Some(new) = new {
-            transaction.put(&self.table, new.attributes())?;
-        }
-        Ok(())
+fn write_groups(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let none = BTreeSet::new();
+    let old = write.before.map_or(&none, |before| &before.groups);
+    let new = write.after.map_or(&none, |after| &after.groups);
+    let Some(user) = write.after.or(write.before).map(|user| user.id) else { return };
+    for &id in new.difference(old) {
+        transaction.check(keys::group(id), Condition::Present, Guard::Group(id));
+        transaction.put(keys::group_user(id, user).attributes());
     }
+    for &id in old.difference(new) {
+        transaction.delete(keys::group_user(id, user));
+    }
+}
 
-    fn write_superuser(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
-        match (registered(write.before), registered(write.after)) {
-            (None, Some(id)) => transaction.put(&self.table, keys::superuser(id).attributes())?,
-            (Some(id), None) => transaction.delete(&self.table, &keys::superuser(id))?,
-            _ => {}
-        }
-        if let Some(other) = write.other_superuser {
-            let unchanged = Condition::Is("version", AttributeValue::N(other.version.to_string()));
-            transaction.check(&self.table, &keys::user(other.id), unchanged, Guard::OtherSuperuser)?;
-        }
-        Ok(())
+fn write_expiry(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let key = |user: Option<&User>| user.and_then(|user| Some(keys::expiry(user.expiry_due()?, user.id)));
+    let (old, new) = (key(write.before), key(write.after));
+    if old == new {
+        return;
+    }
+    if let Some(old) = old {
+        transaction.delete(old);
+    }
+    if let Some(new) = new {
+        transaction.put(new.attributes());
+    }
+}
+
+fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
+    match (registered(write.before), registered(write.after)) {
+        (None, Some(id)) => transaction.put(keys::superuser(id).attributes()),
+        (Some(id), None) => transaction.delete(keys::superuser(id)),
+        _ => {}
+    }
+    if let Some(other) = write.other_superuser {
+        let unchanged = Condition::Is("version", AttributeValue::N(other.version.to_string()));
+        transaction.check(keys::user(other.id), unchanged, Guard::OtherSuperuser);
     }
 }
 
