@@ -1,6 +1,7 @@
 //! Which engine a command talks to, and with which signing keys.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use rollcall::embedded::Engine;
@@ -10,8 +11,10 @@ use shared::config::{Config, KeyLocation};
 use shared::error::Cause;
 use shared::runtime::{Parameters, directory, http_client, system_http_client};
 use shared::sign_in::keys::{KeySource, rotated};
-use shared::sign_in::password::HashCost;
-use shared::store::Connection;
+use shared::store::{Connection, Patience};
+
+/// An engine in this process loses no request, but may keep one waiting until it has written thousands of items.
+const UNHURRIED: Patience = Patience { pause: Duration::from_millis(20), deadline: Duration::from_mins(1) };
 
 /// A connection, and the engine behind it if this process runs one.
 pub struct Opened {
@@ -31,10 +34,10 @@ impl Opened {
 
     /// A directory on that engine.
     pub fn directory(&self, config: &Config, keys: KeySource) -> Directory {
-        let directory = directory(config, self.connection.clone(), keys, HashCost::DEFAULT, System::shared());
+        let connection = self.connection.clone();
         match &self.engine {
-            Some(engine) => directory.with_loader(engine.loader()),
-            None => directory,
+            Some(engine) => directory(config, connection, keys, UNHURRIED).with_loader(engine.loader()),
+            None => directory(config, connection, keys, Patience::default()),
         }
     }
 

@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::surround::{complete, surrounded};
-use crate::ambient::{Ambient, System};
+use crate::ambient::System;
 use crate::config::{Config, KeyLocation};
 use crate::dialect::Dialect;
 use crate::directory::{Directory, Settings};
@@ -105,7 +105,7 @@ pub fn function_directory(config: &Config) -> Result<Directory, Cause> {
         }
         None => return Err("ROLLCALL_SIGNING_KEYS should be ssm:NAME or a file".into()),
     };
-    Ok(directory(config, connection, keys, HashCost::DEFAULT, System::shared()))
+    Ok(directory(config, connection, keys, Patience::default()))
 }
 
 /// The connection of a function, with the static credentials that Lambda puts into the environment.
@@ -129,19 +129,14 @@ pub fn function_connection(config: &Config) -> Result<Connection, Cause> {
 }
 
 /// A directory as `config` says, on that connection.
-pub fn directory(
-    config: &Config,
-    connection: Connection,
-    keys: KeySource,
-    cost: HashCost,
-    ambient: Arc<dyn Ambient>,
-) -> Directory {
+pub fn directory(config: &Config, connection: Connection, keys: KeySource, patience: Patience) -> Directory {
+    let ambient = System::shared();
     let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Directory::new(
-        Store::new(connection, &config.table, ambient.clone(), Patience::default()),
+        Store::new(connection, &config.table, ambient.clone(), patience),
         ambient.clone(),
         KeyRing::new(keys, ambient.clone()),
-        Hasher::new(cost, ambient, at_once),
+        Hasher::new(HashCost::DEFAULT, ambient, at_once),
         Settings {
             token_life: config.token_life,
             throttle: config.throttle,
