@@ -2,7 +2,8 @@
 //!
 //! The SDK calls it as it calls DynamoDB, only that its requests are not sent anywhere. So nobody else reaches the data.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -60,10 +61,32 @@ impl Folder {
             opened.map_err(|error| cannot(&format!("open {}", file.display()), &error))
         };
         let lock = open("rollcall.lock")?;
-        lock.try_lock_shared()
-            .map_err(|error| cannot(&format!("use {} while users move in there", path.display()), &error))?;
+        taken(lock.try_lock_shared(), || format!("users move in to {}; wait for the end of that", path.display()))?;
         let store = open(STORE)?;
-        Ok(Self { path: path.to_owned(), has_store: store.metadata()?.len() > 0, lock, store })
+        let folder = Self { path: path.to_owned(), has_store: store.metadata()?.len() > 0, lock, store };
+        // An import that was killed may have left that to be done.
+        folder.sync()?;
+        Ok(folder)
+    }
+
+    /// Brings everything to the disk.
+    fn sync(&self) -> std::io::Result<()> {
+        self.store.sync_all()?;
+        // What was written last is in the log beside it, unless that is in the store already.
+        match File::open(self.path.join(format!("{STORE}-wal"))) {
+            Ok(log) => log.sync_all(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A lock that was asked for; if others have it, what they do.
+fn taken(asked: Result<(), TryLockError>, others: impl FnOnce() -> String) -> Result<(), Cause> {
+    match asked {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(others().into()),
+        Err(TryLockError::Error(error)) => Err(format!("cannot lock the store: {error}").into()),
     }
 }
 
@@ -101,9 +124,8 @@ impl Engine {
         let is_new = match &self.folder {
             None => true,
             Some(folder) => {
-                folder.lock.try_lock().map_err(|error| {
-                    format!("{} is open in another process; stop that first ({error})", folder.path.display())
-                })?;
+                let others = || format!("{} is open in another process; stop that first", folder.path.display());
+                taken(folder.lock.try_lock(), others)?;
                 !folder.has_store
             }
         };
@@ -121,31 +143,22 @@ impl Engine {
     /// When that fails.
     pub fn settle(&self) -> Result<(), Cause> {
         self.database.disable_bulk_loading()?;
-        if let Some(folder) = &self.folder {
-            folder.store.sync_all()?;
-            // What was written last is in the log beside it, unless that is in the store already.
-            let log = folder.path.join(format!("{STORE}-wal"));
-            if log.exists() {
-                File::open(log)?.sync_all()?;
-            }
+        match &self.folder {
+            Some(folder) => Ok(folder.sync()?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// How the store reaches it.
     pub fn connection(&self) -> Connection {
-        let connector = SharedHttpConnector::new(self.direct());
+        let connector = SharedHttpConnector::new(self.clone());
         let http = SharedHttpClient::new(http_client_fn(move |_, _| connector.clone()));
         Connection { http, ..Connection::local("http://embedded".to_owned()) }
     }
 
     /// Its way to take many items at once.
     pub fn loader(&self) -> Arc<dyn Loader> {
-        Arc::new(self.direct())
-    }
-
-    fn direct(&self) -> Direct {
-        Direct { database: self.database.clone(), is_alone: self.is_alone }
+        Arc::new(self.clone())
     }
 
     /// The engine itself, for what is not asked of it through the SDK.
@@ -154,24 +167,18 @@ impl Engine {
     }
 }
 
-/// Straight into the engine.
-struct Direct {
-    database: Database,
-    is_alone: bool,
-}
-
-impl std::fmt::Debug for Direct {
+impl std::fmt::Debug for Engine {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Direct")
+        formatter.write_str("Engine")
     }
 }
 
-impl HttpConnector for Direct {
+impl HttpConnector for Engine {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let database = self.database.clone();
+        let engine = self.clone();
         HttpConnectorFuture::new(async move {
             // The engine answers on the thread that asks, after it has waited for all others.
-            let answered = tokio::task::spawn_blocking(move || answer(&database, &request)).await;
+            let answered = tokio::task::spawn_blocking(move || answer(&engine.database, &request)).await;
             let (status, body) = answered.map_err(|error| ConnectorError::other(error.into(), None))?;
             let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
             Ok(HttpResponse::new(status, SdkBody::from(body)))
@@ -219,14 +226,14 @@ fn with<Q: DeserializeOwned, A: Serialize>(
 }
 
 /// Many items in one transaction of the engine, which carries out each item of a `BatchWriteItem` in one of its own.
-impl Loader for Direct {
+impl Loader for Engine {
     fn load(&self, table: &str, items: Vec<Item>) -> Pin<Box<dyn Future<Output = Result<f64, Cause>> + Send>> {
-        let (database, table) = (self.database.clone(), table.to_owned());
+        let (engine, table) = (self.clone(), table.to_owned());
         Box::pin(async move {
             let loaded = tokio::task::spawn_blocking(move || {
                 let items = items.into_iter().map(engine_item).collect::<Result<Vec<_>, _>>()?;
                 let units = items.iter().map(write_units).sum();
-                database.import_items(&table, items, ImportOptions::default())?;
+                engine.database.import_items(&table, items, ImportOptions::default())?;
                 Ok(units)
             });
             loaded.await?

@@ -38,10 +38,9 @@ pub async fn take_in(config: &Config, options: Import) -> Result<(), Cause> {
         directory.store().table_create().await?;
     }
     let taken = take_all(&directory, source, total, dry_run).await;
-    if !dry_run && let Some(engine) = &opened.engine {
-        engine.settle()?;
-    }
+    let settled = if dry_run { Ok(()) } else { opened.engine.as_ref().map_or(Ok(()), Engine::settle) };
     let report = taken?;
+    settled?;
     for line in summary(&report, dry_run) {
         // Who does not listen any more is no reason to fail.
         let _ = writeln!(std::io::stdout(), "{line}");

@@ -12,9 +12,7 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
         .items
         .iter()
         .filter(|((pk, _), _)| pk.starts_with("GRAM#") || pk.starts_with("ACTIVE#"))
-        .map(|((pk, sk), item)| {
-            (&pk[..], without_mark(sk), text(item, "v"), item.get("a") != Some(&Value::Bool(false)))
-        })
+        .map(|((pk, sk), item)| (&pk[..], without_mark(sk), text(item, "v"), flag(item, "a")))
         .collect();
     let mut complaints = Vec::new();
     for user in table.users() {

@@ -24,22 +24,18 @@ pub enum SearchField {
 }
 
 /// An entry of the index: everything that its reader needs to check a candidate. There are more of these than of all else
-/// together, so what most of them would say is left out.
+/// together, so the version that most have is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct PostingItem {
     /// The folded value of the field.
     #[serde(rename = "v", default)]
     pub value: String,
     /// Whether the user is switched on.
-    #[serde(rename = "a", default = "yes")]
+    #[serde(rename = "a", default)]
     pub is_active: bool,
     /// The version of the user's record that wanted it.
     #[serde(rename = "n", default = "first")]
     pub version: u64,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn first() -> u64 {
@@ -53,8 +49,8 @@ impl PostingItem {
         if !self.value.is_empty() {
             item.insert("v".to_owned(), AttributeValue::S(self.value.clone()));
         }
-        if !self.is_active {
-            item.insert("a".to_owned(), AttributeValue::Bool(false));
+        if self.is_active {
+            item.insert("a".to_owned(), AttributeValue::Bool(true));
         }
         if self.version > 1 {
             item.insert("n".to_owned(), AttributeValue::N(self.version.to_string()));

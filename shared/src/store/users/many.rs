@@ -11,7 +11,7 @@ use crate::model::{Membership, User, UserId, UserNumber};
 use crate::store::keys::{self, Key, List, Place};
 use crate::store::search::EntryChange;
 use crate::store::transaction::{Broken, Transaction};
-use crate::store::{BATCH, Bound, Item, Range, Store, from_item, key_of};
+use crate::store::{BATCH, Bound, Item, Loader, Range, Store, from_item, key_of};
 
 /// How many items one transaction may be about.
 const MOST_ITEMS: usize = 100;
@@ -21,7 +21,8 @@ const MOST_BYTES_AT_ONCE: usize = 3_500_000;
 const AT_ONCE: usize = 4;
 /// How many users are made together.
 const TOGETHER: usize = 500;
-/// How many such lots are under way at once: entries of one are made ready while those of another are written.
+/// How many such lots of a sole writer are under way at once: entries of one are made ready while those of another are
+/// written.
 const LOTS_AT_ONCE: usize = 3;
 
 /// Claims that are known to be taken, in the store or by users who are about to be made.
@@ -90,7 +91,8 @@ impl Store {
     /// When the store does not answer; some of them may have been made then. A user who alone cannot be written has an error
     /// of its own.
     pub async fn users_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<Written>>> {
-        let lots = stream::iter(writes.chunks(TOGETHER)).map(|lot| self.lot_insert(lot)).buffered(LOTS_AT_ONCE);
+        let at_once = if self.sole_writer().is_some() { LOTS_AT_ONCE } else { 1 };
+        let lots = stream::iter(writes.chunks(TOGETHER)).map(|lot| self.lot_insert(lot)).buffered(at_once);
         Ok(lots.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
     }
 
@@ -111,7 +113,7 @@ impl Store {
                     Err(error) => told[index] = Some(Err(error)),
                 }
             }
-            if let Some(loader) = self.loader.as_deref().filter(|loader| loader.is_sole_writer()) {
+            if let Some(loader) = self.sole_writer() {
                 let (users, transactions): (Vec<usize>, Vec<_>) = transactions.into_iter().unzip();
                 for (index, done) in users.into_iter().zip(self.transact_alone(loader, &transactions).await?) {
                     told[index] = Some(done.map_or_else(meaning, |()| Ok(Written::Done)));
@@ -148,6 +150,11 @@ impl Store {
             }
         }
         Ok(told)
+    }
+
+    /// The engine's way to take many items at once, if this process alone writes to it.
+    fn sole_writer(&self) -> Option<&dyn Loader> {
+        self.loader.as_deref().filter(|loader| loader.is_sole_writer())
     }
 
     /// Some users with their memberships, in list order, oldest first, after that place; and the place of the last one.
