@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
-use rollcall::embedded::Engine;
+use rollcall::embedded::{Engine, STORE};
 use shared::Directory;
 use shared::ambient::System;
 use shared::config::{Config, KeyLocation};
@@ -56,7 +56,7 @@ pub async fn open(config: &Config, aws: bool) -> Result<Opened, Cause> {
         let (connection, place) = to_aws(config).await?;
         return Ok(Opened { connection, engine: None, place });
     }
-    let place = config.data.join("rollcall.db").display().to_string();
+    let place = config.data.join(STORE).display().to_string();
     Ok(Opened::embedded(Engine::open(&config.data)?, place))
 }
 

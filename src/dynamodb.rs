@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rollcall::embedded::Engine;
+use rollcall::embedded::{Engine, STORE};
 use shared::config::Config;
 use shared::error::Cause;
 use tokio::net::TcpListener;
@@ -21,7 +21,7 @@ pub async fn run(config: &Config, listen: SocketAddr) -> Result<(), Cause> {
     let engine = Engine::open(&config.data)?;
     let database = engine.database().clone();
     let keys = key_source(config).await?;
-    let opened = Opened::embedded(engine, config.data.join("rollcall.db").display().to_string());
+    let opened = Opened::embedded(engine, config.data.join(STORE).display().to_string());
     let directory = Arc::new(opened.directory(config, keys));
     prepare(config, &directory).await?;
     println!("DynamoDB for functions:  http://{address}");

@@ -91,7 +91,7 @@ fn taken(asked: Result<(), TryLockError>, others: impl FnOnce() -> String) -> Re
 }
 
 /// The file that holds the store.
-const STORE: &str = "rollcall.db";
+pub const STORE: &str = "rollcall.db";
 
 impl Engine {
     /// Opens the store in `folder`, which is made if it is not there.

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rollcall::embedded::Engine;
+use rollcall::embedded::{Engine, STORE};
 use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
 use shared::config::Config;
@@ -16,7 +16,7 @@ use shared::error::Cause;
 use crate::commands::Import;
 use crate::connection::{Opened, open};
 
-/// How many entries are taken in at once: enough for the engine to write many neighbours together.
+/// How many entries are taken in at once: several of the lots in which the store makes users.
 const PIECE: usize = 4000;
 
 /// Takes a file in, or, for a dry run, tells what would become of it.
@@ -79,7 +79,7 @@ async fn write_file(directory: &Directory, path: &Path) -> Result<(), Cause> {
 /// As [`open`], but an empty store in memory where there is none on disk yet.
 async fn open_to_look(config: &Config, aws: bool) -> Result<Opened, Cause> {
     let elsewhere = aws || config.endpoint.is_some();
-    if elsewhere || config.data.join("rollcall.db").exists() {
+    if elsewhere || config.data.join(STORE).exists() {
         return open(config, aws).await;
     }
     let place = format!("{}, which does not exist yet", config.data.display());

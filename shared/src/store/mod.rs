@@ -55,6 +55,8 @@ use crate::error::{Cause, Error, Refusal, Result};
 
 /// How many items one `BatchGetItem` may ask for.
 const BATCH: usize = 100;
+/// How many such requests are under way at once where many items are read.
+const READS_AT_ONCE: usize = 4;
 /// How many items one `BatchWriteItem` may write.
 const WRITE_BATCH: usize = 25;
 /// From how many items on the pieces of a batch need not wait for each other.
@@ -288,6 +290,18 @@ impl Store {
             if !asked.is_empty() {
                 return Err(Error::Unavailable("DynamoDB leaves keys of a batch unprocessed".into()));
             }
+        }
+        Ok(items)
+    }
+
+    /// As [`Store::batch`], with several requests under way at once.
+    async fn batch_at_once(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        let pieces: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[_]>::to_vec).collect();
+        let pieces = stream::iter(pieces).map(async |some| self.batch(&some).await);
+        let mut pieces = std::pin::pin!(pieces.buffer_unordered(READS_AT_ONCE));
+        let mut items = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            items.extend(piece?);
         }
         Ok(items)
     }

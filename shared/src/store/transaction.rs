@@ -29,6 +29,7 @@ struct Part<G> {
     condition: Option<(Condition, G)>,
 }
 
+#[derive(PartialEq)]
 enum Change {
     Put(Item),
     Delete(Key),
@@ -38,6 +39,9 @@ enum Change {
     Add(Key, Vec<(&'static str, i64)>),
 }
 
+/// What became of a transaction: it was made, or nothing was for these conditions.
+pub(super) type Outcome<G> = std::result::Result<(), Vec<Broken<G>>>;
+
 /// A condition that did not hold, and the item that stood in its way.
 pub(super) struct Broken<G> {
     pub guard: G,
@@ -45,7 +49,7 @@ pub(super) struct Broken<G> {
 }
 
 /// What an item must be for a change to go through.
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 pub(super) enum Condition {
     /// It must not exist.
     Absent,
@@ -106,7 +110,11 @@ impl<G: Clone> Transaction<G> {
     pub(super) fn absorb<H>(&mut self, other: Transaction<H>, guard: impl Fn(H) -> G) {
         for Part { change, condition } in other.parts {
             let is_known = match &change {
-                Change::Check(_) => self.parts.iter().any(|known| known.asks_as(&change, condition.as_ref())),
+                Change::Check(_) => {
+                    let asked = condition.as_ref().map(|(asked, _)| asked);
+                    let known_for = |known: &Part<G>| known.condition.as_ref().map(|(known, _)| known) == asked;
+                    self.parts.iter().any(|known| known.change == change && known_for(known))
+                }
                 Change::Add(..) => self.parts.iter_mut().any(|known| known.change.add(&change)),
                 Change::Put(_) | Change::Delete(_) => false,
             };
@@ -119,16 +127,6 @@ impl<G: Clone> Transaction<G> {
 }
 
 impl<G> Part<G> {
-    /// Whether it checks the same item for the same.
-    fn asks_as<H>(&self, change: &Change, condition: Option<&(Condition, H)>) -> bool {
-        match (&self.change, change) {
-            (Change::Check(own), Change::Check(key)) => {
-                own == key && self.condition.as_ref().map(|(own, _)| own) == condition.map(|(condition, _)| condition)
-            }
-            _ => false,
-        }
-    }
-
     /// As the SDK takes it.
     fn item(&self, table: &str) -> std::result::Result<TransactWriteItem, BuildError> {
         let (expression, name, value) = match &self.condition {
@@ -229,10 +227,7 @@ impl Store {
     /// Every try bears the same client request token, so that a change whose answer was lost is not made twice.
     /// Conflicts with other transactions, and items in busy partitions, are tried again until the deadline.
     /// The inner error lists the conditions that did not hold; nothing was changed then.
-    pub(super) async fn transact<G: Clone>(
-        &self,
-        transaction: &Transaction<G>,
-    ) -> Result<std::result::Result<(), Vec<Broken<G>>>> {
+    pub(super) async fn transact<G: Clone>(&self, transaction: &Transaction<G>) -> Result<Outcome<G>> {
         let items =
             transaction.parts.iter().map(|part| part.item(&self.table)).collect::<std::result::Result<Vec<_>, _>>();
         let items = items.map_err(unavailable)?;
@@ -269,16 +264,14 @@ impl Store {
             }
         }
     }
-}
 
-impl Store {
     /// Carries transactions out one after another, and writes what becomes of the items in one go: for a sole writer, whom
     /// nobody comes between. Gives what [`Store::transact`] gives, of each. Nothing is removed so.
     pub(super) async fn transact_alone<G: Clone>(
         &self,
         loader: &dyn Loader,
         transactions: &[Transaction<G>],
-    ) -> Result<Vec<std::result::Result<(), Vec<Broken<G>>>>> {
+    ) -> Result<Vec<Outcome<G>>> {
         let _turn = self.turn.lock().await;
         let parts = transactions.iter().flat_map(|transaction| &transaction.parts);
         let asked = parts.filter(|part| part.condition.is_some() || matches!(part.change, Change::Add(..)));
@@ -314,7 +307,7 @@ fn number(item: &Item, name: &str) -> Result<i64> {
 
 impl<G: Clone> Transaction<G> {
     /// Makes the changes in what is known, if all conditions hold.
-    fn make(&self, known: &mut Known) -> Result<std::result::Result<(), Vec<Broken<G>>>> {
+    fn make(&self, known: &mut Known) -> Result<Outcome<G>> {
         let failed = |part: &Part<G>| {
             let (condition, guard) = part.condition.as_ref()?;
             let item = known.items.get(&part.change.key());

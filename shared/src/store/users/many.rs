@@ -11,7 +11,7 @@ use crate::model::{Membership, User, UserId, UserNumber};
 use crate::store::keys::{self, Key, List, Place};
 use crate::store::search::EntryChange;
 use crate::store::transaction::{Broken, Transaction};
-use crate::store::{BATCH, Bound, Item, Loader, Range, Store, from_item, key_of};
+use crate::store::{Bound, Item, Loader, Range, Store, from_item, key_of};
 
 /// How many items one transaction may be about.
 const MOST_ITEMS: usize = 100;
@@ -180,18 +180,6 @@ impl Store {
             return Ok((users.collect(), Some(last)));
         }
         Ok((Vec::new(), None))
-    }
-
-    /// As [`Store::batch`], with several requests under way at once.
-    pub(in crate::store) async fn batch_at_once(&self, keys: &[Key]) -> Result<Vec<Item>> {
-        let pieces: Vec<Vec<Key>> = keys.chunks(BATCH).map(<[_]>::to_vec).collect();
-        let pieces = stream::iter(pieces).map(async |some| self.batch(&some).await);
-        let mut pieces = std::pin::pin!(pieces.buffer_unordered(AT_ONCE));
-        let mut items = Vec::new();
-        while let Some(piece) = pieces.next().await {
-            items.extend(piece?);
-        }
-        Ok(items)
     }
 }
 
