@@ -1,6 +1,7 @@
-//! What a search costs: `cargo bench --bench search`, or for other sizes `cargo bench --bench search -- 1000 10000`.
+//! The cost of searches: `cargo bench --bench search`, or for other sizes `cargo bench --bench search -- 1000 10000`.
 //!
-//! Fills an engine in memory with so many users and prints read units and milliseconds of the first page of each search.
+//! Fills an in-memory engine with that many users and prints read units and milliseconds for the first page of each
+//! search.
 
 #![expect(
     clippy::expect_used,
@@ -16,16 +17,17 @@ mod support {
     pub mod census;
     mod client;
     mod engine;
+    mod environment;
     pub mod gateway;
+    mod parameters;
     pub mod policies;
-    mod script;
     mod seed;
 
     pub use app::{PASSWORD, TestApp};
     pub use bulk::insert_named;
     pub use client::Client;
     pub use engine::Engine;
-    pub use script::Script;
+    pub use environment::FakeEnvironment;
     pub use seed::{insert, plain_user};
 }
 

@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! Command-line arguments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use rollcall::import::Format;
 
 /// A user directory that speaks the APIs of OpenWISP Users, OpenL2M and Soltra Edge.
 ///
-/// Settings are environment variables; the README lists them.
+/// Settings are environment variables; `docs/operating.md` lists them.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
-    /// What to do; without it, `serve`.
+    /// The command to run; `serve` by default.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -20,74 +20,115 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the whole API on one port, from a store on disk.
+    /// Serve the whole API on one port, with a store on disk.
     Serve {
-        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
         #[arg(long)]
         aws: bool,
     },
-    /// Run the store on disk alone, as a DynamoDB endpoint for functions under `cargo lambda watch`.
+    /// Serve only the store on disk, as a DynamoDB endpoint for functions under `cargo lambda watch`.
     Dynamodb {
-        /// Where to listen.
+        /// Address and port to listen on.
         #[arg(long, default_value = "127.0.0.1:8000")]
         listen: SocketAddr,
     },
-    /// Make a superuser, in the store on disk or, with --aws, in DynamoDB.
+    /// Create a superuser in the store on disk or, with --aws, in DynamoDB.
     CreateSuperuser(CreateSuperuser),
-    /// Write the search index again, from the users; stopped, it goes on where it was.
+    /// Give users the staff role of the Edge API, which lets them manage its users.
+    ///
+    /// The role is separate from the staff flag of OpenWISP and OpenL2M. Superusers and Edge staff grant it through the Edge
+    /// API; use this command for the first one.
+    EdgeStaff(EdgeStaff),
+    /// Let users sign in from every network again.
+    ///
+    /// After 100 consecutive failures, a user can sign in only from networks used successfully in the last 90 days.
+    Unlock(Unlock),
+    /// Rebuild the search index; safe while servers run, and resumes if interrupted.
     Reindex {
-        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
         #[arg(long)]
         aws: bool,
     },
-    /// Take in users, groups and organizations from a file that another directory has written.
+    /// Import users, groups and organizations from a file written by another directory.
     ///
-    /// Ids, password hashes, dates and memberships are kept. What is here already is left as it is, what contradicts it is
-    /// told and left out, so the same file may be taken in again, after a crash too.
+    /// Ids, password hashes, dates and memberships are kept. Existing records are never overwritten; conflicting rows are
+    /// reported and skipped. You can import the same file again, for example after a crash.
+    ///
+    /// Exit status: 0 if everything in the file is here now, 2 if something was skipped (each with a message), 1 if nothing
+    /// was done or the store failed. --dry-run returns the status that the import would have.
     Import(Import),
-    /// Write down everything, one JSON record a line, for `rollcall import rollcall`.
+    /// Export everything, one JSON record per line, for `rollcall import rollcall`.
     ///
-    /// Hashes of passwords and API tokens stand in it: keep it as secret as the directory.
+    /// The export contains hashes of passwords and API tokens: keep it as secret as the directory.
     Export {
-        /// Where to; without it, standard output.
+        /// File to create; standard output by default.
         file: Option<PathBuf>,
-        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
         #[arg(long)]
         aws: bool,
     },
-    /// Print a new set of signing keys (a secret!), to be kept where `ROLLCALL_SIGNING_KEYS` says.
+    /// Print a new set of signing keys (a secret!); store it where `ROLLCALL_SIGNING_KEYS` points to.
     SigningKeys {
-        /// A file with the present keys: the newest stays good for verifying.
+        /// File with the current keys; the newest of them stays valid for verification.
         #[arg(long, value_name = "FILE")]
         rotate: Option<PathBuf>,
+        /// File to create with the public keys (not a secret); store it where `ROLLCALL_VERIFYING_KEYS` points to. If the file
+        /// exists, it is not changed and no keys are printed.
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
     },
 }
 
-/// What to take in.
+/// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// What wrote the file.
+    /// The system that wrote the file.
     #[arg(value_enum)]
     pub format: Format,
-    /// The file.
+    /// The file to import.
     pub file: PathBuf,
-    /// Tell what would become of it, and change nothing.
+    /// Report what an import would do, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
     #[arg(long)]
     pub aws: bool,
 }
 
-/// Whom to make.
+/// Arguments of `create-superuser`.
 #[derive(Debug, clap::Args)]
 pub struct CreateSuperuser {
     /// User name.
     pub username: String,
-    /// E-mail address, which counts as verified.
+    /// E-mail address; it counts as verified.
     #[arg(long)]
     pub email: Option<String>,
-    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) in place of the store on disk.
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
+    #[arg(long)]
+    pub aws: bool,
+}
+
+/// Arguments of `edge-staff`.
+#[derive(Debug, clap::Args)]
+pub struct EdgeStaff {
+    /// User names.
+    #[arg(required = true)]
+    pub usernames: Vec<String>,
+    /// Remove the role instead of giving it.
+    #[arg(long)]
+    pub revoke: bool,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
+    #[arg(long)]
+    pub aws: bool,
+}
+
+/// Arguments of `unlock`.
+#[derive(Debug, clap::Args)]
+pub struct Unlock {
+    /// User names.
+    #[arg(required = true)]
+    pub usernames: Vec<String>,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
     #[arg(long)]
     pub aws: bool,
 }

@@ -1,32 +1,34 @@
-//! Which engine a command talks to, and with which signing keys.
+//! The engine that a command uses, and its signing keys.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
-use rollcall::embedded::{Engine, STORE};
+use rollcall::embedded::{Engine, STORE, keep_private};
 use shared::Directory;
-use shared::ambient::System;
+use shared::auth::keys::{KeySource, rotated};
+use shared::aws::{Parameters, http_client, system_http_client};
+use shared::bootstrap::directory;
 use shared::config::{Config, KeyLocation};
 use shared::error::Cause;
-use shared::runtime::{Parameters, directory, http_client, system_http_client};
-use shared::sign_in::keys::{KeySource, rotated};
-use shared::store::{Connection, Patience};
+use shared::model::ambient::{System, random};
+use shared::store::{Connection, RetryPolicy};
 
-/// An engine in this process loses no request, but may keep one waiting until it has written thousands of items.
-const UNHURRIED: Patience = Patience { pause: Duration::from_millis(20), deadline: Duration::from_mins(1) };
+/// An engine in this process loses no request, but may delay one until it has written thousands of items.
+const EMBEDDED_RETRIES: RetryPolicy =
+    RetryPolicy { pause: Duration::from_millis(20), deadline: Duration::from_mins(1) };
 
-/// A connection, and the engine behind it if this process runs one.
-pub struct Opened {
+/// A connection, and the engine behind it if it runs in this process.
+pub struct OpenStore {
     /// How to reach the table.
     pub connection: Connection,
     /// The embedded engine, unless another one is used.
     pub engine: Option<Engine>,
-    /// In words.
+    /// Its location, in words.
     pub place: String,
 }
 
-impl Opened {
+impl OpenStore {
     /// An engine of this process.
     pub fn embedded(engine: Engine, place: String) -> Self {
         Self { connection: engine.connection(), engine: Some(engine), place }
@@ -36,14 +38,14 @@ impl Opened {
     pub fn directory(&self, config: &Config, keys: KeySource) -> Directory {
         let connection = self.connection.clone();
         match &self.engine {
-            Some(engine) => directory(config, connection, keys, UNHURRIED).with_loader(engine.loader()),
-            None => directory(config, connection, keys, Patience::default()),
+            Some(engine) => directory(config, connection, keys, EMBEDDED_RETRIES).with_bulk_writer(engine.loader()),
+            None => directory(config, connection, keys, RetryPolicy::default()),
         }
     }
 
-    /// The same, for what signs no token and makes no link.
+    /// The same without keys, for commands that sign no tokens and make no links.
     pub fn directory_without_keys(&self, config: &Config) -> Directory {
-        self.directory(config, KeySource::Inline(String::new()))
+        self.directory(config, KeySource::Nowhere)
     }
 }
 
@@ -51,19 +53,20 @@ impl Opened {
 ///
 /// # Errors
 /// When the store cannot be opened, or no AWS credentials are found.
-pub async fn open(config: &Config, aws: bool) -> Result<Opened, Cause> {
+pub async fn open(config: &Config, aws: bool) -> Result<OpenStore, Cause> {
     if aws || config.endpoint.is_some() {
         let (connection, place) = to_aws(config).await?;
-        return Ok(Opened { connection, engine: None, place });
+        return Ok(OpenStore { connection, engine: None, place });
     }
     let place = config.data.join(STORE).display().to_string();
-    Ok(Opened::embedded(Engine::open(&config.data)?, place))
+    Ok(OpenStore::embedded(Engine::open(&config.data)?, place))
 }
 
-/// Where the signing keys are: where the setting says, else in the data folder, made if missing.
+/// The location of the signing keys: the setting, or else the data folder, where they are created if missing. Verifying
+/// keys are for processes that only verify, so they are ignored here.
 ///
 /// # Errors
-/// When the file cannot be made, or no AWS credentials are found.
+/// When the file cannot be created, or no AWS credentials are found.
 pub async fn key_source(config: &Config) -> Result<KeySource, Cause> {
     let file = match &config.signing_keys {
         Some(KeyLocation::Parameter(name)) => {
@@ -78,22 +81,33 @@ pub async fn key_source(config: &Config) -> Result<KeySource, Cause> {
     if !file.exists() {
         write_secret(&file, &rotated(None, &System)?)?;
     }
+    if config.signing_keys.is_none() {
+        keep_private(&file).map_err(|error| format!("cannot make {} private: {error}", file.display()))?;
+    }
     Ok(KeySource::File(file))
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
-fn write_secret(path: &PathBuf, text: &str) -> Result<(), Cause> {
-    use std::io::Write as _;
+/// Writes a file readable only by its owner, completely or not at all. If another process was faster, its file stays.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_secret(path: &Path, text: &str) -> Result<(), Cause> {
+    use std::io::{ErrorKind, Write as _};
     use std::os::unix::fs::OpenOptionsExt as _;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let unfinished = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let unfinished = path.with_extension(format!("{:x}", u128::from_ne_bytes(random(&System))));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&unfinished, path)?;
-    Ok(())
+    // Unlike a rename, a hard link overwrites no existing file.
+    let linked = std::fs::hard_link(&unfinished, path);
+    std::fs::remove_file(&unfinished)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 async fn to_aws(config: &Config) -> Result<(Connection, String), Cause> {
@@ -125,12 +139,12 @@ struct Loaded {
     credentials: aws_sdk_dynamodb::config::SharedCredentialsProvider,
 }
 
-/// Region and credentials as every AWS tool finds them: environment, profiles, single sign-on.
+/// Region and credentials from the usual sources of AWS tools: environment, profiles, single sign-on.
 async fn aws_config(config: &Config) -> Result<Loaded, Cause> {
     let loaded =
         aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(system_http_client()).load().await;
     let region = loaded.region().map(ToString::to_string).or_else(|| config.region.clone());
-    let credentials = loaded.credentials_provider().ok_or("no AWS credentials were found")?;
-    credentials.provide_credentials().await.map_err(|error| format!("no AWS credentials were found: {error}"))?;
-    Ok(Loaded { region: region.ok_or("no AWS region was found; set AWS_REGION")?, credentials })
+    let credentials = loaded.credentials_provider().ok_or("no AWS credentials found")?;
+    credentials.provide_credentials().await.map_err(|error| format!("no AWS credentials found: {error}"))?;
+    Ok(Loaded { region: region.ok_or("no AWS region found; set AWS_REGION")?, credentials })
 }

@@ -1,13 +1,14 @@
 //! The embedded engine: DynamoDB in this process, the data in a file or in memory.
 //!
-//! The SDK calls it as it calls DynamoDB, only that its requests are not sent anywhere. So nobody else reaches the data.
+//! The SDK uses it like DynamoDB, but its requests stay in this process. So nobody else can access the data.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue as Sent;
 use aws_smithy_runtime_api::client::http::{
@@ -23,56 +24,62 @@ use dynoxide::{AttributeValue, Database, ImportOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::error::Cause;
-use shared::store::{Connection, Item, Loader};
+use shared::store::{BulkWriter, Connection, Item};
 
 /// An engine of this process; clones are the same engine.
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
-    /// What is on the disk, if anything is.
+    /// The files on disk, if there are any.
     folder: Option<Arc<Folder>>,
     /// Whether no other process has the store open.
     is_alone: bool,
 }
 
-/// A store on the disk.
+/// A store on disk.
 struct Folder {
     path: PathBuf,
     /// Whether the store is older than this process.
     has_store: bool,
-    /// Locked by all who have the store open: for themselves, or together with others.
+    /// Locked by every process that has the store open, exclusively or shared.
     lock: File,
-    /// The store itself. It must not be closed before the engine has closed it, whose locks would go with it.
+    /// The store file. It must be closed after the engine's own handle, because closing it would release the engine's
+    /// locks.
     store: File,
 }
 
 impl Folder {
     fn open(path: &Path) -> Result<Self, Cause> {
         let cannot = |what: &str, error: &dyn std::fmt::Display| Cause::from(format!("cannot {what}: {error}"));
-        // Password hashes lie there, so the folder is its owner's alone.
+        // The folder contains password hashes, so only its owner has access.
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
-            .map_err(|error| cannot(&format!("make the folder {}", path.display()), &error))?;
+            .map_err(|error| cannot(&format!("create the folder {}", path.display()), &error))?;
         let open = |name: &str| {
             let file = path.join(name);
-            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file);
+            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
             opened.map_err(|error| cannot(&format!("open {}", file.display()), &error))
         };
-        let lock = open("rollcall.lock")?;
-        taken(lock.try_lock_shared(), || format!("users move in to {}; wait for the end of that", path.display()))?;
+        // The engine creates its other files with the mode of the store.
+        for name in [LOCK, STORE, &format!("{STORE}-wal"), &format!("{STORE}-shm")] {
+            let file = path.join(name);
+            keep_private(&file).map_err(|error| cannot(&format!("make {} private", file.display()), &error))?;
+        }
+        let lock = open(LOCK)?;
+        taken(lock.try_lock_shared(), || format!("an import into {} is running; wait until it ends", path.display()))?;
         let store = open(STORE)?;
         let folder = Self { path: path.to_owned(), has_store: store.metadata()?.len() > 0, lock, store };
-        // An import that was killed may have left that to be done.
+        // An interrupted import may have left unsynced data.
         folder.sync()?;
         Ok(folder)
     }
 
-    /// Brings everything to the disk.
+    /// Syncs everything to disk.
     fn sync(&self) -> std::io::Result<()> {
         self.store.sync_all()?;
-        // What was written last is in the log beside it, unless that is in the store already.
+        // The latest writes are in the log file, unless they are in the store already.
         match File::open(self.path.join(format!("{STORE}-wal"))) {
             Ok(log) => log.sync_all(),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -81,7 +88,7 @@ impl Folder {
     }
 }
 
-/// A lock that was asked for; if others have it, what they do.
+/// Checks a lock attempt; `others` describes the process that holds the lock.
 fn taken(asked: Result<(), TryLockError>, others: impl FnOnce() -> String) -> Result<(), Cause> {
     match asked {
         Ok(()) => Ok(()),
@@ -90,37 +97,66 @@ fn taken(asked: Result<(), TryLockError>, others: impl FnOnce() -> String) -> Re
     }
 }
 
-/// The file that holds the store.
+/// How long opening waits for another process that is opening the same store.
+const LONGEST_OPENING: Duration = Duration::from_secs(10);
+/// The file with the store.
 pub const STORE: &str = "rollcall.db";
+/// The lock file of the store.
+const LOCK: &str = "rollcall.lock";
+
+/// Makes an existing file accessible only to its owner.
+///
+/// # Errors
+/// When others have access, and that cannot be changed.
+pub fn keep_private(file: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(file) {
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            std::fs::set_permissions(file, Permissions::from_mode(0o600))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 impl Engine {
-    /// Opens the store in `folder`, which is made if it is not there.
+    /// Opens the store in `folder`, which is created if it does not exist.
     ///
     /// # Errors
-    /// When the folder cannot be used, or another process has the store for itself.
+    /// When the folder is not usable, or another process has exclusive access.
     pub fn open(folder: &Path) -> Result<Self, Cause> {
         let folder = Folder::open(folder)?;
         let file = folder.path.join(STORE);
-        let path = file.to_str().ok_or("ROLLCALL_DATA should be a path in UTF-8")?;
-        let opened = Database::new(path).map_err(|error| format!("cannot open the store {}: {error}", file.display()));
-        Ok(Self { database: opened?, folder: Some(Arc::new(folder)), is_alone: false })
+        let path = file.to_str().ok_or("ROLLCALL_DATA is not valid UTF-8")?;
+        let began = Instant::now();
+        let database = loop {
+            match Database::new(path) {
+                Ok(database) => break database,
+                // Another process is just creating the store.
+                Err(error) if error.to_string().contains("locked") && began.elapsed() < LONGEST_OPENING => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => return Err(format!("cannot open the store {}: {error}", file.display()).into()),
+            }
+        };
+        Ok(Self { database, folder: Some(Arc::new(folder)), is_alone: false })
     }
 
-    /// An empty engine that keeps everything in memory.
+    /// An empty engine in memory.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When there is not enough memory.
     pub fn in_memory() -> Result<Self, Cause> {
         Ok(Self { database: Database::memory()?, folder: None, is_alone: false })
     }
 
-    /// For many writes in a row, until [`Engine::settle`], by a process that alone has the store, and does one thing after
-    /// another. A new store is brought to the disk at the end, another one now and then, in place of at every write:
-    /// a process that is killed loses nothing; a loss of power costs the last writes, and may spoil a store that was new.
+    /// Optimizes for many writes in a row, until [`Engine::finish_bulk_load`], by a process with exclusive access that does one
+    /// thing after another. A new store is synced to disk at the end, an existing one now and then, instead of after
+    /// every write. A killed process loses nothing; a power failure loses the last writes, and may corrupt a new store.
     ///
     /// # Errors
     /// When another process has the store open.
-    pub fn hurry(&mut self) -> Result<(), Cause> {
+    pub fn begin_bulk_load(&mut self) -> Result<(), Cause> {
         let is_new = match &self.folder {
             None => true,
             Some(folder) => {
@@ -133,15 +169,15 @@ impl Engine {
         if is_new {
             return Ok(self.database.enable_bulk_loading()?);
         }
-        // Of the engine's two settings, the one that it calls the end of loading: `synchronous = NORMAL`.
+        // The engine has two settings; this is the one after loading: `synchronous = NORMAL`.
         Ok(self.database.disable_bulk_loading()?)
     }
 
-    /// Brings everything to the disk.
+    /// Syncs everything to disk.
     ///
     /// # Errors
     /// When that fails.
-    pub fn settle(&self) -> Result<(), Cause> {
+    pub fn finish_bulk_load(&self) -> Result<(), Cause> {
         self.database.disable_bulk_loading()?;
         match &self.folder {
             Some(folder) => Ok(folder.sync()?),
@@ -149,19 +185,39 @@ impl Engine {
         }
     }
 
-    /// How the store reaches it.
+    /// The store's connection to it.
     pub fn connection(&self) -> Connection {
         let connector = SharedHttpConnector::new(self.clone());
         let http = SharedHttpClient::new(http_client_fn(move |_, _| connector.clone()));
         Connection { http, ..Connection::local("http://embedded".to_owned()) }
     }
 
-    /// Its way to take many items at once.
-    pub fn loader(&self) -> Arc<dyn Loader> {
+    /// Its bulk write.
+    pub fn loader(&self) -> Arc<dyn BulkWriter> {
         Arc::new(self.clone())
     }
 
-    /// The engine itself, for what is not asked of it through the SDK.
+    /// Status and body of DynamoDB's response to a request; `target` names the operation, like the header
+    /// `X-Amz-Target`. Call it only on threads that may block.
+    pub fn respond(&self, target: &str, body: &[u8]) -> (u16, String) {
+        let operation = target.rsplit_once('.').map_or(target, |(_, operation)| operation);
+        match carry_out(&self.database, operation, body) {
+            Ok(body) => (200, body),
+            Err(error) => (error.status_code(), error.to_json()),
+        }
+    }
+
+    /// Deletes expired items, as DynamoDB itself does, and returns how many. It scans the whole table, in small steps
+    /// so that other calls can run in between.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn expire(&self) -> Result<usize, Cause> {
+        let engine = self.clone();
+        Ok(tokio::task::spawn_blocking(move || engine.database.sweep_ttl()).await??)
+    }
+
+    /// The engine itself, for direct access.
     pub fn database(&self) -> &Database {
         &self.database
     }
@@ -177,22 +233,15 @@ impl HttpConnector for Engine {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let engine = self.clone();
         HttpConnectorFuture::new(async move {
-            // The engine answers on the thread that asks, after it has waited for all others.
-            let answered = tokio::task::spawn_blocking(move || answer(&engine.database, &request)).await;
-            let (status, body) = answered.map_err(|error| ConnectorError::other(error.into(), None))?;
+            // The engine works on the calling thread, after waiting for all other calls.
+            let answered = tokio::task::spawn_blocking(move || {
+                let target = request.headers().get("x-amz-target").unwrap_or_default();
+                engine.respond(target, request.body().bytes().unwrap_or_default())
+            });
+            let (status, body) = answered.await.map_err(|error| ConnectorError::other(error.into(), None))?;
             let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
             Ok(HttpResponse::new(status, SdkBody::from(body)))
         })
-    }
-}
-
-/// Status and body that DynamoDB would send.
-fn answer(database: &Database, request: &HttpRequest) -> (u16, String) {
-    let target = request.headers().get("x-amz-target").unwrap_or_default();
-    let operation = target.rsplit_once('.').map_or(target, |(_, operation)| operation);
-    match carry_out(database, operation, request.body().bytes().unwrap_or_default()) {
-        Ok(body) => (200, body),
-        Err(error) => (error.status_code(), error.to_json()),
     }
 }
 
@@ -210,23 +259,23 @@ fn carry_out(database: &Database, operation: &str, body: &[u8]) -> Result<String
         "TransactWriteItems" => with(body, |request| database.transact_write_items(request)),
         "UpdateItem" => with(body, |request| database.update_item(request)),
         "UpdateTimeToLive" => with(body, |request| database.update_time_to_live(request)),
-        _ => Err(DynoxideError::ValidationException(format!("{operation} is not asked of the engine here"))),
+        _ => Err(DynoxideError::ValidationException(format!("{operation} is not supported here"))),
     }
 }
 
-/// Reads a request, has it carried out, and writes the answer down.
+/// Parses a request, executes it, and serializes the response.
 fn with<Q: DeserializeOwned, A: Serialize>(
     body: &[u8],
     carry_out: impl FnOnce(Q) -> Result<A, DynoxideError>,
 ) -> Result<String, DynoxideError> {
     let request =
         serde_json::from_slice(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
-    let answer = carry_out(request)?;
-    serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    let response = carry_out(request)?;
+    serde_json::to_string(&response).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// Many items in one transaction of the engine, which carries out each item of a `BatchWriteItem` in one of its own.
-impl Loader for Engine {
+/// Many items in one transaction of the engine, which uses one for each item of a `BatchWriteItem`.
+impl BulkWriter for Engine {
     fn load(&self, table: &str, items: Vec<Item>) -> Pin<Box<dyn Future<Output = Result<f64, Cause>> + Send>> {
         let (engine, table) = (self.clone(), table.to_owned());
         Box::pin(async move {
@@ -240,18 +289,18 @@ impl Loader for Engine {
         })
     }
 
-    fn is_sole_writer(&self) -> bool {
+    fn has_exclusive_access(&self) -> bool {
         self.is_alone
     }
 }
 
-/// One for each KB that is begun.
+/// One for each started KB.
 fn write_units(item: &dynoxide::Item) -> f64 {
     let kilobytes = item_size(item).div_ceil(1024).max(1);
     u32::try_from(kilobytes).map_or(f64::MAX, f64::from)
 }
 
-/// An item of the SDK in the engine's form.
+/// Converts an item of the SDK to the engine's form.
 fn engine_item(item: Item) -> Result<dynoxide::Item, Cause> {
     item.into_iter().map(|(name, value)| Ok((name, engine_value(value)?))).collect()
 }
@@ -266,14 +315,14 @@ fn engine_value(value: Sent) -> Result<AttributeValue, Cause> {
         Sent::M(map) => AttributeValue::M(
             map.into_iter().map(|(name, value)| Ok((name, engine_value(value)?))).collect::<Result<_, Cause>>()?,
         ),
-        _ => return Err("an attribute of a kind that no item here has".into()),
+        _ => return Err("unsupported attribute type".into()),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, from_value, json};
-    use shared::ambient::{System, random};
+    use shared::model::ambient::{System, random};
 
     use super::*;
 
@@ -282,14 +331,14 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("rollcall-{:x}", u128::from_ne_bytes(random(&System))));
         let mut first = Engine::open(&folder).expect("an engine");
         let second = Engine::open(&folder).expect("another one");
-        let refused = first.hurry().expect_err("the other is open").to_string();
+        let refused = first.begin_bulk_load().expect_err("the other is open").to_string();
         assert!(refused.contains("open in another process"), "{refused}");
         assert!(!first.is_alone);
         drop(second);
-        first.hurry().expect("nobody else");
+        first.begin_bulk_load().expect("nobody else");
         assert!(first.is_alone);
         assert!(Engine::open(&folder).is_err(), "nobody comes in between");
-        first.settle().expect("a disk");
+        first.finish_bulk_load().expect("a disk");
         drop(first);
         Engine::open(&folder).expect("an engine again");
         std::fs::remove_dir_all(&folder).expect("a removal");
@@ -307,7 +356,7 @@ mod tests {
             "BillingMode": "PAY_PER_REQUEST",
         });
         engine.database.create_table(from_value(table).expect("a request")).expect("a table");
-        // `pk` and `sk` take two bytes and what they hold, `text` four.
+        // `pk` and `sk` take two bytes plus their content, `text` four.
         let texts = [0, 1, 1014, 1015, 3000].map(|length| "x".repeat(length));
         let keys = ["a", "b", "c", "d", "e"];
         let item = |(key, text): (&str, &String)| {

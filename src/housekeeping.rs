@@ -1,19 +1,48 @@
-//! The background task of `serve` that finishes what removals have left to be done, and does what expiration dates ask for.
+//! Background tasks of `serve`: one finishes cleanup after removals and processes expiration dates; one deletes expired
+//! items, as DynamoDB itself does; one creates password reset mails.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall::embedded::Engine;
 use shared::Directory;
+use shared::directory::SystemCaller;
 
-/// How long the task rests between two looks.
+/// The interval of housekeeping.
 const REST: Duration = Duration::from_mins(1);
+/// The interval of deleting expired items from the embedded store; each run scans the whole table.
+const SWEEP: Duration = Duration::from_hours(1);
+/// The interval of checking for password reset requests, whose users wait for the mail.
+const REST_OF_RESETS: Duration = Duration::from_millis(250);
 
-/// Looks for work at the start and then every minute, for ever.
-pub async fn keep_house(directory: Arc<Directory>) {
+/// Processes pending work at the start and then every minute, forever.
+pub async fn run_housekeeping(directory: Arc<Directory>) {
     loop {
-        if let Err(error) = directory.keep_house().await {
-            tracing::warn!(error = %error, "housekeeping waits");
+        if let Err(error) = directory.run_housekeeping(SystemCaller::Housekeeping).await {
+            tracing::warn!(error = %error, "housekeeping failed; will retry");
         }
         tokio::time::sleep(REST).await;
+    }
+}
+
+/// Deletes expired items from the embedded store at the start and then every hour, forever.
+pub async fn expire(engine: Engine) {
+    loop {
+        match engine.expire().await {
+            Ok(0) => {}
+            Ok(items) => tracing::info!(items, "expired items deleted"),
+            Err(error) => tracing::warn!(error = %error, "could not delete expired items; will retry"),
+        }
+        tokio::time::sleep(SWEEP).await;
+    }
+}
+
+/// Creates requested password reset mails, forever.
+pub async fn mail_resets(directory: Arc<Directory>) {
+    loop {
+        if let Err(error) = directory.mail_resets(SystemCaller::Housekeeping).await {
+            tracing::warn!(error = %error, "could not process password reset requests; will retry");
+        }
+        tokio::time::sleep(REST_OF_RESETS).await;
     }
 }

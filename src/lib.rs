@@ -1,7 +1,10 @@
 //! Rollcall in one process: every function's routes in one router, for the local server and for tests.
 
+pub mod dynamodb_endpoint;
 pub mod embedded;
+pub mod http_server;
 pub mod import;
+pub mod mail;
 
 use std::sync::Arc;
 
@@ -13,26 +16,29 @@ use shared::dialect::edge::Edge;
 use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::Endpoint;
-use shared::runtime::surrounded;
-use shared::web::endpoint::{self, nowhere};
+use shared::web::endpoint::{self, not_found};
+use shared::web::middleware::with_middleware;
+use shared::web::path::decoded_once;
+use tower::Layer as _;
+use tower::util::MapRequestLayer;
 
-/// What OpenL2M's addresses begin with.
+/// The prefixes of OpenL2M's paths.
 const OPENL2M: [&str; 4] = ["/api/admin", "/api/switches", "/api/environment", "/api/stats"];
 
-/// The addresses of the OpenWISP API that all functions together serve.
+/// The OpenWISP endpoints of all functions.
 pub fn openwisp_endpoints() -> Vec<&'static Endpoint> {
     let all =
         [auth::endpoints(), emails::endpoints(), groups::endpoints(), organizations::endpoints(), users::endpoints()];
     all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
 }
 
-/// The addresses of the OpenL2M API that all functions together serve.
+/// The OpenL2M endpoints of all functions.
 pub fn openl2m_endpoints() -> Vec<&'static endpoint::Endpoint> {
     let all = [admin_users::endpoints(), auth::openl2m_endpoints()];
     all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
 }
 
-/// The addresses of the Edge API that all functions together serve.
+/// The Edge endpoints of all functions.
 pub fn edge_endpoints() -> Vec<&'static endpoint::Endpoint> {
     let all = [edge_tokens::endpoints(), edge_users::endpoints()];
     all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
@@ -51,17 +57,23 @@ pub fn app(directory: Arc<Directory>) -> Router {
         .merge(organizations::router(directory.clone()))
         .merge(users::router(directory.clone()))
         .fallback(async move |request: Request| no_route(&directory, request).await);
-    surrounded::<OpenWisp>(router, whole)
+    let router = with_middleware::<OpenWisp>(router, whole);
+    // Before routing.
+    let decoded = MapRequestLayer::new(|mut request: Request| {
+        *request.uri_mut() = decoded_once(std::mem::take(request.uri_mut()));
+        request
+    });
+    Router::new().fallback_service(decoded.layer(router))
 }
 
-/// Addresses that nobody has answer as the API does to which they would belong.
+/// Unknown paths get the response of the API that they would belong to.
 async fn no_route(directory: &Directory, request: Request) -> Response {
     let path = request.uri().path();
     if path.starts_with("/api/users/") {
-        nowhere::<Edge>(directory, request).await
+        not_found::<Edge>(directory, request).await
     } else if OPENL2M.iter().any(|start| path.starts_with(start)) {
-        nowhere::<OpenL2m>(directory, request).await
+        not_found::<OpenL2m>(directory, request).await
     } else {
-        nowhere::<OpenWisp>(directory, request).await
+        not_found::<OpenWisp>(directory, request).await
     }
 }

@@ -1,17 +1,23 @@
 //! The command line.
 
+// These panic if the output is closed; `output` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod commands;
 mod connection;
 mod create_superuser;
 mod dynamodb;
+mod edge_staff;
 mod housekeeping;
-mod mail;
-mod moving;
+mod output;
 mod reindex;
 mod serve;
 mod signing_keys;
+mod transfer;
+mod unlock;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use shared::config::Config;
@@ -19,42 +25,61 @@ use shared::error::Cause;
 
 use self::commands::{Arguments, Command};
 
-/// The store makes and drops many small texts, on several threads.
+/// The store allocates many small strings on several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+/// How long the shutdown waits for the store's threads. Nothing that they leave undone was acknowledged.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
         Err(error) => {
-            eprintln!("rollcall: {error}");
+            // A closed output is no reason to fail.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let ended =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Cause::from).and_then(|runtime| {
+            let ended = runtime.block_on(run(arguments));
+            runtime.shutdown_timeout(FAREWELL);
+            ended
+        });
+    match ended {
+        Ok(status) => status,
+        Err(error) => {
+            output::warn(format_args!("rollcall: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Cause> {
+async fn run(arguments: Arguments) -> Result<ExitCode, Cause> {
     let config = Config::from_environment()?;
     log_for_people(&config);
-    match arguments.command.unwrap_or_default() {
+    let done = match arguments.command.unwrap_or_default() {
         Command::Serve { aws } => serve::run(&config, aws).await,
         Command::Dynamodb { listen } => dynamodb::run(&config, listen).await,
         Command::CreateSuperuser(options) => create_superuser::run(&config, options).await,
+        Command::EdgeStaff(options) => edge_staff::run(&config, options).await,
+        Command::Unlock(options) => unlock::run(&config, options).await,
         Command::Reindex { aws } => reindex::run(&config, aws).await,
-        Command::Import(options) => moving::take_in(&config, options).await,
-        Command::Export { file, aws } => moving::write_down(&config, file.as_deref(), aws).await,
-        Command::SigningKeys { rotate } => signing_keys::run(rotate.as_deref()),
-    }
+        Command::Import(options) => return transfer::take_in(&config, options).await,
+        Command::Export { file, aws } => return transfer::write_down(&config, file.as_deref(), aws).await,
+        Command::SigningKeys { rotate, public } => signing_keys::run(rotate.as_deref(), public.as_deref()),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Readable lines on standard error; `RUST_LOG` chooses what.
+/// Human-readable lines on standard error; `RUST_LOG` sets the levels.
 fn log_for_people(config: &Config) {
     use std::io::IsTerminal as _;
 
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
-    // Standard output belongs to what commands answer.
+    // Standard output is for the results of commands.
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let _ = tracing_subscriber::registry().with(lines).with(config.log.clone()).try_init();

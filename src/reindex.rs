@@ -1,13 +1,13 @@
-//! `rollcall reindex`: writes the search index again, from the users.
-
-use std::io::Write as _;
+//! `rollcall reindex`: rebuilds the search index from the users.
 
 use shared::config::Config;
+use shared::directory::SystemCaller;
 use shared::error::Cause;
 
 use crate::connection::open;
+use crate::output::say;
 
-/// Goes through all users; stopped, it goes on where it was when it is called again.
+/// Processes all users; an interrupted run resumes when it is called again.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -16,12 +16,11 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let directory = opened.directory_without_keys(config);
     let mut total = 0;
     directory
-        .reindex(|users| {
+        .reindex(SystemCaller::Operator, |users| {
             total += users;
-            // Who does not listen any more is no reason to stop.
-            let _ = writeln!(std::io::stdout(), "{total} users");
+            say(format_args!("{total} users"));
         })
         .await?;
-    let _ = writeln!(std::io::stdout(), "The search index of {} is whole.", opened.place);
+    say(format_args!("The search index of {} is complete.", opened.place));
     Ok(())
 }

@@ -3,35 +3,39 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::Extension;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
-use http_body_util::BodyExt as _;
+use axum::response::Response;
 use mailer::Sender;
+use rollcall::http_server::{self, Limits, raise_descriptors};
+use rollcall::mail::{MailTransport, empty_outbox};
 use shared::Directory;
-use shared::ambient::{System, random};
 use shared::config::Config;
-use shared::error::Cause;
-use shared::web::ClientAddress;
-use shared::web::body::MOST_BYTES;
+use shared::directory::SystemCaller;
+use shared::error::{Cause, Error};
+use shared::model::ambient::{System, random};
+use shared::secret::Secret;
+use shared::web::{ClientIp, LinkBaseUrl};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::connection::{key_source, open};
-use crate::housekeeping::keep_house;
-use crate::mail::{Post, empty_outbox};
+use crate::housekeeping::{expire, mail_resets, run_housekeeping};
+use crate::output::say;
 
-/// Serves until told to stop.
+/// Serves until stopped.
 ///
 /// # Errors
 /// When the store, the keys or the port cannot be used.
 pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
+    must_know_links(config)?;
+    let descriptors = raise_descriptors();
     let listener = TcpListener::bind(config.listen)
         .await
-        .map_err(|error| format!("ROLLCALL_LISTEN is {}: cannot listen there: {error}", config.listen))?;
+        .map_err(|error| format!("cannot listen on ROLLCALL_LISTEN {}: {error}", config.listen))?;
     let address = listener.local_addr()?;
-    let post = Post::new(config)?;
+    let post = MailTransport::new(config)?;
     let opened = open(config, aws).await?;
     let keys = key_source(config).await?;
     let directory = Arc::new(opened.directory(config, keys));
@@ -39,40 +43,65 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     welcome(config, address, &opened.place, made);
 
     let sender = Sender { from: config.mail_from.clone(), site_name: config.site_name.clone() };
+    let sweeper = opened.engine.clone().map(|engine| tokio::spawn(expire(engine)));
     let postman = tokio::spawn(empty_outbox(directory.clone(), post, sender));
-    let housekeeper = tokio::spawn(keep_house(directory.clone()));
-    let app = rollcall::app(directory).layer(from_fn(client_address)).layer(from_fn(whole_request));
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stopped())
-        .await?;
+    let housekeeper = tokio::spawn(run_housekeeping(directory.clone()));
+    let resets = tokio::spawn(mail_resets(directory.clone()));
+    let links = LinkBaseUrl(format!("http://{address}"));
+    let app = rollcall::app(directory).layer(Extension(links)).layer(from_fn(client_address));
+    let limits = if opened.engine.is_some() { Limits::of_processors() } else { Limits::of_network() };
+    let limits = limits.with_descriptors(descriptors);
+    let is_proxy = |peer| config.trusted_proxies.trusts(peer);
+    http_server::serve(listener, app, limits, is_proxy, stopped()).await;
     postman.abort();
     housekeeper.abort();
+    resets.abort();
+    sweeper.inspect(JoinHandle::abort);
     Ok(())
 }
 
-/// The superuser that a first start has made.
+/// Fails if others can reach the server but its public URL is not set: mailed links would lead nowhere, or wherever a
+/// request says.
+fn must_know_links(config: &Config) -> Result<(), Cause> {
+    if config.public_url.is_some() || config.listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let listen = config.listen;
+    Err(format!(
+        "ROLLCALL_LISTEN is {listen}, which other machines can reach: set ROLLCALL_PUBLIC_URL to the URL that users open, \
+         such as https://users.example.org; links in mails begin with it"
+    )
+    .into())
+}
+
+/// The superuser created by the first start.
 pub struct FirstSuperuser {
-    /// The password, if it was made up here and is to be shown.
+    /// The password, if it was generated here and must be shown.
     made_up: Option<String>,
 }
 
-/// Makes the table, the default groups and, in an empty directory, the first superuser.
+/// Creates the table, the default groups and, in an empty directory, the first superuser.
 ///
 /// # Errors
 /// When the store does not answer.
 pub async fn prepare(config: &Config, directory: &Directory) -> Result<Option<FirstSuperuser>, Cause> {
     directory.store().table_create().await?;
-    directory.install().await?;
+    directory.install(SystemCaller::Operator).await?;
     if !directory.is_empty().await? {
         return Ok(None);
     }
     let made_up = config.admin_password.is_none().then(password);
-    let password = config.admin_password.clone().or_else(|| made_up.clone()).unwrap_or_default();
-    directory.create_superuser(config.admin_username.clone(), None, password).await?;
-    Ok(Some(FirstSuperuser { made_up }))
+    let password = config.admin_password.clone().or_else(|| made_up.clone().map(Secret::from)).unwrap_or_default();
+    let made = directory.create_superuser(SystemCaller::Operator, config.admin_username.clone(), None, password).await;
+    match made {
+        Ok(_) => Ok(Some(FirstSuperuser { made_up })),
+        // Another process that started at the same time has created one.
+        Err(Error::Invalid(_)) if !directory.is_empty().await? => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Ends when the process is asked to stop.
+/// Completes when the process is asked to stop.
 pub async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupted = tokio::signal::ctrl_c();
@@ -89,7 +118,7 @@ pub async fn stopped() {
     }
 }
 
-/// 20 letters and digits that are not mistaken for one another: over 100 bits.
+/// 20 unambiguous letters and digits: over 100 bits.
 fn password() -> String {
     const SIGNS: &[u8] = b"abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let bytes: [u8; 20] = random(&System);
@@ -99,37 +128,23 @@ fn password() -> String {
 fn welcome(config: &Config, address: SocketAddr, place: &str, made: Option<FirstSuperuser>) {
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let name = &config.admin_username;
-    println!("Rollcall is ready at {url}");
-    println!("Data:       {place}");
+    say(format_args!("Rollcall is ready at {url}"));
+    say(format_args!("Data:       {place}"));
     match made {
         Some(FirstSuperuser { made_up: Some(password) }) => {
-            println!("Superuser:  {name}, password {password} (shown this once)");
+            say(format_args!("Superuser:  {name}, password {password} (shown only once)"));
         }
-        Some(FirstSuperuser { made_up: None }) => println!("Superuser:  {name}, password as set"),
+        Some(FirstSuperuser { made_up: None }) => {
+            say(format_args!("Superuser:  {name}, password from ROLLCALL_ADMIN_PASSWORD"));
+        }
         None => {}
     }
-    println!("Try:        curl -d 'username={name}' -d 'password=...' {url}/api/v1/users/token/");
+    say(format_args!("Try:        curl -d 'username={name}' -d 'password=...' {url}/api/v1/users/token/"));
 }
 
-/// Notes the address that a connection came from.
+/// Records the client IP of a connection.
 async fn client_address(mut request: Request, next: Next) -> Response {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-    request.extensions_mut().insert(ClientAddress(address));
+    request.extensions_mut().insert(ClientIp(address));
     next.run(request).await
-}
-
-/// Hands a request on once all of it is there, as API Gateway does. An answer before the body came would end the connection,
-/// and with it what the client sends next.
-async fn whole_request(request: Request, next: Next) -> Response {
-    let (parts, mut body) = request.into_parts();
-    let mut bytes = Vec::new();
-    // What is larger is refused by who reads it.
-    while bytes.len() <= MOST_BYTES {
-        match body.frame().await {
-            Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-            Some(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
-            None => break,
-        }
-    }
-    next.run(Request::from_parts(parts, Body::from(bytes))).await
 }

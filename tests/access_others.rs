@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared::model::{EdgeId, User};
 
-use crate::support::{Client, PASSWORD, TestApp};
+use crate::support::{Client, PASSWORD, TestApp, USERS};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /// The callers, in the order of the columns.
@@ -144,6 +145,23 @@ async fn address(admin: &Client, template: &str, id: &str) -> String {
     path.replace("{token}", made.json()["id"].as_str().expect("an id"))
 }
 
+/// An address of that form, of somebody new if it names a user.
+async fn target(app: &TestApp, admin: &Client, template: &str, serial: usize) -> String {
+    if !template.contains('{') {
+        return template.to_owned();
+    }
+    let id = make(admin, &format!("target{serial}"), json!({})).await;
+    let path = address(admin, template, &id).await;
+    path.replace("{number}", &stored(app, &id).await.number.to_string())
+}
+
+async fn stored(app: &TestApp, edge_id: &str) -> User {
+    let store = app.directory.store();
+    let id = EdgeId::parse(edge_id).expect("an id");
+    let id = store.user_by_edge_id(id).await.expect("the store").expect("a user").user;
+    store.user(id).await.expect("the store").expect("a user")
+}
+
 fn body(template: &str, serial: usize) -> Value {
     let name = format!("new{serial}");
     match template {
@@ -197,18 +215,7 @@ async fn everyone_gets_what_the_table_says() {
             let mut got = [0; 6];
             for (who, status) in CALLERS.iter().zip(&mut got) {
                 serial += 1;
-                let mut path = template.to_owned();
-                if template.contains('{') {
-                    let id = make(&admin, &format!("target{serial}"), json!({})).await;
-                    path = address(&admin, template, &id).await;
-                    if path.contains("{number}") {
-                        let user = app.directory.store();
-                        let id = shared::model::EdgeId::parse(&id).expect("an id");
-                        let id = user.user_claiming_edge_id(id).await.expect("the store").expect("a user").user;
-                        let number = user.user(id).await.expect("the store").expect("a user").number;
-                        path = path.replace("{number}", &number.to_string());
-                    }
-                }
+                let path = target(&app, &admin, template, serial).await;
                 let method: Method = method.parse().expect("a method");
                 let client = &clients[who][usize::from(is_edge)];
                 let answer = client.json(method, &path, Some(&body(template, serial))).await;
@@ -246,6 +253,89 @@ async fn staff_only_looks_at_superusers_and_regular_users_have_themselves() {
                     "{method:?} {template} {answer:?}",
                     method = answer.headers.get("allow")
                 );
+            }
+        }
+    }
+}
+
+/// Permissions of OpenWISP, its `is_staff` and the management of an organization open nothing here.
+#[tokio::test]
+async fn other_roles_give_nothing_here() {
+    let app = TestApp::start().await;
+    let basic = app.basic("admin", PASSWORD);
+    let signed_in = app.admin().await;
+    let organization =
+        signed_in.post("/api/v1/users/organization/", &json!({"name": "one", "slug": "one"})).await.json();
+    let all = json!({"user_permissions": (1..=28).collect::<Vec<_>>()});
+    let mut clients = Vec::new();
+    for (who, like, flags, fields) in [
+        ("permitted", "plain", json!({}), all.clone()),
+        ("flagged", "plain", json!({}), json!({"is_staff": true})),
+        (
+            "manager",
+            "plain",
+            json!({}),
+            json!({"organization_users": {"organization": organization["id"], "is_admin": true}}),
+        ),
+        ("both", "staff", json!({"is_staff": true}), all),
+    ] {
+        let id = make(&basic, who, flags).await;
+        let path = format!("{USERS}{}/", stored(&app, &id).await.id);
+        assert_eq!(signed_in.patch(&path, &fields).await.status, StatusCode::OK);
+        let column = CALLERS.iter().position(|caller| *caller == like).expect("a column");
+        clients.push((who, column, [caller(&app, &basic, who, false).await, caller(&app, &basic, who, true).await]));
+    }
+    let mut wrong = Vec::new();
+    let mut serial = 0;
+    for (template, rows) in table().into_iter().filter(|(template, _)| *template != "/api/users/token/") {
+        let is_edge = rollcall::edge_endpoints().iter().any(|endpoint| endpoint.path == template);
+        for (method, expected) in METHODS.iter().zip(rows) {
+            for (who, column, pair) in &clients {
+                serial += 1;
+                let path = target(&app, &basic, template, serial).await;
+                let sent: Method = method.parse().expect("a method");
+                let client = &pair[usize::from(is_edge)];
+                let got = client.json(sent, &path, Some(&body(template, serial))).await.status.as_u16();
+                if got != expected[*column] {
+                    wrong.push(format!("{who}: {method} {template}: {got}, not {}", expected[*column]));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Staff gets of who holds a permission what it gets of a superuser, unless it holds that permission too.
+#[tokio::test]
+async fn staff_only_looks_at_who_holds_more() {
+    let app = TestApp::start().await;
+    let admin = world(&app).await;
+    let signed_in = app.admin().await;
+    let equal = make(&admin, "equal", json!({"is_staff": true})).await;
+    let fields = json!({"user_permissions": [16]});
+    let grant = async |id: &str| {
+        let path = format!("{USERS}{}/", stored(&app, id).await.id);
+        assert_eq!(signed_in.patch(&path, &fields).await.status, StatusCode::OK);
+    };
+    grant(&equal).await;
+    let (staff, equal) = (app.basic("staff", PASSWORD), app.basic("equal", PASSWORD));
+    let column = CALLERS.iter().position(|caller| *caller == "staff").expect("a column");
+    let mut serial = 0;
+    for (template, rows) in special() {
+        for (index, method) in METHODS.iter().enumerate() {
+            for (client, expected) in [(&staff, rows[index][0]), (&equal, table()[template][index][column])] {
+                serial += 1;
+                let id = make(&admin, &format!("strong{serial}"), json!({})).await;
+                grant(&id).await;
+                let path = address(&admin, template, &id).await;
+                let sent: Method = method.parse().expect("a method");
+                // Names are not guarded; an e-mail address is.
+                let body = match template {
+                    USER => json!({"email": format!("other{serial}@mail.example")}),
+                    _ => body(template, serial),
+                };
+                let answer = client.json(sent, &path, Some(&body)).await;
+                assert_eq!(answer.status.as_u16(), expected, "{method} {template} {answer:?}");
             }
         }
     }

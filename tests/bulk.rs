@@ -1,8 +1,8 @@
 //! Users written many at once are what the store writes one by one.
 
-use shared::ambient::Ambient as _;
 use shared::model::Timestamp;
-use shared::store::{UserWrite, Written};
+use shared::model::ambient::Ambient as _;
+use shared::store::{UserWrite, WriteOutcome};
 
 use crate::support::{TestApp, insert_many, key, plain_user};
 
@@ -11,7 +11,7 @@ async fn copies_are_what_the_store_writes() {
     let app = TestApp::start().await;
     let pattern = plain_user(&app, "copy000000").await;
     let moments: Vec<Timestamp> =
-        (1..4).map(|year| app.script.now().plus_seconds(-year * 366 * 24 * 60 * 60)).collect();
+        (1..4).map(|year| app.environment.now().plus_seconds(-year * 366 * 24 * 60 * 60)).collect();
     let users = insert_many(&app, &pattern, &moments).await;
     let store = app.directory.store();
     let counts = store.user_counts().await.expect("counts");
@@ -21,7 +21,11 @@ async fn copies_are_what_the_store_writes() {
     for user in &users {
         assert_eq!(store.user(user.id).await.expect("the store").as_ref(), Some(user));
         let write = UserWrite { before: Some(user), ..UserWrite::default() };
-        assert_eq!(store.user_write(&write).await.expect("a write"), Written::Done, "every claim is the user's own");
+        assert_eq!(
+            store.user_write(&write).await.expect("a write"),
+            WriteOutcome::Done,
+            "every claim is the user's own"
+        );
     }
     let left = app.items().iter().map(key).filter(|key| !key.starts_with("COUNT ")).collect::<Vec<_>>();
     assert!(users.iter().all(|user| left.iter().all(|key| !key.contains(&user.id.0.simple().to_string()))), "{left:?}");

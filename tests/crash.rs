@@ -18,23 +18,23 @@ const CONNECTIONS: usize = 4;
 const ACKNOWLEDGED: usize = 15;
 
 /// A folder of the test's own.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 /// A running `rollcall serve`.
-struct Server {
+pub struct Server {
     process: Process,
-    address: SocketAddr,
+    pub address: SocketAddr,
     /// Kept open, since the program still writes to it.
     _output: Lines<BufReader<ChildStdout>>,
 }
 
 /// A process that does not outlive its test.
-struct Process(Child);
+pub struct Process(pub Child);
 
 /// One connection, kept open.
-struct Connection {
+pub struct Connection {
     stream: BufReader<TcpStream>,
-    token: String,
+    pub token: String,
 }
 
 /// A user whose creation was acknowledged.
@@ -45,7 +45,7 @@ struct Made {
 }
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         // It may be left from a run that was interrupted.
         let _ = std::fs::remove_dir_all(&path);
@@ -53,7 +53,7 @@ impl Folder {
         Self(path)
     }
 
-    fn table(&self) -> Table {
+    pub fn table(&self) -> Table {
         let path = self.0.join("rollcall.db");
         let database = dynoxide::Database::new(path.to_str().expect("UTF-8")).expect("the store");
         let table = Table::of(items_in(&database));
@@ -81,24 +81,32 @@ impl Drop for Process {
     }
 }
 
+/// The program with the store of that folder, on a port that is free, its output to be read, its log in a file.
+pub fn program(folder: &Folder, command: &str) -> Command {
+    let log: File = OpenOptions::new().create(true).append(true).open(folder.0.join("log")).expect("a log");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    program
+        .arg(command)
+        .env("ROLLCALL_DATA", &folder.0)
+        .env("ROLLCALL_LISTEN", "127.0.0.1:0")
+        .env("ROLLCALL_ADMIN_PASSWORD", PASSWORD)
+        .env("RUST_LOG", "info")
+        .env_remove("AWS_ENDPOINT_URL_DYNAMODB")
+        .env_remove("ROLLCALL_PUBLIC_URL")
+        .env_remove("ROLLCALL_SMTP_URL")
+        .stdout(Stdio::piped())
+        .stderr(log);
+    program
+}
+
 impl Server {
     /// Starts and waits until it is ready.
-    fn start(folder: &Folder) -> Self {
-        let log: File = OpenOptions::new().create(true).append(true).open(folder.0.join("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_rollcall"))
-            .arg("serve")
-            .env("ROLLCALL_DATA", &folder.0)
-            .env("ROLLCALL_LISTEN", "127.0.0.1:0")
-            .env("ROLLCALL_ADMIN_PASSWORD", PASSWORD)
-            .env("RUST_LOG", "info")
-            .env_remove("AWS_ENDPOINT_URL_DYNAMODB")
-            .env_remove("ROLLCALL_PUBLIC_URL")
-            .env_remove("ROLLCALL_SMTP_URL")
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the program");
-        let mut process = Process(child);
+    pub fn start(folder: &Folder) -> Self {
+        Self::ready(Process(program(folder, "serve").spawn().expect("the program")))
+    }
+
+    /// Waits until it is ready.
+    pub fn ready(mut process: Process) -> Self {
         let mut output = BufReader::new(process.0.stdout.take().expect("its output")).lines();
         let ready = "Rollcall is ready at http://";
         let address = output.find_map(|line| line.expect("a line").strip_prefix(ready)?.parse().ok());
@@ -112,7 +120,7 @@ impl Server {
     }
 
     /// A connection of the first superuser.
-    fn sign_in(&self) -> Connection {
+    pub fn sign_in(&self) -> Connection {
         let mut connection = self.connect();
         let (status, answer) =
             connection.call("POST", TOKEN, &json!({"username": "admin", "password": PASSWORD})).expect("an answer");
@@ -134,12 +142,12 @@ impl Server {
     }
 
     /// `SIGTERM`.
-    fn ask_to_stop(&self) {
+    pub fn ask_to_stop(&self) {
         let sent = Command::new("kill").arg("-TERM").arg(self.process.0.id().to_string()).status().expect("kill");
         assert!(sent.success());
     }
 
-    fn ended(mut self) -> ExitStatus {
+    pub fn ended(mut self) -> ExitStatus {
         let (sender, ended) = channel();
         std::thread::spawn(move || sender.send(self.process.0.wait()));
         ended.recv_timeout(Duration::from_mins(1)).expect("an end within a minute").expect("a status")
@@ -147,7 +155,7 @@ impl Server {
 }
 
 impl Connection {
-    fn call(&mut self, method: &str, path: &str, body: &Value) -> std::io::Result<(u16, Value)> {
+    pub fn call(&mut self, method: &str, path: &str, body: &Value) -> std::io::Result<(u16, Value)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let authorization =
             if self.token.is_empty() { String::new() } else { format!("authorization: Bearer {}\r\n", self.token) };
@@ -213,6 +221,26 @@ fn assert_kept(folder: &Folder, made: &[Made]) {
         let sent = log.contains(&format!("mail to {address}:"));
         let waits = table.mails_to(&address).count() == 1;
         assert!(*verified != (sent || waits), "{name}: verified {verified}, sent {sent}, waits {waits}");
+    }
+}
+
+/// Mailed links would begin with whatever a client says.
+#[test]
+fn it_does_not_listen_where_others_can_reach_it_without_an_address_for_links() {
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9000"] {
+        let folder = Folder::new("no-links");
+        let ended = Command::new(env!("CARGO_BIN_EXE_rollcall"))
+            .arg("serve")
+            .env("ROLLCALL_DATA", &folder.0)
+            .env("ROLLCALL_LISTEN", listen)
+            .env_remove("AWS_ENDPOINT_URL_DYNAMODB")
+            .env_remove("ROLLCALL_PUBLIC_URL")
+            .output()
+            .expect("the program");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(!ended.status.success(), "{listen}");
+        assert!(said.contains("set ROLLCALL_PUBLIC_URL") && said.contains(listen), "{said}");
+        assert!(!folder.0.join("rollcall.db").exists(), "nothing was made");
     }
 }
 

@@ -15,10 +15,11 @@ use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::config::Readers;
+use shared::config::DocsAccess;
 
 use self::document::APIS;
 use self::places::places;
+use crate::support::parameters::SIGNING;
 use crate::support::{Options, TestApp, request};
 
 fn written() -> Value {
@@ -211,7 +212,7 @@ async fn wrong_passwords_count_here_as_everywhere() {
 
 #[tokio::test]
 async fn everybody_reads_what_is_public() {
-    let app = TestApp::with(Options { docs_readers: Readers::Everybody, ..Options::default() }).await;
+    let app = TestApp::with(Options { docs_access: DocsAccess::Everybody, ..Options::default() }).await;
     for path in docs::DOCUMENTS {
         assert_eq!(app.anonymous().get(path).await.status, StatusCode::OK, "{path}");
     }
@@ -226,6 +227,7 @@ async fn pages_load_nothing_but_what_is_served_beside_them() {
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         let policy = page.header("content-security-policy").expect("a policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+        assert!(policy.ends_with("frame-ancestors 'none'"), "{policy}");
         let text = page.text();
         assert!(!text.contains("<style") && !text.contains(" style=") && !text.contains(" onload"), "{path}");
         for quoted in text.split('"').skip(1).step_by(2) {
@@ -284,7 +286,7 @@ async fn everybody_gets_the_public_keys_and_nothing_of_the_private_ones() {
     let answer = app.anonymous().get(docs::KEYS).await;
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    let stored: Value = serde_json::from_str(&app.keys).expect("JSON");
+    let stored: Value = serde_json::from_str(&app.parameters.value(SIGNING)).expect("JSON");
     let public: Vec<Value> = stored["keys"]
         .as_array()
         .expect("keys")

@@ -17,15 +17,15 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-use shared::store::Patience;
+use shared::store::RetryPolicy;
 
 use crate::support::invariants::Item;
 use crate::support::{Answer, Client, Fault, Faults, Options, Plan, Table, TestApp};
 
 /// For calls that shall succeed.
-const PATIENT: Patience = Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) };
+const PATIENT: RetryPolicy = RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) };
 /// For calls that shall fail.
-const HASTY: Patience = Patience { pause: Duration::from_millis(1), deadline: Duration::from_millis(300) };
+const HASTY: RetryPolicy = RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_millis(300) };
 
 /// A call on a subject of its own.
 struct Trial {
@@ -68,11 +68,11 @@ impl Stage {
         Self { app, admin, token, throttle }
     }
 
-    fn process(&self, patience: Patience) -> Process {
+    fn process(&self, retry_policy: RetryPolicy) -> Process {
         let faults = Faults::new();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
-        let options = Options { throttle: self.throttle, patience, connection, ..Options::default() };
+        let options = Options { throttle: self.throttle, retry_policy, connection, ..Options::default() };
         Process { client: self.app.another(options).bearer(&self.token), faults }
     }
 
@@ -167,9 +167,9 @@ async fn endure(throttle: bool, prepare: impl AsyncFn(&Stage, String) -> Trial) 
                 let trial = prepare(&stage, format!("once{number}")).await;
                 passing(&stage, &trial, once, &what).await;
             }
-            left_work += usize::from(stage.table().partition("WORK").count() > 0);
-            stage.app.follow_up().await.expect("the work done");
-            assert_eq!(stage.table().partition("WORK").count(), 0, "{what}");
+            left_work += usize::from(stage.table().work_left() > 0);
+            stage.app.cleanup().await.expect("the work done");
+            assert_eq!(stage.table().work_left(), 0, "{what}");
         }
     }
     left_work
@@ -215,8 +215,8 @@ async fn repeat(stage: &Stage, trial: &Trial) -> StatusCode {
 #[tokio::test]
 async fn silence_is_waited_out() {
     let stage = Stage::set(false).await;
-    let patience = Patience { deadline: Duration::from_secs(4), ..PATIENT };
-    let process = stage.process(patience);
+    let retry_policy = RetryPolicy { deadline: Duration::from_secs(4), ..PATIENT };
+    let process = stage.process(retry_policy);
     // The second one has its numbers already, as the third will.
     for name in ["joan", "jill"] {
         process.faults.follow(Plan::Calm);

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Request};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
-use shared::config::TokenLife;
+use shared::config::TokenTtl;
 use shared::model::MailKind;
 
 use crate::support::{Answer, Client, NOBODY, Options, PASSWORD, TOKEN, TestApp, USERS};
@@ -15,7 +15,7 @@ use crate::support::{Answer, Client, NOBODY, Options, PASSWORD, TOKEN, TestApp, 
 /// How many requests are made up.
 const CASES: u32 = 400;
 
-const FIELDS: [&str; 36] = [
+const FIELDS: &[&str] = &[
     "username",
     "email",
     "password",
@@ -54,8 +54,8 @@ const FIELDS: [&str; 36] = [
     "new_password1",
 ];
 
-const HEADERS: [&str; 9] =
-    ["accept", "content-type", "cookie", "host", "origin", "referer", "x-forwarded-for", "content-length", "expect"];
+const HEADERS: &[&str] =
+    &["accept", "content-type", "cookie", "host", "origin", "referer", "x-forwarded-for", "content-length", "expect"];
 
 #[derive(Debug, Clone)]
 enum Who {
@@ -274,7 +274,7 @@ struct Target {
 
 impl Target {
     async fn start() -> Self {
-        let app = TestApp::with(Options { token_life: TokenLife::Never, ..Options::default() }).await;
+        let app = TestApp::with(Options { token_ttl: TokenTtl::Never, ..Options::default() }).await;
         let admin = app.admin().await;
         admin.create_user("clerk", &json!({"groups": [1]})).await;
         let clerk = app.signed_in("clerk").await;
@@ -292,14 +292,14 @@ impl Target {
                 users.push(known);
                 continue;
             }
-            let number = self.app.script.draw();
+            let number = self.app.environment.draw();
             let user = self.admin.create_user(&format!("{name}{number}"), &json!({"email_verified": false})).await;
             users.push(user["id"].as_str().expect("an id").to_owned());
         }
         self.users = users;
         let mails = self.app.directory.waiting_mails(1000).await.expect("the outbox");
         let link = mails.iter().find_map(|mail| match &mail.kind {
-            MailKind::Confirmation { link } => Some(link),
+            MailKind::Confirmation { link } => Some(link.reveal()),
             _ => None,
         });
         let link = link.expect("a confirmation");

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
-use shared::ambient::Ambient as _;
-use shared::config::TokenLife;
+use shared::config::TokenTtl;
+use shared::model::ambient::Ambient as _;
 use shared::model::{User, UserId};
-use shared::store::{UserWrite, Written};
+use shared::store::{UserWrite, WriteOutcome};
 
 use crate::support::{Client, Options, TestApp, USERS, insert, plain_user};
 
@@ -24,7 +24,7 @@ struct Model {
 
 impl Model {
     async fn start() -> Self {
-        let app = TestApp::with(Options { token_life: TokenLife::Never, ..Options::default() }).await;
+        let app = TestApp::with(Options { token_ttl: TokenTtl::Never, ..Options::default() }).await;
         let admin = app.admin().await;
         let id = admin.get(USERS).await.json()["results"][0]["id"].as_str().and_then(UserId::parse).expect("an id");
         let first = app.directory.store().user(id).await.expect("the store").expect("admin");
@@ -46,7 +46,7 @@ impl Model {
         }
         let user = self.users.swap_remove(index % self.users.len());
         let write = UserWrite { before: Some(&user), ..UserWrite::default() };
-        assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+        assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), WriteOutcome::Done);
     }
 
     /// Moves somebody to another time of joining.
@@ -56,10 +56,10 @@ impl Model {
         }
         let index = index % self.users.len();
         let before = self.users[index].clone();
-        let after = User { date_joined: self.app.script.now().plus_seconds(-seconds_ago), ..before.clone() };
+        let after = User { date_joined: self.app.environment.now().plus_seconds(-seconds_ago), ..before.clone() };
         let write =
             UserWrite { before: Some(&before), after: Some(&after), memberships: Some(&[]), ..UserWrite::default() };
-        assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+        assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), WriteOutcome::Done);
         self.users[index] = User { version: before.version + 1, ..after };
     }
 
@@ -117,7 +117,7 @@ async fn walking_meets_everyone_once_in_order_also_after_arrivals_and_departures
     for index in 0..24 {
         model.join(index * 97 * DAY).await;
     }
-    model.app.script.advance(60);
+    model.app.environment.advance(60);
     for size in 1..=7 {
         model.walk(size).await;
     }
@@ -129,7 +129,7 @@ async fn walking_meets_everyone_once_in_order_also_after_arrivals_and_departures
         model.join(i64::try_from(index).expect("small") * 200 * DAY).await;
         model.walk(size).await;
         model.moved(index * 3, 400 * DAY).await;
-        model.app.script.advance(60);
+        model.app.environment.advance(60);
         model.walk(size).await;
     }
 }
@@ -140,7 +140,7 @@ async fn a_walk_under_way_goes_on_where_it_was_when_somebody_joins() {
     for index in 0..9 {
         model.join(index * DAY).await;
     }
-    model.app.script.advance(60);
+    model.app.environment.advance(60);
     let before = model.names();
     model.page(&format!("{USERS}?page_size=3")).await;
     for (number, from) in [(2, 2), (3, 4)] {
@@ -157,7 +157,7 @@ async fn a_creation_between_counting_and_reading_leaves_no_wrong_rank_behind() {
     for index in 1..20 {
         model.join(index * DAY).await;
     }
-    model.app.script.advance(60);
+    model.app.environment.advance(60);
     for (offset, limit) in [(0, 5), (5, 5), (7, 3), (18, 5)] {
         model.meet(offset, limit).await;
         // From the oldest on, so that no right rank is learnt before a wrong one would be used.
@@ -165,7 +165,7 @@ async fn a_creation_between_counting_and_reading_leaves_no_wrong_rank_behind() {
             model.ask(number, 1).await;
         }
         model.walk(5).await;
-        model.app.script.advance(60);
+        model.app.environment.advance(60);
         model.walk(4).await;
     }
 }
@@ -208,7 +208,7 @@ fn no_history_makes_a_page_wrong() {
                     Step::Leave(index) => model.leave(index).await,
                     Step::Move(index, ago) => model.moved(index, ago).await,
                     Step::Meet(offset, limit) => model.meet(offset, limit).await,
-                    Step::Wait(seconds) => model.app.script.advance(seconds),
+                    Step::Wait(seconds) => model.app.environment.advance(seconds),
                     Step::Ask(number, size) => model.ask(number, size).await,
                     Step::Walk(size) => model.walk(size).await,
                 }

@@ -45,7 +45,7 @@ impl World {
 
     /// A random number below `end`.
     fn draw(&self, end: usize) -> usize {
-        usize::try_from(self.app.script.draw() % end as u64).expect("small")
+        usize::try_from(self.app.environment.draw() % end as u64).expect("small")
     }
 
     async fn patch(&self, path: &str, body: Value) {
@@ -59,7 +59,7 @@ impl World {
     }
 
     async fn add_user(&mut self) {
-        let name = format!("user{}", self.app.script.draw());
+        let name = format!("user{}", self.app.environment.draw());
         self.users.push(id_of(&self.admin.create_user(&name, &json!({})).await));
     }
 
@@ -92,7 +92,7 @@ impl World {
                 }
             }
         }
-        self.app.script.advance(7);
+        self.app.environment.advance(7);
     }
 
     /// Who is in sight of a manager of the first so many organizations, by the superuser's list.

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use shared::model::{GroupId, MailKind, Organization, OrganizationId, UserId};
-use shared::store::{GroupWritten, OrganizationWritten, UserWrite, Written};
+use shared::auth::keys::KeyRing;
+use shared::model::ambient::System;
+use shared::model::{GroupId, MailKind, Organization, OrganizationId, User, UserId};
+use shared::store::{Basis, GroupWriteOutcome, OrganizationWriteOutcome, UserWrite, WriteOutcome};
 
 use crate::events::acts_for_all;
-use crate::support::policies::{Act, acting, policy_of};
-use crate::support::{FUNCTIONS, Options, PASSWORD, TestApp, USERS};
+use crate::mailer::Scripted;
+
+use crate::support::parameters::{SIGNING, VERIFYING};
+use crate::support::policies::{Act, acting, parameter_of, policy_of};
+use crate::support::{Browser, FUNCTIONS, Options, PASSWORD, TestApp, USERS};
 
 const GROUPS: &str = "/api/v1/users/group/";
 const ORGANIZATIONS: &str = "/api/v1/users/organization/";
@@ -21,6 +26,9 @@ const OLD_HASH: &str = "pbkdf2_sha256$1000$W3Dkpsalt0$Meva6GdOqIIjORRrVMbBcB7r6d
 async fn functions_do_all_that_their_policies_allow() {
     let mut acts = acts_for_all().await;
     acts.extend(acts_of_requests().await);
+    acts.extend(Box::pin(acts_of_all_credentials()).await);
+    acts.extend(Box::pin(acts_on_groups_and_organizations()).await);
+    acts.extend(Box::pin(acts_on_records_of_an_earlier_release()).await);
     acts.extend(Box::pin(acts_of_background_functions()).await);
     let functions = FUNCTIONS.iter().map(|(name, _)| *name).chain(["housekeeping", "mailer"]);
     let mut idle = Vec::new();
@@ -39,6 +47,40 @@ async fn functions_do_all_that_their_policies_allow() {
         }
     }
     assert_eq!(idle, [""; 0]);
+}
+
+/// Who signs gets the keys for it, who only verifies gets public keys, and nobody else gets any.
+#[tokio::test]
+async fn functions_read_the_keys_that_they_need_and_no_others() {
+    let app = TestApp::start().await;
+    let mut refused = BTreeSet::new();
+    for (function, parameter) in [
+        ("admin-users", None),
+        ("auth", Some(SIGNING)),
+        ("docs", Some(VERIFYING)),
+        ("edge-tokens", None),
+        ("edge-users", None),
+        ("emails", Some(VERIFYING)),
+        ("groups", Some(VERIFYING)),
+        ("housekeeping", None),
+        ("mailer", None),
+        ("organizations", Some(VERIFYING)),
+        ("users", Some(SIGNING)),
+    ] {
+        assert_eq!(parameter_of(function), parameter, "{function} is told so by its environment");
+        for name in [SIGNING, VERIFYING] {
+            let ring = KeyRing::new(app.watch.key_source(Some(name), &app.parameters), System::shared());
+            let keys = acting(function, ring.public()).await;
+            assert_eq!(keys.is_ok(), parameter == Some(name), "{function}, {name}: {keys:?}");
+            if keys.is_err() {
+                refused.insert((function.to_owned(), Some(name.to_owned())));
+            }
+        }
+    }
+    let forbidden = app.watch.take_forbidden();
+    assert!(forbidden.iter().all(|act| act.action == "ssm:GetParameter"), "{forbidden:?}");
+    let forbidden: BTreeSet<_> = forbidden.into_iter().map(|act| (act.function, act.parameter)).collect();
+    assert_eq!(forbidden, refused);
 }
 
 fn id(thing: &Value) -> &str {
@@ -68,6 +110,10 @@ async fn acts_of_requests() -> BTreeSet<Act> {
     for path in [USERS, GROUPS, ORGANIZATIONS, &path, &format!("{path}email/")] {
         assert_eq!(signed_in.get(path).await.status, StatusCode::OK, "{path}");
     }
+    // A page offers the members of an organization.
+    let path = format!("{ORGANIZATIONS}{}/", id(&organization));
+    let page = Browser::signed_in(&app, "admin").await.get(&path).await.text();
+    assert!(page.contains("keeper</option>"), "{page}");
     // Members follow a renamed organization.
     done(admin.patch(&format!("{ORGANIZATIONS}{}/", id(&organization)), &json!({ "name": "two" })).await);
 
@@ -112,13 +158,110 @@ async fn acts_of_requests() -> BTreeSet<Act> {
     app.watch.acts()
 }
 
+/// Everything that a request can show who sends it, to functions that only verify, after a while without use.
+async fn acts_of_all_credentials() -> BTreeSet<Act> {
+    let app = TestApp::with(Options { throttle: true, ..Options::default() }).await;
+    let admin = app.admin().await;
+    let user = admin.create_user("jane", &json!({})).await;
+    let mut browser = Browser::signed_in(&app, "admin").await;
+    let token = app.api_token("admin").await;
+    for path in ["/api/v1/docs.json", GROUPS, ORGANIZATIONS, &format!("{USERS}{}/email/", id(&user))] {
+        app.environment.advance(24 * 60 * 60);
+        assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
+        assert_eq!(app.bearer(&token).get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let jane = stored(&app, id(&user)).await;
+    let tokens = format!("/api/users/{}/tokens/", jane.edge_id);
+    assert_eq!(app.basic("admin", "wrong").get(&tokens).await.status, StatusCode::UNAUTHORIZED);
+    app.watch.acts()
+}
+
+/// Members leave what is removed, names are taken, and an organization gets another owner.
+async fn acts_on_groups_and_organizations() -> BTreeSet<Act> {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let group = admin.post(GROUPS, &json!({ "name": "gone", "permissions": [] })).await.json();
+    // A name that is taken is told beside what else is wrong.
+    let taken = admin.post(GROUPS, &json!({ "name": "gone", "permissions": [999] })).await;
+    assert_eq!(taken.status, StatusCode::BAD_REQUEST);
+    let mut organizations = Vec::new();
+    for name in ["gone", "other"] {
+        organizations.push(admin.post(ORGANIZATIONS, &json!({ "name": name, "slug": name })).await.json());
+    }
+    let taken = admin.post(ORGANIZATIONS, &json!({ "name": "", "slug": "gone" })).await;
+    assert_eq!(taken.status, StatusCode::BAD_REQUEST);
+    let joins = |organization: &Value| json!({ "organization_users": { "organization": organization["id"], "is_admin": true } });
+    for name in ["first", "second"] {
+        let user = admin.create_user(name, &json!({ "groups": [group["id"]] })).await;
+        for organization in &organizations {
+            let joined = admin.patch(&format!("{USERS}{}/", id(&user)), &joins(organization)).await;
+            assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+        }
+    }
+    let user = stored(&app, id(&admin.get(USERS).await.json()["results"][0])).await;
+    let found = app.directory.store().user_with_memberships(user.id).await.expect("the store").expect("a user");
+    let path = format!("{ORGANIZATIONS}{}/", id(&organizations[0]));
+    let membership = found
+        .1
+        .iter()
+        .find(|membership| membership.organization.to_string() == id(&organizations[0]))
+        .expect("a membership");
+    let owner = json!({ "owner": { "organization_user": membership.id.to_string() } });
+    assert_eq!(admin.patch(&path, &owner).await.status, StatusCode::OK);
+    assert_eq!(admin.get(&format!("{ORGANIZATIONS}?page=2&page_size=1")).await.status, StatusCode::OK);
+    assert_eq!(admin.delete(&path).await.status, StatusCode::NO_CONTENT);
+    let path = format!("{GROUPS}{}/", group["id"]);
+    assert_eq!(admin.delete(&path).await.status, StatusCode::NO_CONTENT);
+    app.watch.acts()
+}
+
+/// Records that do not tell which organizations a user manages or owns: memberships and organizations do.
+async fn acts_on_records_of_an_earlier_release() -> BTreeSet<Act> {
+    let app = TestApp::with(Options { notices: true, ..Options::default() }).await;
+    let admin = app.admin().await;
+    let organization = admin.post(ORGANIZATIONS, &json!({ "name": "one", "slug": "one" })).await.json();
+    let group = admin.post(GROUPS, &json!({ "name": "office", "permissions": [1, 2, 3, 4, 28] })).await.json();
+    let joins = |is_admin: bool| json!({ "organization": organization["id"], "is_admin": is_admin });
+    admin.create_user("owner", &json!({ "organization_users": joins(true) })).await;
+    let keeper = json!({ "groups": [group["id"]], "organization_users": joins(true) });
+    admin.create_user("keeper", &keeper).await;
+    let staff = admin.create_user("staff", &json!({ "groups": [group["id"]] })).await;
+    let staff = stored(&app, id(&staff)).await.edge_id;
+    let basic = app.basic("admin", PASSWORD);
+    let promoted = basic.patch(&format!("/api/users/{staff}/"), &json!({ "is_staff": true })).await;
+    assert_eq!(promoted.status, StatusCode::ACCEPTED);
+    let member =
+        admin.create_user("member", &json!({ "groups": [group["id"]], "organization_users": joins(false) })).await;
+    let before = stored(&app, id(&member)).await;
+    let after = User { holds: None, version: before.version + 1, ..before.clone() };
+    let write = UserWrite { before: Some(&before), after: Some(&after), ..UserWrite::default() };
+    assert_eq!(app.directory.store().user_write(&write).await.expect("a change"), WriteOutcome::Done);
+
+    let address = json!({ "email": "more@mail.example" });
+    let added = app.signed_in("keeper").await.post(&format!("{USERS}{}/email/", id(&member)), &address).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
+    // A verified address that is removed is told so.
+    let emails = format!("{USERS}{}/email/", id(&member));
+    let verified = admin.get(&emails).await.json()["results"][0]["id"].clone();
+    assert_eq!(admin.delete(&format!("{emails}{verified}/")).await.status, StatusCode::NO_CONTENT);
+    let tokens = format!("/api/users/{}/tokens/", before.edge_id);
+    let made = app.basic("staff", PASSWORD).post(&tokens, &json!({ "title": "T" })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    app.watch.acts()
+}
+
+async fn stored(app: &TestApp, id: &str) -> User {
+    let id = UserId::parse(id).expect("an id");
+    app.directory.store().user(id).await.expect("the store").expect("the user")
+}
+
 /// What `housekeeping` and `mailer` do.
 async fn acts_of_background_functions() -> BTreeSet<Act> {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let group = admin.post(GROUPS, &json!({ "name": "gone", "permissions": [28] })).await.json();
     let mut organizations = Vec::new();
-    for name in ["renamed", "gone"] {
+    for name in ["closed", "gone"] {
         organizations.push(admin.post(ORGANIZATIONS, &json!({ "name": name, "slug": name })).await.json());
     }
     let tomorrow = json!(app.day(1));
@@ -135,25 +278,30 @@ async fn acts_of_background_functions() -> BTreeSet<Act> {
     // The request that asked for it has ended before it did anything of what follows.
     let store = app.directory.store();
     let group = store.group(GroupId(group["id"].as_u64().expect("an id"))).await.expect("the store").expect("a group");
-    assert_eq!(store.group_write(Some(&group), None).await.expect("a removal"), GroupWritten::Done);
+    assert_eq!(
+        store.group_write(Some(&group), None, &Basis::default()).await.expect("a removal"),
+        GroupWriteOutcome::Done
+    );
     for (index, organization) in organizations.iter().enumerate() {
         let id = OrganizationId::parse(id(organization)).expect("an id");
         let before = store.organization(id).await.expect("the store").expect("an organization");
-        let after = Organization { name: "another".to_owned(), ..before.clone() };
+        let after = Organization { is_active: false, ..before.clone() };
         let after = (index == 0).then_some(&after);
-        let written = store.organization_write(Some(&before), after).await.expect("a change");
-        assert_eq!(written, OrganizationWritten::Done);
+        let written = store.organization_write(Some(&before), after, &[], &Basis::default()).await.expect("a change");
+        assert_eq!(written, OrganizationWriteOutcome::Done);
     }
     let user = store.user(UserId::parse(id(&goes)).expect("an id")).await.expect("the store").expect("a user");
     let write = UserWrite { before: Some(&user), ..UserWrite::default() };
-    assert_eq!(store.user_write(&write).await.expect("a removal"), Written::Done);
-    assert_eq!(store.work().await.expect("the work").len(), 4);
-    app.script.advance(3 * 24 * 60 * 60);
-    app.keep_house().await.expect("a kept house");
-    assert_eq!(store.work().await.expect("the work"), []);
+    assert_eq!(store.user_write(&write).await.expect("a removal"), WriteOutcome::Done);
+    assert_eq!(store.cleanup_tasks().await.expect("the work").len(), 4);
+    app.environment.advance(3 * 24 * 60 * 60);
+    app.run_housekeeping().await.expect("a kept house");
+    assert_eq!(store.cleanup_tasks().await.expect("the work"), []);
 
-    let mails = app.directory.waiting_mails(10).await.expect("mails");
-    assert_eq!(mails.len(), 1);
-    acting("mailer", app.directory.mail_was_sent(&mails[0].id)).await.expect("the outbox");
+    // A mail fails and is sent later.
+    let transport = Scripted { put_off: vec!["stays@mail.example".to_owned()], ..Scripted::default() };
+    assert_eq!(transport.run(&app).await.len(), 0);
+    app.environment.advance(5);
+    assert_eq!(Scripted::default().run(&app).await.len(), 1);
     app.watch.acts()
 }

@@ -1,6 +1,8 @@
 //! `template.yaml` and what must agree with it: the functions' routers, the table that the program makes,
 //! and the routes of `cargo lambda watch`.
 
+mod watch;
+
 use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
@@ -8,65 +10,58 @@ use serde_json::json;
 use serde_yaml_ng::Value;
 use shared::store::keys;
 
-use crate::support::gateway::{choose, functions, read, routes, template};
-use crate::support::{Client, FUNCTIONS, TestApp, router_of};
+use crate::access::methods_of;
+use crate::events::{NO_EDGE_ID, NO_NUMBER, NOBODY};
+use crate::support::gateway::{choose, functions, routes, template};
+use crate::support::{Client, FUNCTIONS, Options, TestApp, USERS, router_of};
 
-/// Every documented address as the events ask for it, its methods and the function that answers there.
-pub const DOCUMENTED: [(&str, &str, &str); 38] = [
-    ("/api/v1/users/token/", "POST, OPTIONS", "auth"),
-    ("/api/v1/users/user/password/change/", "POST, OPTIONS", "auth"),
-    ("/api/v1/users/password/reset/", "POST, OPTIONS", "auth"),
-    ("/api/v1/users/password/reset/confirm/", "POST, OPTIONS", "auth"),
-    ("/accounts/confirm-email/KEY/", "GET, POST, HEAD", "auth"),
-    ("/accounts/email-verification-success/", "GET, HEAD", "auth"),
-    ("/accounts/password/reset/key/00000000000000000000000000000000-set-password/", "GET, POST, HEAD", "auth"),
-    ("/accounts/password/reset/key/done/", "GET, HEAD", "auth"),
-    ("/accounts/login/", "GET, POST, HEAD", "auth"),
-    ("/accounts/logout/", "GET, POST, HEAD", "auth"),
-    ("/accounts/style.css", "GET, HEAD", "auth"),
-    ("/api/v1/users/user/", "GET, POST, HEAD, OPTIONS", "users"),
-    ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "users"),
-    ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/password/", "PUT, OPTIONS", "users"),
-    ("/api/v1/users/user/00000000-0000-0000-0000-000000000000/email/", "GET, POST, HEAD, OPTIONS", "emails"),
-    (
-        "/api/v1/users/user/00000000-0000-0000-0000-000000000000/email/1/",
-        "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
-        "emails",
-    ),
-    ("/api/v1/users/group/", "GET, POST, HEAD, OPTIONS", "groups"),
-    ("/api/v1/users/group/1/", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS", "groups"),
-    ("/api/v1/users/organization/", "GET, POST, HEAD, OPTIONS", "organizations"),
-    (
-        "/api/v1/users/organization/00000000-0000-0000-0000-000000000000/",
-        "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
-        "organizations",
-    ),
-    ("/api/v1/docs/", "GET, HEAD", "docs"),
-    ("/api/v1/docs.json", "GET, HEAD", "docs"),
-    ("/api/v1/docs.yaml", "GET, HEAD", "docs"),
-    ("/api/v1/redoc/", "GET, HEAD", "docs"),
-    ("/.well-known/jwks.json", "GET, HEAD", "docs"),
-    ("/api/", "GET, HEAD, OPTIONS", "admin-users"),
-    ("/api/admin/", "GET, HEAD, OPTIONS", "admin-users"),
-    ("/api/switches/", "GET, HEAD, OPTIONS", "admin-users"),
-    ("/api/environment/", "GET, HEAD, OPTIONS", "admin-users"),
-    ("/api/stats/", "GET, HEAD, OPTIONS", "admin-users"),
-    ("/api/admin/users/", "GET, POST, HEAD, OPTIONS", "admin-users"),
-    ("/api/admin/users/999999999/", "GET, POST, PATCH, HEAD, OPTIONS", "admin-users"),
-    ("/api/users/token/", "POST, OPTIONS", "auth"),
-    ("/api/users/", "GET, POST, HEAD, OPTIONS", "edge-users"),
-    ("/api/users/000000000000000000000000/", "GET, PATCH, DELETE, HEAD, OPTIONS", "edge-users"),
-    ("/api/users/000000000000000000000000/history/", "GET, HEAD, OPTIONS", "edge-users"),
-    ("/api/users/000000000000000000000000/tokens/", "GET, POST, HEAD, OPTIONS", "edge-tokens"),
-    (
-        "/api/users/000000000000000000000000/tokens/000000000000000000000000/",
-        "GET, PATCH, DELETE, HEAD, OPTIONS",
-        "edge-tokens",
-    ),
-];
+/// A documented address as the events ask for it.
+#[derive(Debug)]
+pub struct Address {
+    /// Its path, of something that is not there where something varies.
+    pub path: String,
+    /// The methods that it has, in the order of the `Allow` header.
+    pub methods: Vec<&'static str>,
+    /// The function to which the template's routes lead.
+    pub function: String,
+}
 
-fn methods(allow: &str) -> impl Iterator<Item = Method> {
-    allow.split(", ").map(|name| name.parse().expect("a method"))
+impl Address {
+    /// Whether a request without the final slash is sent to the path with it. The others answer either spelling.
+    pub fn redirects(&self) -> bool {
+        ["/api/v1/", "/api/rollcall/", "/accounts/"].iter().any(|start| self.path.starts_with(start))
+    }
+
+    /// Whether it lies below a user, without whom even OPTIONS finds nothing.
+    pub fn is_below_user(&self) -> bool {
+        let rest = self.path.strip_prefix(USERS).unwrap_or_default();
+        rest.contains("/email/") || rest.contains("/organization/")
+    }
+}
+
+/// Every documented address: those of the APIs, the pages for browsers, and the documents.
+pub fn addresses() -> Vec<Address> {
+    let methods = |allow: &'static str| allow.split(", ").collect();
+    let fill = |path: &str, id: &str, number: &str| path.replace("{id}", id).replace("{number}", number);
+    let openwisp =
+        rollcall::openwisp_endpoints().into_iter().map(|one| (fill(one.path, NOBODY, "1"), methods(one.allow)));
+    let others = rollcall::openl2m_endpoints().into_iter().chain(rollcall::edge_endpoints());
+    let others = others.map(|one| (fill(one.path, NO_EDGE_ID, NO_NUMBER), methods(one.allow)));
+    let beside = auth::PAGES.into_iter().chain(docs::DOCUMENTS).chain([docs::KEYS]);
+    let beside = beside.map(|path| (path.to_owned(), methods_of(path).collect()));
+    let template = template();
+    let routes = routes(&template);
+    let address = |(path, methods): (String, Vec<&'static str>)| {
+        let path = path
+            .replace("{organization}", NOBODY)
+            .replace("{token}", NO_EDGE_ID)
+            .replace("{session}", NO_EDGE_ID)
+            .replace("{key}", "KEY")
+            .replace("{pair}", "00000000000000000000000000000000-set-password");
+        let function = choose(&routes, "GET", &path).expect("a route").function.clone();
+        Address { path, methods, function }
+    };
+    openwisp.chain(others).chain(beside).map(address).collect()
 }
 
 #[test]
@@ -81,13 +76,13 @@ fn no_route_key_ends_in_a_slash_and_none_is_there_twice() {
 }
 
 #[test]
-fn documented_addresses_reach_their_function_with_and_without_final_slash() {
+fn documented_addresses_reach_one_function_with_and_without_final_slash() {
     let template = template();
     let routes = routes(&template);
-    for (path, allow, function) in DOCUMENTED {
-        for method in methods(allow) {
-            for path in [path, path.trim_end_matches('/')] {
-                let route = choose(&routes, method.as_str(), path).expect("a route");
+    for Address { path, methods, function } in addresses() {
+        for method in methods {
+            for path in [&*path, path.trim_end_matches('/')] {
+                let route = choose(&routes, method, path).expect("a route");
                 assert_eq!(route.function, function, "{method} {path} by {}", route.key);
                 assert_ne!(route.key, "$default", "{method} {path}");
             }
@@ -96,23 +91,24 @@ fn documented_addresses_reach_their_function_with_and_without_final_slash() {
 }
 
 #[tokio::test]
-async fn functions_answer_at_their_documented_addresses() {
+async fn functions_answer_at_the_documented_addresses_that_lead_to_them() {
     let app = TestApp::start().await;
-    for (path, allow, function) in DOCUMENTED {
-        let client = Client::new(router_of(function, app.directory.clone()), None);
-        for method in methods(allow) {
+    for address in addresses() {
+        let (path, allow) = (&*address.path, address.methods.join(", "));
+        let client = Client::new(router_of(&address.function, &app), None);
+        for name in &address.methods {
+            let method: Method = name.parse().expect("a method");
             let answer = client.json(method.clone(), path, None).await;
             let missing = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
             assert!(!missing.contains(&answer.status), "{method} {path}: {answer:?}");
             if path.starts_with("/api/") {
-                assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+                assert_eq!(answer.header("allow"), Some(&*allow), "{method} {path}");
             }
             if !path.ends_with('/') {
                 continue;
             }
             let bare = client.json(method.clone(), path.trim_end_matches('/'), None).await;
-            // OpenWISP redirects, the others answer either spelling.
-            if path.starts_with("/api/") && !path.starts_with("/api/v1/") {
+            if !address.redirects() {
                 assert_eq!((bare.status, &bare.body), (answer.status, &answer.body), "{method} {path}");
                 continue;
             }
@@ -131,7 +127,7 @@ async fn other_addresses_get_the_404_of_the_api() {
         let route = choose(&routes, "GET", path).expect("a route");
         assert!(["$default", "ANY /api/v1/{proxy+}"].contains(&&*route.key), "{path} by {}", route.key);
         assert_eq!(route.function, "users");
-        let answer = Client::new(router_of(&route.function, app.directory.clone()), None).get(path).await;
+        let answer = Client::new(router_of(&route.function, &app), None).get(path).await;
         assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({"detail": "Not found."})), "{path}");
     }
 }
@@ -149,27 +145,10 @@ fn the_template_has_every_function_of_the_workspace() {
     assert_eq!(routed, FUNCTIONS.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
 
-#[test]
-fn watch_sends_documented_addresses_to_the_same_functions() {
-    let manifest: toml::Value = toml::from_str(&read("Cargo.toml")).expect("TOML");
-    let lines = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"].as_table().expect("routes");
-    let mut watch = matchit::Router::new();
-    for (path, function) in lines {
-        watch.insert(path, function.as_str().expect("a function")).expect("a route");
-    }
-    let template = template();
-    let routes = routes(&template);
-    let documented = DOCUMENTED.iter().flat_map(|(path, ..)| [*path, path.trim_end_matches('/')]);
-    for path in documented.chain(["/", "/api/v1/users/", "/api/v1/users/nothing/", "/x"]) {
-        let route = choose(&routes, "GET", path).expect("a route");
-        let watched = watch.at(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        assert_eq!(*watched.value, route.function, "{path}");
-    }
-}
-
 #[tokio::test]
 async fn the_program_makes_the_table_of_the_template() {
-    let app = TestApp::start().await;
+    let app = TestApp::bare(Options::default());
+    app.directory.store().table_create().await.expect("the table");
     let client = app.engine.client();
     let described = client.describe_table().table_name(app.engine.table()).send().await.expect("a description");
     let table = described.table().expect("a table");
@@ -226,20 +205,23 @@ fn reader<'a>(template: &'a Value, name: &str) -> (&'a Value, Vec<serde_json::Va
 }
 
 #[test]
-fn the_mailer_gets_new_mails_and_nothing_else() {
+fn the_mailer_is_called_for_new_mails_and_every_minute() {
     let template = template();
     let (source, patterns) = reader(&template, "NewMails");
     let wanted = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [keys::OUTBOX]}}}});
     assert_eq!(patterns, [wanted]);
-    // The function says how far it came in a batch; without this Lambda would take any answer for success.
-    assert_eq!(source["FunctionResponseTypes"][0], "ReportBatchItemFailures");
+    // It answers with nothing, which would be read as the success of all.
+    assert!(source.get("FunctionResponseTypes").is_none());
+    let (_, properties) = functions(&template).into_iter().find(|(name, _)| name == "mailer").expect("it");
+    assert_eq!(properties["Events"]["Minutely"]["Properties"]["Schedule"], "rate(1 minute)");
 }
 
 #[test]
 fn housekeeping_is_called_for_new_work_every_hour_and_at_the_beginning_of_a_day() {
     let template = template();
     let (source, patterns) = reader(&template, "NewWork");
-    let wanted = json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [keys::WORK]}}}});
+    let wanted =
+        json!({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [keys::RESETS, keys::WORK]}}}});
     assert_eq!(patterns, [wanted]);
     // It answers with nothing, which would be read as the success of all.
     assert!(source.get("FunctionResponseTypes").is_none());
@@ -267,7 +249,8 @@ fn policies_allow_named_actions_and_no_scan() {
     }
     for (function, properties) in functions(&template) {
         for policy in properties["Policies"].as_sequence().expect("policies") {
-            let named = matches!(policy, Value::Tagged(reference) if reference.value == "ReadSigningKeys");
+            let reads_keys = ["ReadSigningKeys", "ReadVerifyingKeys"];
+            let named = matches!(policy, Value::Tagged(name) if name.value.as_str().is_some_and(|name| reads_keys.contains(&name)));
             assert!(named || policy.get("Statement").is_some(), "{function} has a policy that is not written out");
         }
     }

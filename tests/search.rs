@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::directory::{Caller, Rights, Stretch, UserFilter};
 use shared::model::{EmailAddress, User, UserId, UserRow, Username};
-use shared::store::{UserWrite, Written};
+use shared::store::{UserWrite, WriteOutcome};
 
 use crate::support::{Options, Table, TestApp, insert, plain_user};
 
@@ -23,7 +23,7 @@ impl Searcher {
 
     async fn on(app: TestApp) -> Self {
         let user = plain_user(&app, "searcher-of-none").await;
-        Self { app, caller: Caller { user, rights: Rights::Everything } }
+        Self { app, caller: Caller::with_rights(user, Rights::Everything) }
     }
 
     async fn page(&self, filter: &UserFilter, stretch: Stretch) -> shared::directory::Listed<UserRow> {
@@ -38,7 +38,7 @@ impl Searcher {
 
     async fn write(&self, before: Option<&User>, after: Option<&User>) {
         let write = UserWrite { before, after, memberships: Some(&[]), ..UserWrite::default() };
-        assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+        assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), WriteOutcome::Done);
     }
 }
 
@@ -130,7 +130,7 @@ async fn entries_that_another_change_wants_again_survive_the_tidying_of_an_earli
                 };
                 // A change that lost the race has written entries and removes none.
                 let written = store.user_write(&write).await.expect("an answer");
-                assert!(matches!(written, Written::Done | Written::Stale));
+                assert!(matches!(written, WriteOutcome::Done | WriteOutcome::Stale));
             }
         })
     });
@@ -151,7 +151,7 @@ async fn a_refused_creation_leaves_no_entries() {
     let other = named(&plain_user(&searcher.app, "taken").await, "Unheard");
     let write = UserWrite { after: Some(&other), ..UserWrite::default() };
     let written = searcher.app.directory.store().user_write(&write).await.expect("an answer");
-    assert!(matches!(written, Written::Taken(_)));
+    assert!(matches!(written, WriteOutcome::Taken(_)));
     // A block of numbers may have been reserved meanwhile; nothing else.
     assert!(searcher.app.items().len() <= before + 1);
     assert_eq!(searcher.names(&first_name("Unheard")).await, Vec::<String>::new());
@@ -184,7 +184,12 @@ async fn entries_left_by_a_crash_give_no_row_and_a_missing_one_comes_back() {
     }
     assert_eq!(searcher.names(&first_name("quin")).await.len(), 4);
     let mut steps = 0;
-    searcher.app.directory.reindex(|users| steps += users).await.expect("an index");
+    searcher
+        .app
+        .directory
+        .reindex(shared::directory::SystemCaller::Operator, |users| steps += users)
+        .await
+        .expect("an index");
     assert_eq!(steps, 7, "every user, and the superuser, once");
     assert_eq!(searcher.names(&first_name("quin")).await.len(), 6);
     Table::read(&searcher.app.engine).assert_sound();
@@ -201,10 +206,14 @@ async fn rebuilding_goes_on_where_it_was_stopped() {
     // Another process, after a crash of the first.
     let other = searcher.app.another(Options::default());
     let mut rest = Vec::new();
-    other.directory.reindex(|users| rest.push(users)).await.expect("the rest");
+    other
+        .directory
+        .reindex(shared::directory::SystemCaller::Operator, |users| rest.push(users))
+        .await
+        .expect("the rest");
     assert_eq!(rest, [21]);
     let mut again = 0;
-    other.directory.reindex(|users| again += users).await.expect("an index");
+    other.directory.reindex(shared::directory::SystemCaller::Operator, |users| again += users).await.expect("an index");
     assert_eq!(again, 121, "when it is done, it begins anew");
 }
 
@@ -270,11 +279,11 @@ fn filters() -> impl Strategy<Value = Vec<UserFilter>> {
     let part = || prop::option::of("[abåß ]{0,4}");
     let filter = (part(), part(), prop::option::of("(u|ail|[ab0-9]|mail.e)"), any::<Option<bool>>()).prop_map(
         |(first_name, last_name, email, is_active)| UserFilter {
-            username: None,
             first_name,
             last_name,
             email,
             is_active,
+            ..UserFilter::default()
         },
     );
     prop::collection::vec(filter, 1..12)

@@ -5,29 +5,38 @@ use std::path::PathBuf;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::model::{EmailAddress, Username, is_url};
+use crate::model::TrustedProxies;
+use crate::model::{AsciiAddress, EmailAddress, Username, is_url};
+use crate::secret::Secret;
 
-/// A setting that cannot be used.
+/// The variable for the keys of a process that signs.
+pub const SIGNING_KEYS: &str = "ROLLCALL_SIGNING_KEYS";
+/// The variable for the keys of a process that only verifies.
+pub const VERIFYING_KEYS: &str = "ROLLCALL_VERIFYING_KEYS";
+/// The expected value of both.
+pub const KEY_LOCATION: &str = "a file, or ssm:NAME for an AWS Systems Manager parameter";
+
+/// A setting with an invalid value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadSetting {
     /// The variable.
     pub name: &'static str,
-    /// What it holds, unless that is a secret.
+    /// Its value, unless that is a secret.
     pub value: Option<String>,
-    /// What it should be.
+    /// The expected value.
     pub expected: &'static str,
 }
 
-/// How long a token is good.
+/// How long a token is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenLife {
-    /// So many seconds, at least 1.
+pub enum TokenTtl {
+    /// A number of seconds, at least 1.
     Seconds(i64),
     /// For ever.
     Never,
 }
 
-/// Where the signing keys are, as the setting says it.
+/// Where the keys are, according to the setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyLocation {
     /// `ssm:NAME`: a parameter of AWS Systems Manager.
@@ -36,39 +45,44 @@ pub enum KeyLocation {
     File(PathBuf),
 }
 
-/// Who may read the documentation.
+/// Who may read the API documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
-    /// Who has an account.
+pub enum DocsAccess {
+    /// Users with an account.
     Users,
     /// Everybody.
     Everybody,
 }
 
-/// Everything that can be set. The README's table says what each means.
+/// All settings. The table in `docs/operating.md` describes each of them.
 #[derive(Clone)]
-#[expect(missing_docs, reason = "the README's table of settings describes each")]
+#[expect(missing_docs, reason = "the table in docs/operating.md describes each")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     pub listen: SocketAddr,
     pub data: PathBuf,
     pub table: String,
     pub admin_username: Username,
-    pub admin_password: Option<String>,
+    pub admin_password: Option<Secret>,
     pub public_url: Option<String>,
     pub site_name: String,
-    pub mail_from: EmailAddress,
+    pub mail_from: AsciiAddress,
     pub smtp_url: Option<String>,
     pub signing_keys: Option<KeyLocation>,
-    pub token_life: TokenLife,
+    pub verifying_keys: Option<KeyLocation>,
+    pub token_ttl: TokenTtl,
     pub throttle: bool,
+    /// Whether mails report changes of passwords and e-mails.
+    pub notices: bool,
     pub cost_header: bool,
-    pub docs_readers: Readers,
+    pub docs_access: DocsAccess,
+    pub trusted_proxies: TrustedProxies,
     pub endpoint: Option<String>,
     pub ses_endpoint: Option<String>,
     pub ssm_endpoint: Option<String>,
     pub region: Option<String>,
     pub access_keys: Option<AccessKeys>,
-    /// Whether the process runs as a Lambda function, which the runtime says.
+    /// Whether the process runs as a Lambda function, according to the runtime.
     pub in_lambda: bool,
     pub log: Targets,
 }
@@ -83,19 +97,19 @@ pub struct AccessKeys {
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads the environment of the process.
     ///
     /// # Errors
-    /// The first variable whose value cannot be used.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    /// The first variable whose value is invalid.
+    #[expect(clippy::disallowed_methods, reason = "the only function that reads the environment")]
     pub fn from_environment() -> Result<Self, BadSetting> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads settings from wherever `variable` finds them. An empty value counts as none.
+    /// Reads settings through `variable`. An empty value counts as unset.
     ///
     /// # Errors
-    /// The first variable whose value cannot be used.
+    /// The first variable whose value is invalid.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, BadSetting> {
         let get = |name: &'static str| variable(name).filter(|value| !value.is_empty());
         let access_keys = get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| AccessKeys {
@@ -114,32 +128,43 @@ impl Config {
             admin_username: parsed(&get, "ROLLCALL_ADMIN_USERNAME", "a user name", Username::parse)?
                 .or_else(|| Username::parse("admin"))
                 .ok_or_else(|| bad("ROLLCALL_ADMIN_USERNAME", None, "a user name"))?,
-            admin_password: get("ROLLCALL_ADMIN_PASSWORD"),
+            admin_password: get("ROLLCALL_ADMIN_PASSWORD").map(Secret::from),
             public_url: parsed(&get, "ROLLCALL_PUBLIC_URL", "a URL, such as https://users.example.org", public_url)?,
             site_name: parsed(&get, "ROLLCALL_SITE_NAME", "one line of text", one_line)?
                 .unwrap_or_else(|| "Rollcall".to_owned()),
-            mail_from: parsed(&get, "ROLLCALL_MAIL_FROM", "an e-mail address", EmailAddress::parse)?
-                .or_else(|| EmailAddress::parse("rollcall@localhost"))
+            mail_from: parsed(&get, "ROLLCALL_MAIL_FROM", "an e-mail address", mail_address)?
+                .or_else(|| mail_address("rollcall@localhost"))
                 .ok_or_else(|| bad("ROLLCALL_MAIL_FROM", None, "an e-mail address"))?,
             smtp_url: parsed(&get, "ROLLCALL_SMTP_URL", "a URL, such as smtp://127.0.0.1:1025", |text| {
                 ["smtp://", "smtps://"].iter().any(|scheme| text.starts_with(scheme)).then(|| text.to_owned())
             })
             // It may hold a password.
             .map_err(|error| BadSetting { value: None, ..error })?,
-            signing_keys: get("ROLLCALL_SIGNING_KEYS").map(|text| match text.strip_prefix("ssm:") {
-                Some(name) => KeyLocation::Parameter(name.to_owned()),
-                None => KeyLocation::File(text.into()),
-            }),
-            token_life: parsed(&get, "ROLLCALL_TOKEN_TTL", "a time such as 30d, 12h, 15m, 90s, or never", token_life)?
-                .unwrap_or(TokenLife::Seconds(30 * 24 * 60 * 60)),
+            signing_keys: key_location(&get, SIGNING_KEYS)?,
+            verifying_keys: key_location(&get, VERIFYING_KEYS)?,
+            token_ttl: parsed(
+                &get,
+                "ROLLCALL_TOKEN_TTL",
+                "a duration such as 30d, 12h, 15m or 90s, or never",
+                token_ttl,
+            )?
+            .unwrap_or(TokenTtl::Seconds(30 * 24 * 60 * 60)),
             throttle: parsed(&get, "ROLLCALL_THROTTLE", "on or off", switch)?.unwrap_or(true),
+            notices: parsed(&get, "ROLLCALL_NOTICES", "on or off", switch)?.unwrap_or(false),
             cost_header: parsed(&get, "ROLLCALL_COST_HEADER", "on or off", switch)?.unwrap_or(false),
-            docs_readers: parsed(&get, "ROLLCALL_DOCS", "users or public", |text| match text {
-                "users" => Some(Readers::Users),
-                "public" => Some(Readers::Everybody),
+            docs_access: parsed(&get, "ROLLCALL_DOCS", "users or public", |text| match text {
+                "users" => Some(DocsAccess::Users),
+                "public" => Some(DocsAccess::Everybody),
                 _ => None,
             })?
-            .unwrap_or(Readers::Users),
+            .unwrap_or(DocsAccess::Users),
+            trusted_proxies: parsed(
+                &get,
+                "ROLLCALL_TRUSTED_PROXIES",
+                "networks separated by commas, such as 10.0.0.0/8,2001:db8::/32",
+                TrustedProxies::parse,
+            )?
+            .unwrap_or_default(),
             endpoint: parsed(&get, "AWS_ENDPOINT_URL_DYNAMODB", "a URL, such as http://127.0.0.1:8000", public_url)?,
             ses_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SESV2", "a URL, such as http://127.0.0.1:8555", public_url)?,
             ssm_endpoint: parsed(&get, "AWS_ENDPOINT_URL_SSM", "a URL, such as http://127.0.0.1:8555", public_url)?,
@@ -148,18 +173,25 @@ impl Config {
             in_lambda: get("AWS_LAMBDA_RUNTIME_API").is_some(),
             log: parsed(&get, "RUST_LOG", "levels such as info or shared=debug,info", |text| text.parse().ok())?
                 .unwrap_or_else(|| {
-                    // The embedded engine warns of every refused condition, which here is no trouble.
+                    // The embedded engine warns of every failed condition, which is normal here.
                     Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR)
                 }),
         })
     }
 }
 
+impl Config {
+    /// The keys of a process: the signing keys, or without them the verifying keys.
+    pub fn keys(&self) -> Option<&KeyLocation> {
+        self.signing_keys.as_ref().or(self.verifying_keys.as_ref())
+    }
+}
+
 impl std::fmt::Display for BadSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.value {
-            Some(value) => write!(f, "{} is {value:?}; it should be {}", self.name, self.expected),
-            None => write!(f, "{} should be {}", self.name, self.expected),
+            Some(value) => write!(f, "{} is {value:?}; expected {}", self.name, self.expected),
+            None => write!(f, "{} must be {}", self.name, self.expected),
         }
     }
 }
@@ -183,6 +215,22 @@ fn parsed<T>(
     }
 }
 
+fn key_location(
+    get: &impl Fn(&'static str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<KeyLocation>, BadSetting> {
+    let location = |text: &str| match text.strip_prefix("ssm:") {
+        // Names, or ARNs instead of them.
+        Some(name) => {
+            let good = |b: u8| b.is_ascii_alphanumeric() || b"/_-.:".contains(&b);
+            (!name.is_empty() && name.bytes().all(good)).then(|| KeyLocation::Parameter(name.to_owned()))
+        }
+        None => (!text.contains(['{', '\n'])).then(|| KeyLocation::File(text.into())),
+    };
+    // The value may be the keys themselves.
+    parsed(get, name, KEY_LOCATION, location).map_err(|error| BadSetting { value: None, ..error })
+}
+
 fn switch(text: &str) -> Option<bool> {
     match text {
         "on" => Some(true),
@@ -191,9 +239,9 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-fn token_life(text: &str) -> Option<TokenLife> {
+fn token_ttl(text: &str) -> Option<TokenTtl> {
     if text == "never" {
-        return Some(TokenLife::Never);
+        return Some(TokenTtl::Never);
     }
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
@@ -204,7 +252,7 @@ fn token_life(text: &str) -> Option<TokenLife> {
         _ => return None,
     };
     let number: u32 = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok()).flatten()?;
-    (number > 0).then(|| TokenLife::Seconds(i64::from(number) * seconds))
+    (number > 0).then(|| TokenTtl::Seconds(i64::from(number) * seconds))
 }
 
 fn table_name(text: &str) -> Option<String> {
@@ -212,10 +260,26 @@ fn table_name(text: &str) -> Option<String> {
     ((3..=255).contains(&text.len()) && text.bytes().all(good)).then(|| text.to_owned())
 }
 
-/// A URL without its final slash, so that a path can follow.
+fn mail_address(text: &str) -> Option<AsciiAddress> {
+    EmailAddress::parse(text)?.to_ascii()
+}
+
+/// A URL without a final slash, so that a path can be appended.
 fn public_url(text: &str) -> Option<String> {
     let http = text.starts_with("http://") || text.starts_with("https://");
-    (http && is_url(text) && !text.contains(['?', '#'])).then(|| text.trim_end_matches('/').to_owned())
+    let is_good = is_url(text) || has_host_name(text);
+    (http && is_good && !text.contains(['?', '#'])).then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// Whether its host is a name without a dot, as in a container network: `http://rollcall:9000`.
+fn has_host_name(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let end = rest.find(['/', ':']).unwrap_or(rest.len());
+    let (host, tail) = rest.split_at(end);
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    let is_name = host.len() <= 63 && host.starts_with(|c: char| c.is_ascii_alphanumeric()) && host.bytes().all(inner);
+    // The rest is valid if it would be valid with another name.
+    is_name && !host.ends_with('-') && is_url(&format!("{scheme}://localhost{tail}"))
 }
 
 fn one_line(text: &str) -> Option<String> {
@@ -234,10 +298,10 @@ mod tests {
     fn nothing_needs_to_be_set() {
         let config = Config::read(|_| None).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(config.listen.to_string(), "127.0.0.1:9000");
-        assert_eq!(config.token_life, TokenLife::Seconds(2_592_000));
-        assert!(config.throttle);
+        assert_eq!(config.token_ttl, TokenTtl::Seconds(2_592_000));
+        assert!(config.throttle && !config.notices);
         assert!(!config.cost_header);
-        assert_eq!(config.docs_readers, Readers::Users);
+        assert_eq!(config.docs_access, DocsAccess::Users);
     }
 
     #[test]
@@ -247,6 +311,12 @@ mod tests {
             ("ROLLCALL_TABLE", "a b"),
             ("ROLLCALL_ADMIN_USERNAME", "a b"),
             ("ROLLCALL_PUBLIC_URL", "users.example.org"),
+            ("ROLLCALL_PUBLIC_URL", "http://"),
+            ("ROLLCALL_PUBLIC_URL", "http://-rollcall"),
+            ("ROLLCALL_PUBLIC_URL", "http://rollcall:port"),
+            ("ROLLCALL_PUBLIC_URL", "http://roll call"),
+            ("ROLLCALL_PUBLIC_URL", "http://user@rollcall"),
+            ("ROLLCALL_PUBLIC_URL", "http://rollcall/?page=1"),
             ("ROLLCALL_SITE_NAME", "two\nlines"),
             ("ROLLCALL_MAIL_FROM", "nobody"),
             ("ROLLCALL_TOKEN_TTL", "soon"),
@@ -254,12 +324,27 @@ mod tests {
             ("ROLLCALL_TOKEN_TTL", "é"),
             ("ROLLCALL_THROTTLE", "no"),
             ("ROLLCALL_COST_HEADER", "1"),
+            ("ROLLCALL_NOTICES", "yes"),
             ("ROLLCALL_DOCS", "everybody"),
+            ("ROLLCALL_TRUSTED_PROXIES", "the proxy"),
             ("RUST_LOG", "shared=loud"),
         ] {
             let error = read(name, value).err().expect(name);
             assert_eq!((error.name, error.value.as_deref()), (name, Some(value)));
-            assert!(error.to_string().contains(name) && error.to_string().contains("should be"));
+            assert!(error.to_string().contains(name) && error.to_string().contains("; expected "));
+        }
+    }
+
+    #[test]
+    fn a_public_url_may_name_a_host_without_a_dot() {
+        for (value, expected) in [
+            ("http://rollcall:9000", "http://rollcall:9000"),
+            ("http://rollcall/", "http://rollcall"),
+            ("https://my_host-2/users/", "https://my_host-2/users"),
+            ("https://users.example.org/", "https://users.example.org"),
+        ] {
+            let config = read("ROLLCALL_PUBLIC_URL", value).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(config.public_url.as_deref(), Some(expected));
         }
     }
 
@@ -270,15 +355,41 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_named_and_those_to_sign_with_come_first() {
+        let parameter = KeyLocation::Parameter("/rollcall/verifying-keys".to_owned());
+        let file = KeyLocation::File("keys.json".into());
+        let verifying = read(VERIFYING_KEYS, "ssm:/rollcall/verifying-keys").expect("settings");
+        assert_eq!((verifying.keys(), &verifying.signing_keys), (Some(&parameter), &None));
+        let both = |name: &str| match name {
+            SIGNING_KEYS => Some("keys.json".to_owned()),
+            VERIFYING_KEYS => Some("ssm:/rollcall/verifying-keys".to_owned()),
+            _ => None,
+        };
+        let both = Config::read(both).expect("settings");
+        assert_eq!((both.keys(), &both.verifying_keys), (Some(&file), &Some(parameter)));
+        assert_eq!(Config::read(|_| None).expect("settings").keys(), None);
+    }
+
+    #[test]
+    fn keys_in_place_of_their_name_are_refused_without_being_shown() {
+        for name in [SIGNING_KEYS, VERIFYING_KEYS] {
+            for value in ["ssm:", "ssm:two words", r#"{"keys":[]}"#, r#"ssm:{"keys":[]}"#] {
+                let error = read(name, value).err().expect(name).to_string();
+                assert_eq!(error, format!("{name} must be {KEY_LOCATION}"));
+            }
+        }
+    }
+
+    #[test]
     fn times_are_read_in_their_unit() {
         for (text, life) in [
-            ("90s", TokenLife::Seconds(90)),
-            ("15m", TokenLife::Seconds(900)),
-            ("12h", TokenLife::Seconds(43_200)),
-            ("30d", TokenLife::Seconds(2_592_000)),
-            ("never", TokenLife::Never),
+            ("90s", TokenTtl::Seconds(90)),
+            ("15m", TokenTtl::Seconds(900)),
+            ("12h", TokenTtl::Seconds(43_200)),
+            ("30d", TokenTtl::Seconds(2_592_000)),
+            ("never", TokenTtl::Never),
         ] {
-            assert_eq!(token_life(text), Some(life));
+            assert_eq!(token_ttl(text), Some(life));
         }
     }
 }

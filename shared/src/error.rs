@@ -1,45 +1,47 @@
 //! The one error type.
 //!
-//! It says what happened and holds no sentence that a client reads: those belong to the dialects.
+//! It says what happened and contains no text for clients: those belong to the dialects.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a request was not carried out.
+/// Why a request failed.
 #[derive(Debug)]
 pub enum Error {
-    /// No endpoint has this address, or the format asked for does not exist.
+    /// No endpoint has this path, or the requested format does not exist.
     NoRoute,
-    /// The endpoint does not know this method.
+    /// The endpoint does not support this method.
     MethodNotAllowed(http::Method),
-    /// None of the representations that the client accepts can be made.
+    /// The client accepts none of the available representations.
     NotAcceptable,
     /// The object does not exist, or the caller may not see it.
     NotFound(Entity),
     /// The page does not exist.
     InvalidPage,
     /// The body could not be read.
-    Unreadable(Unreadable),
-    /// Values were refused: all that were, at once.
+    Body(BodyError),
+    /// Invalid values: all of them at once.
     Invalid(Vec<Violation>),
     /// A rule of the directory forbids it.
     Refused(Refusal),
-    /// Who is asking could not be established.
+    /// The caller could not be authenticated.
     Unauthenticated(Unauthenticated),
     /// The caller may not do this.
     Forbidden,
+    /// The record is not at the version to which the change applies.
+    Changed,
     /// Too many attempts; seconds until the next one counts.
     Throttled {
         /// Whole seconds, at least 1.
         retry_after: u64,
     },
-    /// The store cannot answer now; nothing was changed, or the same call may be repeated.
+    /// The store is unavailable. Nothing was changed, or the same call may be repeated.
     Unavailable(Cause),
-    /// A defect or a damaged record. The cause is for the log alone.
+    /// A bug or a damaged record. The cause is only for the log.
     Internal(Cause),
 }
 
-/// What lies behind an error; for the log, never for a client.
+/// The cause of an error; for the log, never for a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Short for results with [`Error`].
@@ -56,172 +58,190 @@ pub enum Entity {
     Organization,
     /// An e-mail address of a user.
     EmailAddress,
+    /// A membership of a user in an organization.
+    Membership,
     /// An API token of a user.
     Token,
+    /// A session of a user.
+    Session,
 }
 
 /// Why a body could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreadable {
-    /// Its type is none that is read; the type as sent.
+pub enum BodyError {
+    /// Unsupported media type; the type as sent.
     MediaType(String),
-    /// It is no JSON; the reason.
+    /// Invalid JSON; the reason.
     Json(String),
-    /// It is no multipart form; the reason.
+    /// Invalid multipart form; the reason.
     Multipart(String),
-    /// It is larger than is accepted.
+    /// Bytes that are invalid in its charset; the charset.
+    Charset(&'static str),
+    /// It is too large.
     TooLarge,
-    /// It is JSON of another kind than an object; the kind.
-    NotAnObject(Kind),
+    /// It is a form with more pairs than this.
+    TooManyPairs(usize),
+    /// It is JSON, but not an object; its kind.
+    NotAnObject(JsonKind),
     /// It is JSON `null`.
     Null,
 }
 
-/// Why nobody could be recognized.
+/// Why a caller could not be authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unauthenticated {
-    /// No credentials, or of a scheme that this API does not know.
+    /// No credentials, or of a scheme that this API does not support.
     NoCredentials,
-    /// The scheme's name stands alone.
+    /// The scheme without credentials.
     EmptyToken,
     /// More than one word after the scheme.
     TokenWithSpaces,
-    /// The word `Basic` stands alone.
+    /// The word `Basic` without credentials.
     EmptyBasic,
     /// More than one word after `Basic`.
     BasicWithSpaces,
-    /// What follows `Basic` is no base64.
+    /// The credentials after `Basic` are not base64.
     BasicNotBase64,
-    /// Characters that no token has.
+    /// Characters that are not allowed in tokens.
     TokenCharacters,
-    /// No such token, or not good any more.
+    /// The token does not exist or is no longer valid.
     InvalidToken,
-    /// The token's time has passed.
+    /// The token has expired.
     ExpiredToken,
-    /// The user is switched off or expired.
+    /// The user is inactive or expired.
     Inactive,
-    /// Name or password is wrong, or the account does not work.
+    /// Name or password is wrong, or the account is inactive.
     WrongPassword,
 }
 
-/// Rules that forbid what was asked.
+/// Rules of the directory that forbid a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nobody would be left who can repair the directory.
+    /// No active superuser would be left.
     LastSuperuser,
-    /// The record would grow beyond what the store holds.
+    /// The record would exceed the item size limit of the store.
     TooLargeToStore,
-    /// The user has as many tokens as allowed.
+    /// One change would affect more items than the store can change together.
+    TooMuchAtOnce,
+    /// The user has as many tokens as an API allows.
     TooManyTokens,
-    /// All users do not fit into one answer.
+    /// The user has the maximum number of tokens.
+    MostTokens,
+    /// All users do not fit into one response.
     TooLargeToAnswer,
-    /// The user is in too many organizations for its moment of joining to be changed.
+    /// The result does not fit into one response.
+    PageTooLarge,
+    /// The membership owns its organization.
+    OwnersMembership,
+    /// The user is in too many organizations to change when the user joined.
     TooManyToMove,
 }
 
-/// One value that was refused.
+/// One invalid value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Its name on the wire; a dot leads into a nested object.
     pub field: &'static str,
-    /// What it breaks.
+    /// The rule that it breaks.
     pub rule: Rule,
 }
 
-/// What a value can break.
+/// The rules for values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// It is not there.
+    /// It is missing.
     Required,
     /// It is null.
     Null,
     /// It is empty text.
     Blank,
-    /// It is empty, where the object as a whole needs it.
+    /// It is empty, but the object as a whole needs it.
     Empty,
     /// It has more characters than this.
     TooLong(usize),
-    /// It is no text.
+    /// It is not a string.
     NotText,
     /// It contains U+0000.
     NullCharacter,
-    /// It is no boolean.
+    /// It is not a boolean.
     NotBoolean,
-    /// It is no date.
+    /// It is not a date.
     NotDate,
-    /// It is no moment.
+    /// It is not a timestamp.
     NotDateTime,
-    /// It contains half of a character, this one.
+    /// It contains this lone surrogate.
     Surrogate(u16),
-    /// It is none of the words that may stand there.
+    /// It is not one of the allowed words.
     NotChoice(String),
-    /// It is no e-mail address.
+    /// It is not an e-mail address.
     NotEmail,
-    /// It is no web address.
+    /// It is not a web URL.
     NotUrl,
-    /// It has characters that user names must not have.
+    /// It has characters that are not allowed in user names.
     NotUsername,
-    /// It is no international telephone number.
+    /// It is not an international telephone number.
     NotPhone,
-    /// It is no list but of this kind.
-    NotList(Kind),
-    /// It is no object but of this kind.
-    NotObject(Kind),
+    /// It is of this kind instead of a list.
+    NotList(JsonKind),
+    /// It is of this kind instead of an object.
+    NotObject(JsonKind),
     /// It names an object that does not exist, or that the caller may not see.
     UnknownReference(String),
-    /// It should name an object and is of this kind.
-    WrongReference(Kind),
-    /// It is no UUID.
+    /// It should be a reference but is of this kind.
+    WrongReference(JsonKind),
+    /// It is not a UUID.
     NotUuid(String),
     /// Another object has it.
     Taken,
-    /// Another object has it in another letter case.
+    /// Another object has it with different case.
     TakenInAnotherCase,
-    /// A verified e-mail address of this text exists.
+    /// Another user has verified this e-mail address.
     AddressTaken,
-    /// The user has the e-mail address already.
+    /// The user already has this e-mail address.
     AddressTwice,
+    /// The user is already in the organization.
+    MembershipTwice,
     /// Another of the user's addresses is the primary one.
     SecondPrimary,
-    /// There would be more than this many.
+    /// More than this many.
     TooMany(usize),
-    /// It is no slug.
+    /// It is not a slug.
     NotSlug,
     /// The organization that has the slug.
     SlugOwner(String),
-    /// The membership is another organization's.
+    /// The membership belongs to another organization.
     NotMember,
     /// The membership owns its organization.
     OwnersMembership,
     /// The two new passwords differ.
     Mismatch,
-    /// It is not the present password.
+    /// It is not the current password.
     WrongPassword,
-    /// The new password is the one that was given as the present one.
+    /// The new password equals the one given as the current password.
     SameAsOld,
-    /// The new password is the present one.
+    /// The new password is the current one.
     Reused,
-    /// The password is like something known of its user.
+    /// The password is similar to data about its user.
     Similar(Similar),
     /// The password has fewer characters than this.
     TooShort(usize),
-    /// The password is one of those that are used most.
+    /// The password is very common.
     Common,
-    /// The password has digits only.
+    /// The password consists of digits only.
     Numeric,
-    /// It is not what was mailed, or not any more.
+    /// It is not the mailed value, or no longer valid.
     InvalidValue,
-    /// The day has passed.
+    /// The day is in the past.
     Past,
-    /// An expired account cannot be switched on.
+    /// An expired account cannot be activated.
     Expired,
-    /// More than the caller may give.
+    /// The caller may not grant this.
     BeyondOwnRights,
 }
 
-/// What a password can be like.
+/// What a password can be similar to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Similar {
     Username,
     FirstName,
@@ -231,8 +251,8 @@ pub enum Similar {
 
 /// The kinds of JSON values, as error messages name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Kind {
+#[expect(missing_docs, reason = "the names are self-explanatory")]
+pub enum JsonKind {
     Null,
     Boolean,
     Integer,
@@ -243,12 +263,22 @@ pub enum Kind {
 }
 
 impl Error {
-    /// One refused value.
+    /// An error with one invalid value.
     pub fn invalid(field: &'static str, rule: Rule) -> Self {
         Self::Invalid(vec![Violation { field, rule }])
     }
 
-    /// A defect, described for the log.
+    /// A short code, for logs and metrics.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Unavailable(_) => "Unavailable".to_owned(),
+            Self::Internal(_) => "Internal".to_owned(),
+            Self::Refused(refusal) => format!("{refusal:?}"),
+            _ => "Rejected".to_owned(),
+        }
+    }
+
+    /// A bug, described for the log.
     pub fn internal(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Internal(text.into().into())
     }
@@ -267,8 +297,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An error with all its sources on one line.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+/// An error with all its causes on one line.
+pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,7 +312,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-impl Kind {
+impl JsonKind {
     /// The kind of a JSON value.
     pub fn of(value: &serde_json::Value) -> Self {
         match value {

@@ -1,27 +1,32 @@
-//! What every Rollcall function stands on.
+//! The common code of all Rollcall functions.
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`model`] | what users, groups, organizations are; knows nobody |
+//! | [`model`] | what users, groups and organizations are; depends on no other module |
+//! | [`aws`] | HTTP clients and parameters of AWS |
 //! | [`store`] | the only code that knows DynamoDB |
-//! | [`sign_in`] | credential in, user out |
-//! | [`directory`] | what may happen: the rules, once for all dialects |
-//! | [`dialect`] | how each API speaks |
+//! | [`auth`] | secrets by themselves: passwords, tokens, keys, links |
+//! | [`directory`] | the rules, written once for all dialects |
 //! | [`web`] | glue between axum and the directory |
-//! | [`runtime`] | how a function starts, and what surrounds each request |
+//! | [`dialect`] | how each API speaks |
+//! | [`secret`] | texts that are never printed |
+//! | [`lambda`] | how a function starts |
 //!
-//! Dependencies point one way: functions → web, dialect → directory, `sign_in` → store → model.
+//! Dependencies point one way: functions → lambda → dialect → web → directory → store, auth → aws → model.
 
-pub mod ambient;
+pub mod auth;
+pub mod aws;
+pub mod bootstrap;
 pub mod config;
 pub mod dialect;
 pub mod directory;
 pub mod error;
+pub mod lambda;
 pub mod model;
-pub mod runtime;
-pub mod sign_in;
+pub mod secret;
 pub mod store;
 pub mod web;
 
 pub use directory::Directory;
 pub use error::{Error, Result};
+pub use secret::Secret;

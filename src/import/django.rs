@@ -1,180 +1,297 @@
-//! `manage.py dumpdata`: objects with `model`, `pk` and `fields`, and how they name one another.
+//! `manage.py dumpdata`: objects with `model`, `pk` and `fields`, and their references.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared::directory::moving::{Entry, Mover};
+use shared::auth::password::{is_known_kind, is_usable};
+use shared::directory::transfer::{ImportEntry, Record, UserRecord};
 use shared::error::Cause;
-use shared::model::{EmailAddress, Group, GroupId, MailboxEntry, Model, Permission, PermissionId, Timestamp, Username};
-use shared::sign_in::password::{is_known_kind, is_usable};
+use shared::model::{EmailAddress, Group, GroupId, Model, Permission, PermissionId, Timestamp, UserEmail, Username};
 
-use super::rows::{each_row, parse};
+use super::fields::{Fields, FromFields, Key, moment, number, shown};
+use super::kinds::{Kind, Kinds};
+use super::rows::Rows;
 
-/// An object of a dump.
-#[derive(Deserialize)]
-struct Object {
-    model: String,
-    #[serde(default)]
-    pk: Value,
-    fields: Value,
-}
-
-/// An object of a kind that moves in.
+/// An object to import.
 pub struct Row<T> {
-    /// Where it stands.
+    /// Where it is in the file.
     pub origin: String,
     /// Its primary key; null in dumps with natural primary keys.
     pub pk: Value,
-    /// What it says.
+    /// Its fields.
     pub fields: T,
 }
 
-/// What is read of a user in all of them.
-#[derive(Deserialize)]
+/// The fields of a user that all these systems have.
 pub struct UserFields {
     pub username: String,
-    #[serde(default)]
     pub password: String,
-    #[serde(default)]
     pub first_name: String,
-    #[serde(default)]
     pub last_name: String,
-    #[serde(default)]
     pub email: Option<String>,
-    #[serde(default = "yes")]
     pub is_active: bool,
-    #[serde(default)]
     pub is_staff: bool,
-    #[serde(default)]
     pub is_superuser: bool,
-    #[serde(default)]
-    pub last_login: Option<String>,
-    pub date_joined: String,
-    #[serde(default)]
+    pub last_login: Value,
+    pub date_joined: Option<Timestamp>,
     pub groups: Vec<Value>,
-    #[serde(default)]
     pub user_permissions: Vec<Value>,
 }
 
-#[derive(Deserialize)]
 struct GroupFields {
     name: String,
-    #[serde(default)]
     permissions: Vec<Value>,
 }
 
-#[derive(Deserialize)]
 struct PermissionFields {
     codename: String,
     content_type: Value,
 }
 
-#[derive(Deserialize)]
 struct ContentTypeFields {
     app_label: String,
     model: String,
 }
 
-/// The parts of a dump that every Django has, and what is wrong with rows.
+impl FromFields for UserFields {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, String> {
+        Ok(Self {
+            username: fields.text("username")?,
+            password: fields.text("password")?,
+            first_name: fields.text("first_name")?,
+            last_name: fields.text("last_name")?,
+            email: fields.optional_text("email")?,
+            is_active: fields.flag("is_active", true)?,
+            is_staff: fields.flag("is_staff", false)?,
+            is_superuser: fields.flag("is_superuser", false)?,
+            last_login: fields.value("last_login"),
+            date_joined: fields.moment("date_joined")?,
+            groups: fields.list("groups")?,
+            user_permissions: fields.list("user_permissions")?,
+        })
+    }
+}
+
+impl FromFields for GroupFields {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, String> {
+        Ok(Self { name: fields.text("name")?, permissions: fields.list("permissions")? })
+    }
+}
+
+impl FromFields for PermissionFields {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, String> {
+        Ok(Self { codename: fields.text("codename")?, content_type: fields.value("content_type") })
+    }
+}
+
+impl FromFields for ContentTypeFields {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, String> {
+        Ok(Self { app_label: fields.text("app_label")?, model: fields.text("model")? })
+    }
+}
+
+/// The parts of a dump that every Django has, and the problems of rows.
 #[derive(Default)]
 pub struct Dump {
     groups: Vec<Row<GroupFields>>,
     permissions: Vec<Row<PermissionFields>>,
     content_types: Vec<Row<ContentTypeFields>>,
-    /// Rows that cannot be used.
-    pub unusable: Vec<Entry>,
+    /// Unusable rows.
+    pub unusable: Vec<ImportEntry>,
+    /// How many more unusable rows there are, which are not reported individually.
+    untold: u64,
+    /// How many rows could not be attributed to a model.
+    pub unread: u64,
     /// How many rows of other models there are.
     pub passed_over: BTreeMap<String, u64>,
 }
 
-/// What the references of a dump lead to.
-pub struct References {
-    permissions: HashMap<String, PermissionId>,
-    groups: HashMap<String, GroupId>,
+/// The system that made a dump.
+pub struct Maker {
+    /// The model of its users.
+    pub users: &'static str,
+    /// The model of the other system's users, and what to do with them.
+    pub others: (&'static str, &'static str),
+    /// Which rows other than those of a dump can be read.
+    pub responses: Option<Kind>,
 }
 
-fn yes() -> bool {
-    true
+/// The model of rows that are responses of an API.
+pub const ANSWER: &str = "user";
+/// A model whose key is a secret.
+const SECRET_KEY: &str = "authtoken.token";
+/// The most rows that are reported individually, and the most models.
+const MOST_TOLD: usize = 100_000;
+const MOST_MODELS: usize = 1000;
+
+/// The targets of a dump's references.
+pub struct References {
+    permissions: HashMap<Key, PermissionId>,
+    groups: HashMap<Key, GroupId>,
 }
 
 impl Dump {
-    /// Reads a dump; objects of models that are not every Django's are given to `other`, which tells whether it knows them.
+    /// Reads a dump. Objects of models that are not part of every Django, and responses of the API, are passed to
+    /// `other`, which returns whether it knows them.
     ///
     /// # Errors
-    /// When the file is not whole.
-    pub fn read(file: impl BufRead, mut other: impl FnMut(&mut Self, &str, Row<Value>) -> bool) -> Result<Self, Cause> {
+    /// When the file is incomplete, or not from this system.
+    pub fn read(
+        file: impl BufRead + Send + 'static,
+        maker: &Maker,
+        mut other: impl FnMut(&mut Self, &str, Row<Value>) -> bool,
+    ) -> Result<Self, Cause> {
         let mut dump = Self::default();
-        each_row(file, |place, row| {
-            let object = row.and_then(parse::<Object>);
-            let Object { model, pk, fields } = match object {
-                Ok(object) => object,
-                Err(reason) => return dump.unusable.push(unusable(place, reason)),
+        let mut kinds = Kinds::default();
+        let (mut has_users, mut has_others) = (false, false);
+        for row in Rows::of(file)? {
+            let row = row?;
+            let place = row.place.clone();
+            let row = match row.value() {
+                Ok(row) => row,
+                Err(reason) => {
+                    dump.unread += 1;
+                    dump.reject(unusable(place, reason));
+                    continue;
+                }
             };
-            let origin =
-                if pk.is_null() { format!("{model} ({place})") } else { format!("{model} {} ({place})", key(&pk)) };
-            let row = Row { origin, pk, fields };
-            let known = match model.as_str() {
+            kinds.add(&row);
+            let (model, row) = match (Kind::of(&row), row) {
+                (Some(Kind::Dump), Value::Object(mut row)) => {
+                    let mut take = |name: &str| row.remove(name).unwrap_or_default();
+                    let model = take("model").as_str().map(str::to_ascii_lowercase);
+                    let row = Row::at(&place, model.as_deref().unwrap_or_default(), take("pk"), take("fields"));
+                    (model, row)
+                }
+                (Some(kind), row) if Some(kind) == maker.responses => {
+                    (Some(ANSWER.to_owned()), Row::at(&place, ANSWER, row["id"].clone(), row))
+                }
+                _ => (None, Row::at(&place, "", Value::Null, Value::Null)),
+            };
+            let Some(model) = model else {
+                dump.unread += 1;
+                dump.reject(unusable(place, "not an object of a dump: `model` or `fields` is missing".to_owned()));
+                continue;
+            };
+            has_users |= model == maker.users || model == ANSWER;
+            let is_known = match model.as_str() {
                 "auth.group" | "openwisp_users.group" => dump.keep(row, |dump| &mut dump.groups),
                 "auth.permission" => dump.keep(row, |dump| &mut dump.permissions),
                 "contenttypes.contenttype" => dump.keep(row, |dump| &mut dump.content_types),
                 _ => other(&mut dump, &model, row),
             };
-            if !known {
-                *dump.passed_over.entry(model).or_default() += 1;
+            has_others |= is_known && !model.starts_with("contenttypes.") && model != "auth.permission";
+            if !is_known {
+                dump.pass_over(model);
             }
-        })?;
+        }
+        let refusal = kinds.refusal(&[Some(Kind::Dump), maker.responses].into_iter().flatten().collect::<Vec<_>>());
+        let refusal = refusal.or_else(|| {
+            let is_of_others = !has_users && dump.passed_over.contains_key(maker.others.0);
+            is_of_others.then(|| maker.others.1.to_owned())
+        });
+        let is_told = has_others || !dump.unusable.is_empty();
+        if let Some(refusal) = refusal.or_else(|| (!is_told).then(|| dump.nothing())) {
+            return Err(refusal.into());
+        }
+        if dump.untold > 0 {
+            let reason = format!("{} more rows cannot be used", dump.untold);
+            dump.unusable.push(unusable("the file".to_owned(), reason));
+        }
         Ok(dump)
     }
 
-    fn keep<T: DeserializeOwned>(&mut self, row: Row<Value>, rows: impl FnOnce(&mut Self) -> &mut Vec<Row<T>>) -> bool {
+    /// Records an unusable row.
+    pub fn reject(&mut self, entry: ImportEntry) {
+        if self.unusable.len() < MOST_TOLD {
+            self.unusable.push(entry);
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    fn pass_over(&mut self, model: String) {
+        let is_told = self.passed_over.len() < MOST_MODELS || self.passed_over.contains_key(&model);
+        let model = if is_told && model.len() <= 200 { model } else { "other models".to_owned() };
+        *self.passed_over.entry(model).or_default() += 1;
+    }
+
+    /// Reports that nothing is usable.
+    fn nothing(&self) -> String {
+        let models: Vec<&str> = self.passed_over.keys().take(5).map(String::as_str).collect();
+        let more = if self.passed_over.len() > models.len() { " and others" } else { "" };
+        match models.join(", ") {
+            models if models.is_empty() => "the file contains no users, groups or organizations".to_owned(),
+            models => format!("the file contains only rows of {models}{more}, which cannot be imported"),
+        }
+    }
+
+    fn keep<T: FromFields>(&mut self, row: Row<Value>, rows: impl FnOnce(&mut Self) -> &mut Vec<Row<T>>) -> bool {
         match row.parse() {
             Ok(row) => rows(self).push(row),
-            Err(entry) => self.unusable.push(*entry),
+            Err(entry) => self.reject(*entry),
         }
         true
     }
 
-    /// The dump's groups, and what its references lead to; with `permissions`, to OpenWISP's permissions too.
-    pub fn groups(&mut self, with_permissions: bool) -> (Vec<Entry>, References) {
-        let mut models = HashMap::new();
-        for Row { pk, fields: ContentTypeFields { app_label, model }, .. } in &self.content_types {
-            models.insert(key(pk), (app_label.clone(), model.clone()));
-            models.insert(natural(&[app_label, model]), (app_label.clone(), model.clone()));
+    /// The rows whose key is unique; rows with the same key are rejected, because references to them are ambiguous.
+    pub fn once<T>(&mut self, rows: Vec<Row<T>>, key: fn(&Value) -> Option<Key>) -> Vec<Row<T>> {
+        let mut counts: HashMap<Key, usize> = HashMap::new();
+        for key in rows.iter().filter_map(|row| key(&row.pk)) {
+            *counts.entry(key).or_default() += 1;
         }
+        let is_twice = |row: &Row<T>| key(&row.pk).is_some_and(|key| counts.get(&key).is_some_and(|count| *count > 1));
+        let (twice, once): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_twice);
+        for Row { origin, .. } in twice {
+            self.reject(unusable(origin, TWICE.to_owned()));
+        }
+        once
+    }
+
+    /// The dump's groups, and the targets of its references; with `permissions`, also OpenWISP's permissions.
+    pub fn groups(&mut self, with_permissions: bool) -> (Vec<ImportEntry>, References) {
+        let content_types = std::mem::take(&mut self.content_types);
+        let models: HashMap<Key, [String; 2]> = self
+            .once(content_types, Key::of_number)
+            .into_iter()
+            .filter_map(|Row { pk, fields, .. }| Some((Key::of_number(&pk)?, [fields.app_label, fields.model])))
+            .collect();
         let mut permissions = HashMap::new();
         for permission in Permission::all().filter(|_| with_permissions) {
             let (codename, model) = (permission.codename(), permission.model);
-            permissions.insert(natural(&[&codename, application(model), model.name()]), permission.id());
+            permissions.insert(Key::natural(&[&codename, application(model), model.name()]), permission.id());
         }
-        for Row { pk, fields, .. } in &self.permissions {
-            let known = models.get(&key(&fields.content_type));
-            let named = match (known, &fields.content_type) {
-                (Some((app, model)), _) => Some(natural(&[&fields.codename, app, model])),
-                (None, Value::Array(parts)) => Some(natural(&[vec![fields.codename.clone()], texts(parts)].concat())),
-                _ => None,
+        let rows = std::mem::take(&mut self.permissions);
+        for Row { pk, fields, .. } in self.once(rows, Key::of_number) {
+            let named = match Key::of_number(&fields.content_type) {
+                Some(Key::Natural(names)) => Some(names),
+                Some(key) => models.get(&key).map(|names| names.to_vec()),
+                None => None,
             };
-            if let Some(id) = named.and_then(|named| permissions.get(&named)).copied() {
-                permissions.insert(key(pk), id);
+            let named = named.map(|names| Key::Natural([vec![fields.codename], names].concat()));
+            if let (Some(key), Some(id)) =
+                (Key::of_number(&pk), named.and_then(|named| permissions.get(&named).copied()))
+            {
+                permissions.insert(key, id);
             }
         }
         let mut references = References { permissions, groups: HashMap::new() };
         let mut entries = Vec::new();
-        for Row { origin, pk, fields } in std::mem::take(&mut self.groups) {
-            let Some(id) = pk.as_u64().map(GroupId) else {
+        let rows = std::mem::take(&mut self.groups);
+        for Row { origin, pk, fields } in self.once(rows, Key::of_number) {
+            let Some(id) = number(&pk).map(GroupId) else {
                 entries.push(unusable(origin, NO_KEY.to_owned()));
                 continue;
             };
-            references.groups.insert(key(&pk), id);
-            references.groups.insert(natural(&[&fields.name]), id);
+            references.groups.insert(Key::Number(id.0), id);
+            references.groups.insert(Key::natural(&[&fields.name]), id);
             let (permissions, unknown) = references.permissions(&fields.permissions);
             let left_out = (unknown > 0).then(|| without_permissions(unknown));
             let group = Group { id, version: 1, name: fields.name, permissions: permissions.into_iter().collect() };
-            entries.push(Entry {
+            entries.push(ImportEntry {
                 origin,
-                record: Ok(shared::directory::moving::Record::Group(group)),
+                record: Ok(Record::Group(group)),
                 left_out: left_out.into_iter().collect(),
             });
         }
@@ -182,42 +299,47 @@ impl Dump {
     }
 }
 
-/// Why an object without its key does not move in.
-pub const NO_KEY: &str = "it has no usable pk; make the dump without --natural-primary";
+/// The reason for skipping an object without a key.
+pub const NO_KEY: &str = "no usable pk; make the dump without --natural-primary";
+/// The reason for skipping rows with the same key.
+pub const TWICE: &str = "its pk or its user name occurs twice";
 
 impl References {
-    /// The permissions that some references lead to, and how many lead to none.
+    /// The permissions that some references name, and how many references are unknown.
     pub fn permissions(&self, references: &[Value]) -> (Vec<PermissionId>, usize) {
-        let found: Vec<PermissionId> =
-            references.iter().filter_map(|reference| self.permissions.get(&key(reference))).copied().collect();
+        let found: Vec<PermissionId> = references
+            .iter()
+            .filter_map(|reference| self.permissions.get(&Key::of_number(reference)?))
+            .copied()
+            .collect();
         let unknown = references.len() - found.len();
         (found, unknown)
     }
 
-    /// The groups that some references lead to, and those that lead to none.
+    /// The groups that some references name, and the unknown references.
     fn groups(&self, references: &[Value]) -> (Vec<GroupId>, Vec<String>) {
         let mut unknown = Vec::new();
         let found = references.iter().filter_map(|reference| {
-            let found = self.groups.get(&key(reference)).copied();
+            let found = Key::of_number(reference).and_then(|key| self.groups.get(&key)).copied();
             if found.is_none() {
-                unknown.push(format!("the group {}, which is not in the file", key(reference)));
+                unknown.push(format!("the group {} (not in the file)", shown(reference)));
             }
             found
         });
         (found.collect(), unknown)
     }
 
-    /// What every Django says of a user, and what of it could not be used. Why it cannot be used at all, if so.
-    pub fn user(&self, fields: &UserFields) -> Result<(Mover, Vec<String>), String> {
-        let username = Username::parse(&fields.username).ok_or("it has no user name that can be used")?;
-        let joined = Timestamp::parse(&fields.date_joined).ok_or("date_joined is no moment")?;
-        let mut mover = Mover::new(&username, joined);
+    /// The common data of a user, with its unusable parts; or why the user is unusable.
+    pub fn user(&self, fields: &UserFields, now: Timestamp) -> Result<(UserRecord, Vec<String>), String> {
+        let username = Username::parse(&fields.username).ok_or("no valid user name")?;
+        let mut user_record = UserRecord::new(&username, fields.date_joined.unwrap_or(now));
+        user_record.has.date_joined = fields.date_joined.is_some();
         let mut left_out = Vec::new();
-        let user = &mut mover.user;
+        let user = &mut user_record.user;
         if is_usable(&fields.password) && !is_known_kind(&fields.password) {
-            left_out.push("its password hash, which is of a kind that cannot be verified".to_owned());
+            left_out.push("its password hash (unsupported algorithm)".to_owned());
         } else if !fields.password.is_empty() {
-            user.password.clone_from(&fields.password);
+            user.password = fields.password.as_str().into();
         }
         user.first_name.clone_from(&fields.first_name);
         user.last_name.clone_from(&fields.last_name);
@@ -226,11 +348,11 @@ impl References {
         user.is_superuser = fields.is_superuser;
         if let Some(text) = fields.email.as_ref().filter(|text| !text.is_empty()) {
             user.email = EmailAddress::parse(text);
-            left_out.extend(user.email.is_none().then(|| "its e-mail, which is no address".to_owned()));
+            left_out.extend(user.email.is_none().then(|| "its e-mail (not a valid address)".to_owned()));
         }
-        if let Some(text) = &fields.last_login {
-            user.last_login = Timestamp::parse(text);
-            left_out.extend(user.last_login.is_none().then(|| "last_login, which is no moment".to_owned()));
+        if !fields.last_login.is_null() {
+            user.last_login = moment(&fields.last_login);
+            left_out.extend(user.last_login.is_none().then(|| "last_login (not a valid timestamp)".to_owned()));
         }
         let (groups, unknown) = self.groups(&fields.groups);
         user.groups = groups.into_iter().collect();
@@ -238,56 +360,47 @@ impl References {
         let (permissions, unknown) = self.permissions(&fields.user_permissions);
         user.permissions = permissions.into_iter().collect();
         left_out.extend((unknown > 0).then(|| without_permissions(unknown)));
-        Ok((mover, left_out))
+        Ok((user_record, left_out))
     }
 }
 
 impl Row<Value> {
-    /// Reads what the object says; otherwise what is wrong with it.
-    pub fn parse<T: DeserializeOwned>(self) -> Result<Row<T>, Box<Entry>> {
+    fn at(place: &str, model: &str, pk: Value, fields: Value) -> Self {
+        let origin = match &pk {
+            _ if model == SECRET_KEY => format!("an API token ({place})"),
+            Value::Null => format!("{model} ({place})"),
+            pk => format!("{model} {} ({place})", shown(pk)),
+        };
+        Self { origin, pk, fields }
+    }
+
+    /// Parses the object; the error is an entry with the reason.
+    pub fn parse<T: FromFields>(self) -> Result<Row<T>, Box<ImportEntry>> {
         let Self { origin, pk, fields } = self;
-        match parse(fields) {
+        match Fields::of(&fields).and_then(|fields| T::from_fields(&fields)) {
             Ok(fields) => Ok(Row { origin, pk, fields }),
             Err(reason) => Err(Box::new(unusable(origin, reason))),
         }
     }
 }
 
-/// An entry that cannot be used.
-pub fn unusable(origin: String, reason: String) -> Entry {
-    Entry { origin, record: Err(reason), left_out: Vec::new() }
+/// An unusable entry.
+pub fn unusable(origin: String, reason: String) -> ImportEntry {
+    ImportEntry { origin, record: Err(reason), left_out: Vec::new() }
 }
 
-/// The one address of a user of whom only the e-mail is known: nobody has confirmed it.
-pub fn give_address(mover: &mut Mover) {
-    let email = mover.user.email.as_ref().map(EmailAddress::lower_case);
-    let entry = |email| MailboxEntry { id: shared::model::AddressId(0), email, verified: false, primary: false };
-    mover.user.addresses = email.map(entry).into_iter().collect();
+/// Adds the e-mail of a user as an unverified address, if nothing else is known.
+pub fn give_address(user_record: &mut UserRecord) {
+    let email = user_record.user.email.as_ref().map(EmailAddress::lower_case);
+    let entry = |email| UserEmail { id: shared::model::AddressId(0), email, verified: false, primary: false };
+    user_record.user.addresses = email.map(entry).into_iter().collect();
 }
 
 fn without_permissions(count: usize) -> String {
-    format!("{count} permissions that do not exist here, or that the file does not explain")
+    format!("{count} permissions that do not exist here or are not defined in the file")
 }
 
-/// A key as references name it: a number, a text, or a natural key of several texts.
-pub fn key(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => natural(&texts(parts)),
-        other => other.to_string(),
-    }
-}
-
-/// A natural key.
-pub fn natural(parts: &[impl std::fmt::Debug]) -> String {
-    format!("{parts:?}")
-}
-
-fn texts(parts: &[Value]) -> Vec<String> {
-    parts.iter().map(key).collect()
-}
-
-/// The application of a model of OpenWISP (`contracts/openwisp.md` section 3).
+/// The Django application of an OpenWISP model (`contracts/openwisp.md` section 3).
 fn application(model: Model) -> &'static str {
     match model {
         Model::EmailAddress => "account",

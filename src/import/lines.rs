@@ -1,26 +1,30 @@
-//! `rollcall export`: one record a line, as JSON. Moments are RFC 3339 with microseconds, days `YYYY-MM-DD`.
+//! `rollcall export`: one JSON record per line. Timestamps are RFC 3339 with microseconds, days `YYYY-MM-DD`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
-use shared::directory::moving::{Entry, KnownIds, Mover, MovingMembership, MovingToken, Record};
+use shared::directory::transfer::{ImportEntry, Known, MembershipRecord, Record, TokenRecord, UserRecord};
+use shared::error::Cause;
+use shared::model::Sequence;
 use shared::model::{
-    AddressId, Date, EdgeId, EmailAddress, Group, GroupId, MailboxEntry, MembershipId, Organization, OrganizationId,
-    PermissionId, PhoneNumber, Profile, Sharing, SignInAttempt, Timestamp, TokenId, UserId, UserNumber, Username,
-    date_text, parse_date,
+    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Group, GroupId, MembershipId, Organization, OrganizationId,
+    PermissionId, PhoneNumber, SignInAttempt, SwitchProfile, Timestamp, TokenId, UserEmail, UserId, UserNumber,
+    Username, date_text, parse_date,
 };
-use shared::store::keys::Sequence;
+use shared::secret::Secret;
 
-use super::rows::told;
+use super::Source;
+use super::kinds::{Kind, Kinds};
+use super::rows::{Row, Rows};
 
-/// The layout of the lines that are written; others are not read.
+/// The layout of the lines that are written; no other layout can be read.
 const LAYOUT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
 enum Line {
-    /// The first one.
+    /// The first line.
     Rollcall {
         layout: u32,
     },
@@ -36,7 +40,7 @@ enum Line {
     },
     User(Box<UserLine>),
     Attempt(AttemptLine),
-    /// The last one, without which a file is not whole.
+    /// The last line, without which a file is incomplete.
     End {},
 }
 
@@ -62,7 +66,7 @@ struct OrganizationLine {
 }
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the user's")]
+#[expect(clippy::struct_excessive_bools, reason = "the record has these fields")]
 struct UserLine {
     id: UserId,
     number: UserNumber,
@@ -71,7 +75,7 @@ struct UserLine {
     email: Option<EmailAddress>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     email_is_shared: bool,
-    password: String,
+    password: Secret,
     token_version: u64,
     first_name: String,
     last_name: String,
@@ -86,6 +90,9 @@ struct UserLine {
     reminded_of: Option<Day>,
     is_active: bool,
     is_staff: bool,
+    /// Missing in lines written before this role was separate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_edge_staff: bool,
     is_superuser: bool,
     last_login: Option<Moment>,
     date_joined: Moment,
@@ -95,8 +102,8 @@ struct UserLine {
     addresses: Vec<AddressLine>,
     memberships: Vec<MembershipLine>,
     tokens: Vec<TokenLine>,
-    profile: Profile,
-    sharing: Sharing,
+    profile: SwitchProfile,
+    sharing: EdgeProfile,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,13 +125,20 @@ struct MembershipLine {
 #[derive(Serialize, Deserialize)]
 struct TokenLine {
     id: String,
-    sha256: String,
+    sha256: Secret,
     title: String,
     is_active: bool,
     created: Moment,
     updated: Moment,
     last_used: Option<Moment>,
     good_until: Moment,
+    /// Unknown for tokens in lines written before this attribute existed.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    made_by_other: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,7 +151,7 @@ struct AttemptLine {
     address: Option<String>,
 }
 
-/// A moment as text.
+/// A timestamp as text.
 #[derive(Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[derive(Clone, Copy)]
@@ -149,48 +163,74 @@ struct Moment(Timestamp);
 #[derive(Clone, Copy)]
 struct Day(Date);
 
-/// The lines of a file, and that it is not whole if its last one is missing.
-pub fn read(file: impl BufRead + Send + 'static) -> impl Iterator<Item = Entry> + Send {
-    let mut lines = file.split(b'\n').enumerate();
-    let (mut ended, mut is_broken) = (false, false);
-    std::iter::from_fn(move || {
-        while !is_broken {
-            let Some((index, line)) = lines.next() else {
-                let is_whole = std::mem::replace(&mut ended, true);
-                return (!is_whole).then(|| Entry {
-                    origin: "the end".to_owned(),
-                    record: Err("the last line is missing: the file is not whole".to_owned()),
-                    left_out: Vec::new(),
-                });
-            };
-            let record = match line {
-                Ok(line) if line.trim_ascii().is_empty() => continue,
-                Ok(line) => match serde_json::from_slice::<Line>(&line) {
-                    Ok(Line::End {}) => {
-                        ended = true;
-                        continue;
-                    }
-                    Ok(line) => line.record(),
-                    Err(error) => Err(told(&error)),
-                },
-                Err(error) => {
-                    // It would be so for ever.
-                    is_broken = true;
-                    Err(format!("it cannot be read: {error}"))
-                }
-            };
-            if let Some(record) = record.transpose() {
-                return Some(Entry { origin: format!("line {}", index + 1), record, left_out: Vec::new() });
+/// If this many lines at the beginning are unusable, the whole file is.
+const LOOK: usize = 1000;
+
+/// Reads a file, line by line.
+pub fn read(file: impl BufRead + Send + 'static) -> Result<Source, Cause> {
+    let mut rows = Rows::of(file)?;
+    let mut kinds = Kinds::default();
+    let mut first = Vec::new();
+    let mut is_usable = false;
+    while !is_usable && first.len() < LOOK {
+        let Some(row) = rows.next().transpose()? else { break };
+        if let Ok(text) = &row.text {
+            is_usable = serde_json::from_slice::<Line>(text).is_ok();
+            if let Ok(value) = serde_json::from_slice(text) {
+                kinds.add(&value);
             }
         }
-        None
+        first.push(row);
+    }
+    match kinds.refusal(&[Kind::Export]) {
+        Some(refusal) => return Err(refusal.into()),
+        None if first.is_empty() => return Err("the file contains no records".into()),
+        None => {}
+    }
+    let rows = first.into_iter().map(Ok).chain(rows.take(if is_usable { usize::MAX } else { 0 }));
+    Ok(Source {
+        entries: Box::new(entries(rows, !is_usable)),
+        is_usable,
+        total: None,
+        brings_groups: true,
+        brings_organizations: true,
+        passed_over: BTreeMap::new(),
+    })
+}
+
+/// The lines as entries, and an error at the end if the last line is missing, unless it `has_ended`.
+fn entries(
+    mut rows: impl Iterator<Item = Result<Row, Cause>> + Send,
+    mut has_ended: bool,
+) -> impl Iterator<Item = ImportEntry> + Send {
+    std::iter::from_fn(move || {
+        let told = |place: String, record| Some(ImportEntry { origin: place, record, left_out: Vec::new() });
+        loop {
+            let Some(row) = rows.next() else {
+                let is_whole = std::mem::replace(&mut has_ended, true);
+                let reason = "the last line is missing: the file is incomplete".to_owned();
+                return (!is_whole).then(|| told("end of file".to_owned(), Err(reason))).flatten();
+            };
+            let Row { place, text } = match row {
+                Ok(row) => row,
+                // Nothing follows it.
+                Err(error) => return told("the file".to_owned(), Err(error.to_string())),
+            };
+            let line =
+                text.and_then(|text| serde_json::from_slice::<Line>(&text).map_err(|error| super::rows::told(&error)));
+            if matches!(line, Ok(Line::End {})) {
+                has_ended = true;
+            } else if let Some(record) = line.and_then(Line::record).transpose() {
+                return told(place, record);
+            }
+        }
     })
 }
 
 /// The first line of an export.
 ///
 /// # Errors
-/// Never, but that it is JSON is not known here.
+/// Never, but the type of the error does not say so.
 pub fn first_line() -> serde_json::Result<String> {
     serde_json::to_string(&Line::Rollcall { layout: LAYOUT })
 }
@@ -198,25 +238,27 @@ pub fn first_line() -> serde_json::Result<String> {
 /// The last line of an export.
 ///
 /// # Errors
-/// Never, but that it is JSON is not known here.
+/// Never, but the type of the error does not say so.
 pub fn last_line() -> serde_json::Result<String> {
     serde_json::to_string(&Line::End {})
 }
 
-/// A record as a line, without the end of the line. Hashes stand in it: it is a secret.
+/// A record as a line, without the line end. It contains hashes: it is a secret.
 ///
 /// # Errors
-/// Never, but that it is JSON is not known here.
+/// Never, but the type of the error does not say so.
 pub fn line_of(record: &Record) -> serde_json::Result<String> {
     serde_json::to_string(&Line::from(record.clone()))
 }
 
 impl Line {
-    /// What the line tells; nothing if it is the first one, and why not if it cannot be used.
+    /// The record of a line; `None` for the first and last line; the error is the reason why it is unusable.
     fn record(self) -> Result<Option<Record>, String> {
         Ok(Some(match self {
             Self::Rollcall { layout: LAYOUT } | Self::End {} => return Ok(None),
-            Self::Rollcall { layout } => return Err(format!("lines of layout {layout}, not {LAYOUT}")),
+            Self::Rollcall { layout } => {
+                return Err(format!("the file has layout {layout}; this release reads layout {LAYOUT}"));
+            }
             Self::Group { id, name, permissions } => Record::Group(Group { id, version: 1, name, permissions }),
             Self::Organization(line) => Record::Organization(line.into()),
             Self::Sequence { name, given } => {
@@ -225,9 +267,9 @@ impl Line {
                     SequenceName::Addresses => Sequence::Addresses,
                     SequenceName::Groups => Sequence::Groups,
                 };
-                Record::Given(sequence, given)
+                Record::SequenceFloor(sequence, given)
             }
-            Self::User(line) => Record::User(Box::new(line.mover()?)),
+            Self::User(line) => Record::User(Box::new(line.user_record()?)),
             Self::Attempt(AttemptLine { user, name, success, at, user_agent, address }) => {
                 Record::Attempt(user, name, SignInAttempt { success, at: at.0, user_agent, address })
             }
@@ -240,7 +282,7 @@ impl From<Record> for Line {
         match record {
             Record::Group(Group { id, version: _, name, permissions }) => Self::Group { id, name, permissions },
             Record::Organization(organization) => Self::Organization(organization.into()),
-            Record::Given(sequence, given) => {
+            Record::SequenceFloor(sequence, given) => {
                 let name = match sequence {
                     Sequence::Users => SequenceName::Users,
                     Sequence::Addresses => SequenceName::Addresses,
@@ -248,7 +290,7 @@ impl From<Record> for Line {
                 };
                 Self::Sequence { name, given }
             }
-            Record::User(mover) => Self::User(Box::new((*mover).into())),
+            Record::User(user_record) => Self::User(Box::new((*user_record).into())),
             Record::Attempt(user, name, attempt) => {
                 let SignInAttempt { success, at, user_agent, address } = attempt;
                 Self::Attempt(AttemptLine { user, name, success, at: Moment(at), user_agent, address })
@@ -286,22 +328,23 @@ impl From<Organization> for OrganizationLine {
 }
 
 impl UserLine {
-    fn mover(self) -> Result<Mover, String> {
-        let username = Username::parse(&self.username).ok_or("it has no user name that can be used")?;
-        let mut mover = Mover::new(&username, self.date_joined.0);
-        mover.set_id(self.id);
-        mover.set_number(self.number);
-        mover.set_edge_id(EdgeId::parse(&self.edge_id).ok_or("its edge_id should have 24 hexadecimal digits")?);
-        let is_address = |email: &EmailAddress| EmailAddress::parse(email.as_str()).is_some();
+    fn user_record(self) -> Result<UserRecord, String> {
+        let username = Username::of_existing(&self.username).ok_or("no valid user name")?;
+        let mut user_record = UserRecord::new(&username, self.date_joined.0);
+        user_record.set_id(self.id);
+        user_record.set_number(self.number);
+        user_record.set_edge_id(EdgeId::parse(&self.edge_id).ok_or("its edge_id is not 24 hexadecimal digits")?);
+        // An earlier release may have accepted what is invalid today.
+        let is_address = |email: &EmailAddress| EmailAddress::of_store(email.as_str()).is_some();
         let mut emails = self.email.iter().chain(self.addresses.iter().map(|line| &line.email));
         if !emails.all(is_address) {
-            return Err("one of its e-mail addresses is none".to_owned());
+            return Err("an e-mail address is invalid".to_owned());
         }
         if self.phone_number.as_ref().is_some_and(|number| PhoneNumber::parse(number.as_str()).as_ref() != Some(number))
         {
-            return Err("its telephone number is none".to_owned());
+            return Err("its telephone number is invalid".to_owned());
         }
-        let user = &mut mover.user;
+        let user = &mut user_record.user;
         user.email = self.email;
         user.email_is_shared = self.email_is_shared;
         user.password = self.password;
@@ -319,23 +362,24 @@ impl UserLine {
         user.reminded_of = self.reminded_of.map(|day| day.0);
         user.is_active = self.is_active;
         user.is_staff = self.is_staff;
+        user.is_edge_staff = self.is_edge_staff;
         user.is_superuser = self.is_superuser;
         user.last_login = self.last_login.map(|moment| moment.0);
         user.has_signed_in = self.has_signed_in;
         user.groups = self.groups;
         user.permissions = self.permissions;
-        user.addresses = self.addresses.into_iter().map(MailboxEntry::from).collect();
+        user.addresses = self.addresses.into_iter().map(UserEmail::from).collect();
         user.profile = self.profile;
         user.sharing = self.sharing;
-        mover.memberships = self.memberships.into_iter().map(MovingMembership::from).collect();
-        mover.tokens = self.tokens.into_iter().map(TokenLine::moving).collect::<Result<_, _>>()?;
-        Ok(mover)
+        user_record.memberships = self.memberships.into_iter().map(MembershipRecord::from).collect();
+        user_record.tokens = self.tokens.into_iter().map(TokenLine::transfer).collect::<Result<_, _>>()?;
+        Ok(user_record)
     }
 }
 
-impl From<Mover> for UserLine {
-    fn from(mover: Mover) -> Self {
-        let Mover { user, has: KnownIds { .. }, may_share_email: _, memberships, tokens } = mover;
+impl From<UserRecord> for UserLine {
+    fn from(user_record: UserRecord) -> Self {
+        let UserRecord { user, has: Known { .. }, may_share_email: _, memberships, tokens } = user_record;
         Self {
             id: user.id,
             number: user.number,
@@ -358,6 +402,7 @@ impl From<Mover> for UserLine {
             reminded_of: user.reminded_of.map(Day),
             is_active: user.is_active,
             is_staff: user.is_staff,
+            is_edge_staff: user.is_edge_staff,
             is_superuser: user.is_superuser,
             last_login: user.last_login.map(Moment),
             date_joined: Moment(user.date_joined),
@@ -373,43 +418,43 @@ impl From<Mover> for UserLine {
     }
 }
 
-impl From<AddressLine> for MailboxEntry {
+impl From<AddressLine> for UserEmail {
     fn from(line: AddressLine) -> Self {
         let AddressLine { id, email, verified, primary } = line;
         Self { id, email, verified, primary }
     }
 }
 
-impl From<MailboxEntry> for AddressLine {
-    fn from(entry: MailboxEntry) -> Self {
-        let MailboxEntry { id, email, verified, primary } = entry;
+impl From<UserEmail> for AddressLine {
+    fn from(entry: UserEmail) -> Self {
+        let UserEmail { id, email, verified, primary } = entry;
         Self { id, email, verified, primary }
     }
 }
 
-impl From<MembershipLine> for MovingMembership {
+impl From<MembershipLine> for MembershipRecord {
     fn from(line: MembershipLine) -> Self {
         let MembershipLine { id, organization, is_admin, is_owner } = line;
         Self { id, organization, is_admin, is_owner }
     }
 }
 
-impl From<MovingMembership> for MembershipLine {
-    fn from(membership: MovingMembership) -> Self {
-        let MovingMembership { id, organization, is_admin, is_owner } = membership;
+impl From<MembershipRecord> for MembershipLine {
+    fn from(membership: MembershipRecord) -> Self {
+        let MembershipRecord { id, organization, is_admin, is_owner } = membership;
         Self { id, organization, is_admin, is_owner }
     }
 }
 
 impl TokenLine {
-    fn moving(self) -> Result<MovingToken, String> {
-        let Self { id, sha256, title, is_active, created, updated, last_used, good_until } = self;
-        let id = TokenId::parse(&id).ok_or("the id of a token should have 24 hexadecimal digits")?;
+    fn transfer(self) -> Result<TokenRecord, String> {
+        let Self { id, sha256, title, is_active, created, updated, last_used, good_until, made_by_other } = self;
+        let id = TokenId::parse(&id).ok_or("the id of a token is not 24 hexadecimal digits")?;
         let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         if sha256.len() != 64 || !sha256.bytes().all(is_digit) {
-            return Err("the sha256 of a token should have 64 hexadecimal digits".to_owned());
+            return Err("the sha256 of a token is not 64 lowercase hexadecimal digits".to_owned());
         }
-        Ok(MovingToken {
+        Ok(TokenRecord {
             hash: sha256,
             id: Some(id),
             title,
@@ -418,13 +463,14 @@ impl TokenLine {
             updated: updated.0,
             last_used: last_used.map(|moment| moment.0),
             good_until: good_until.0,
+            made_by_other,
         })
     }
 }
 
-impl From<MovingToken> for TokenLine {
-    fn from(token: MovingToken) -> Self {
-        let MovingToken { hash, id, title, is_active, created, updated, last_used, good_until } = token;
+impl From<TokenRecord> for TokenLine {
+    fn from(token: TokenRecord) -> Self {
+        let TokenRecord { hash, id, title, is_active, created, updated, last_used, good_until, made_by_other } = token;
         Self {
             id: id.map(|id| id.to_string()).unwrap_or_default(),
             sha256: hash,
@@ -434,6 +480,7 @@ impl From<MovingToken> for TokenLine {
             updated: Moment(updated),
             last_used: last_used.map(Moment),
             good_until: Moment(good_until),
+            made_by_other,
         }
     }
 }
@@ -442,7 +489,7 @@ impl TryFrom<String> for Moment {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        Timestamp::parse(&text).map(Self).ok_or("no moment")
+        Timestamp::parse(&text).map(Self).ok_or("not a valid timestamp")
     }
 }
 
@@ -456,7 +503,7 @@ impl TryFrom<String> for Day {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        parse_date(&text).map(Self).ok_or("no date")
+        parse_date(&text).map(Self).ok_or("not a valid date")
     }
 }
 

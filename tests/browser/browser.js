@@ -76,10 +76,10 @@ async function watched(context) {
   return page;
 }
 
-export async function signIn(next = "") {
+export async function signIn(next = "", username = "admin", password = PASSWORD) {
   await page.goto(`/accounts/login/${next && `?next=${encodeURIComponent(next)}`}`);
-  await page.getByLabel("User name").fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("User name").fill(username);
+  await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 

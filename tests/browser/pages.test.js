@@ -238,6 +238,84 @@ test("the keyboard is enough", async () => {
   await section("Create").getByLabel("Username").waitFor();
 });
 
+test("the own password, sessions and tokens are on one page", async () => {
+  await signIn();
+  const name = `owner-${RUN}`;
+  await create(name);
+  const password = "Orchid-lantern-42";
+  const made = await page.request.post("/api/users/token/", { data: { username: name, password } });
+  const { token } = await made.json();
+  // Two sessions: the first is that of a browser that has lost its cookies.
+  for (const _ of [1, 2]) {
+    await context.clearCookies();
+    await signIn("", name, password);
+    await at(`${USERS}`);
+  }
+  await page.getByTitle("Your account").click();
+  await at("/accounts/me/");
+  const sessions = page.getByRole("region", { name: "Where you are signed in" }).getByRole("row");
+  assert.equal(await sessions.count(), 3);
+  await page.getByText("This browser").waitFor();
+  await picture("account");
+
+  await page.getByRole("button", { name: "End session" }).click();
+  await page.getByRole("status").getByText("The session has ended.").waitFor();
+  assert.equal(await sessions.count(), 2);
+
+  const bearer = { headers: { Authorization: `Bearer ${token}` } };
+  assert.equal((await page.request.get("/api/rollcall/v1/me/tokens/", bearer)).status(), 200);
+  await page.getByRole("button", { name: "Remove" }).click();
+  await page.getByText("You have no API tokens.").waitFor();
+  assert.equal((await page.request.get("/api/rollcall/v1/me/tokens/", bearer)).status(), 401);
+
+  await page.getByLabel("Current password").fill("wrong");
+  await page.getByLabel("New password", { exact: true }).fill("Copper-kettle-77");
+  await page.getByLabel("New password again").fill("Copper-kettle-77");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByRole("alert").waitFor();
+  await picture("account-refused");
+  await page.getByLabel("Current password").fill(password);
+  await page.getByLabel("New password", { exact: true }).fill("Copper-kettle-77");
+  await page.getByLabel("New password again").fill("Copper-kettle-77");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByRole("status").waitFor();
+
+  await page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await page.waitForURL((url) => url.pathname === "/accounts/login/");
+  await signIn("", name, "Copper-kettle-77");
+  await at(`${USERS}`);
+});
+
+test("the home page tells what this is and leads to signing in", async () => {
+  await page.goto("/");
+  await picture("home");
+  await page.getByRole("main").getByRole("link", { name: "Sign in" }).click();
+  await at("/accounts/login/");
+  await signIn();
+  await page.getByRole("link", { name: "Rollcall" }).click();
+  await at("/");
+  await page.getByRole("main").getByRole("link", { name: "Users" }).waitFor();
+  await picture("home-signed-in");
+});
+
+test("people are found by the form above their list", async () => {
+  await signIn(USERS);
+  await create(`finder-${RUN}`);
+  await page.goto(USERS);
+  const form = page.getByRole("search");
+  await form.getByLabel("Search").fill(`FINDER-${RUN} mail`);
+  await form.getByLabel("Active").selectOption("Yes");
+  await picture("filters");
+  await form.getByRole("button", { name: "Search" }).click();
+  await page.getByText("1 in total").waitFor();
+  assert.equal(await form.getByLabel("Search").inputValue(), `FINDER-${RUN} mail`);
+  await form.getByLabel("Active").selectOption("No");
+  await form.getByRole("button", { name: "Search" }).click();
+  await page.getByText("0 in total").waitFor();
+  await form.getByRole("link", { name: "Show all" }).click();
+  await at(USERS);
+});
+
 test("pages of the account and of tokens look alike", async () => {
   for (const [name, path] of [
     ["sign-out", "/accounts/logout/"],

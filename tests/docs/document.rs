@@ -20,10 +20,10 @@ const KEYS_TAG: &str = "Keys";
 /// The document.
 pub async fn document() -> Value {
     let mut writer = Writer { paths: Map::new(), schemas: Map::new(), responses: Map::new() };
-    writer.schemas.insert("Detail".to_owned(), json!({"type": "object", "properties": {"detail": {"type": "string", "description": "A sentence."}}, "required": ["detail"]}));
+    writer.schemas.insert("Detail".to_owned(), json!({"type": "object", "properties": {"detail": {"type": "string", "description": "A message."}}, "required": ["detail"]}));
     writer.schemas.insert("Refusal".to_owned(), json!({
         "type": "object",
-        "description": "What is wrong: under the name of each field a list of sentences (nested fields are nested), under `non_field_errors` or `__all__` what is wrong with the whole, or a single sentence under `detail` or `reason`.",
+        "description": "The errors: for each field a list of messages (nested fields are nested), under `non_field_errors` or `__all__` messages about the whole object, or a single message under `detail` or `reason`.",
         "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"$ref": "#/components/schemas/Refusal"}]},
         "minProperties": 1,
     }));
@@ -34,7 +34,7 @@ pub async fn document() -> Value {
             "description": {"type": "string"},
             "renders": {"type": "array", "items": {"type": "string"}},
             "parses": {"type": "array", "items": {"type": "string"}},
-            "actions": {"type": "object", "description": "The fields that the caller could send, by method.", "additionalProperties": {"type": "object"}},
+            "actions": {"type": "object", "description": "The fields that the caller can send, by method.", "additionalProperties": {"type": "object"}},
         },
         "required": ["name", "description", "renders", "parses"],
     }));
@@ -44,8 +44,8 @@ pub async fn document() -> Value {
     writer.keys().await;
     let mut tags: Vec<Value> =
         APIS.iter().flat_map(|api| api.tags).map(|(name, text)| json!({"name": name, "description": text})).collect();
-    tags.push(json!({"name": KEYS_TAG, "description": "For whoever verifies tokens without asking."}));
-    tags.push(json!({"name": PLAIN_TAG, "description": "HEAD answers as GET, without a body. OPTIONS tells what an address is."}));
+    tags.push(json!({"name": KEYS_TAG, "description": "For services that verify tokens themselves."}));
+    tags.push(json!({"name": PLAIN_TAG, "description": "HEAD responds like GET, without a body. OPTIONS describes an endpoint."}));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -59,10 +59,10 @@ pub async fn document() -> Value {
         "paths": writer.paths,
         "components": {
             "securitySchemes": {
-                "Bearer": {"type": "http", "scheme": "bearer", "description": "OpenWISP: a token of `POST /api/v1/users/token/`, or an API token."},
-                "OpenL2mToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "OpenL2M: the word `Token`, a blank, and a token of `POST /api/users/token/`."},
+                "Bearer": {"type": "http", "scheme": "bearer", "description": "OpenWISP: a token from `POST /api/v1/users/token/`, or an API token."},
+                "OpenL2mToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "OpenL2M: the word `Token`, a space, and a token from `POST /api/users/token/`."},
                 "Basic": {"type": "http", "scheme": "basic", "description": "Edge: user name and password."},
-                "EdgeToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Edge: the word `Token`, a blank, and `username:token`, as it is or in base64."},
+                "EdgeToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Edge: the word `Token`, a space, and `username:token`, plain or base64-encoded."},
             },
             "responses": writer.responses,
             "schemas": writer.schemas,
@@ -190,7 +190,7 @@ impl Writer {
             Shape::One(name, of) | Shape::Many(name, of) | Shape::Page(name, of) => {
                 (*name, schema::answer(api, &fields, *of))
             }
-            Shape::Written(name, text) => (*name, serde_json::from_str(text).expect("JSON")),
+            Shape::WriteOutcome(name, text) => (*name, serde_json::from_str(text).expect("JSON")),
         };
         let known = self.schemas.insert(name.to_owned(), schema.clone());
         assert!(known.is_none_or(|known| known == schema), "two answers are called {name}");
@@ -212,7 +212,7 @@ impl Writer {
                 assert_eq!(answer.status.as_u16(), refusal.status, "{} {}: {answer:?}", api.name, refusal.name);
                 answer.json()
             }
-            (Asked::Written(text), None) => serde_json::from_str(text).expect("JSON"),
+            (Asked::WriteOutcome(text), None) => serde_json::from_str(text).expect("JSON"),
             (Asked::With(..), None) => unreachable!("it was asked"),
         };
         let schema = if refusal.status == 400 { "Refusal" } else { "Detail" };
@@ -221,8 +221,8 @@ impl Writer {
             "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}, "example": example}},
         });
         let header = match refusal.status {
-            401 => Some(("WWW-Authenticate", "The scheme that is asked for.", "string")),
-            429 | 503 => Some(("Retry-After", "After how many seconds to try again.", "integer")),
+            401 => Some(("WWW-Authenticate", "The required authentication scheme.", "string")),
+            429 | 503 => Some(("Retry-After", "Seconds to wait before the next attempt.", "integer")),
             _ => None,
         };
         if let Some((name, says, kind)) = header {
@@ -248,7 +248,7 @@ impl Writer {
                 "operationId": format!("{method}Keys"),
                 "tags": [if method == "get" { KEYS_TAG } else { PLAIN_TAG }],
                 "summary": if method == "get" { "The keys that tokens are signed with".to_owned() } else { format!("{} {}", method.to_uppercase(), docs::KEYS) },
-                "description": "Tokens name their key by `kid`. After a change of keys the former one stays good, so verifiers look for a key that they lack here again; the answer may be kept for five minutes.\n\nFor anyone.",
+                "description": "Tokens name their key by `kid`. After a key rotation the previous key stays valid, so verifiers should fetch this set again when they meet an unknown `kid`. The response may be cached for five minutes.\n\nFor anyone.",
                 "security": [],
                 "responses": {"200": success, "503": {"$ref": "#/components/responses/OpenWispUnavailable"}},
             })
@@ -261,10 +261,10 @@ impl Writer {
 /// HEAD and OPTIONS of an endpoint.
 fn plain(api: &Api, place: &Place, method: &str) -> Value {
     let name: String = place.name.split_whitespace().collect();
-    let mut success = json!({"description": "As GET, without a body."});
+    let mut success = json!({"description": "Like GET, without a body."});
     if method == "OPTIONS" {
         let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Endpoint"}}});
-        success = json!({"description": "What the address is.", "content": content});
+        success = json!({"description": "Description of the endpoint.", "content": content});
     }
     let get = api.operations.iter().find(|operation| operation.path == place.path && operation.method == "GET");
     let queries: Vec<Value> =
@@ -335,7 +335,7 @@ fn headers(operation: &Operation) -> Map<String, Value> {
     if operation.answer.status == 201 && operation.path.starts_with("/api/users/") {
         headers.insert(
             "Location".to_owned(),
-            json!({"description": "The address of what was made.", "schema": {"type": "string", "format": "uri"}}),
+            json!({"description": "URL of the new object.", "schema": {"type": "string", "format": "uri"}}),
         );
     }
     headers

@@ -77,7 +77,7 @@ pub enum Shape {
     /// A page of them, in an envelope.
     Page(&'static str, fn(&mut SchemaGenerator) -> Schema),
     /// An object for which there is no type: its schema.
-    Written(&'static str, &'static str),
+    WriteOutcome(&'static str, &'static str),
 }
 
 /// One way to refuse, which operations have in common.
@@ -94,7 +94,7 @@ pub enum Asked {
     /// As the superuser: method, address, header, body.
     With(&'static str, &'static str, Option<(&'static str, &'static str)>, &'static str),
     /// Nothing that could be asked here: the answer, as a JSON object.
-    Written(&'static str),
+    WriteOutcome(&'static str),
 }
 
 /// The header of a JSON body.
@@ -103,27 +103,27 @@ pub const JSON: Option<(&str, &str)> = Some(("content-type", "application/json")
 pub const TOO_LARGE: Refusal = Refusal {
     status: 413,
     name: "TooLarge",
-    says: "The body has more than 6 MiB.",
-    asked: Asked::Written(r#"{"detail": "The request body is too large."}"#),
+    says: "The body is larger than 1 MiB, or larger than 64 KiB for endpoints without credentials.",
+    asked: Asked::WriteOutcome(r#"{"detail": "The request body is too large."}"#),
 };
 
 pub const THROTTLED: Refusal = Refusal {
     status: 429,
     name: "Throttled",
-    says: "Too many wrong passwords, for this account or from this address.",
-    asked: Asked::Written(r#"{"detail": "Request was throttled. Expected available in 900 seconds."}"#),
+    says: "Too many wrong passwords, for this account or from this IP address.",
+    asked: Asked::WriteOutcome(r#"{"detail": "Request was throttled. Expected available in 900 seconds."}"#),
 };
 
 pub const UNAVAILABLE: Refusal = Refusal {
     status: 503,
     name: "Unavailable",
-    says: "The store does not answer, or the record is changed too often; try again.",
-    asked: Asked::Written(r#"{"detail": "Service temporarily unavailable, try again later."}"#),
+    says: "The store is unavailable, or too many requests change the same record; try again.",
+    asked: Asked::WriteOutcome(r#"{"detail": "Service temporarily unavailable, try again later."}"#),
 };
 
 /// 403, in the words of an API.
 pub const fn forbidden(says: &'static str) -> Refusal {
-    let asked = Asked::Written(r#"{"detail": "You do not have permission to perform this action."}"#);
+    let asked = Asked::WriteOutcome(r#"{"detail": "You do not have permission to perform this action."}"#);
     Refusal { status: 403, name: "Forbidden", says, asked }
 }
 
@@ -138,49 +138,65 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
     (
         "page",
         r#"{"type": ["integer", "string"], "minimum": 1, "default": 1, "examples": [1, "last"]}"#,
-        "The page, from 1, or `last`. One that does not exist is 404.",
+        "Page number from 1, or `last`. A page that does not exist is 404.",
     ),
     (
         "page_size",
         r#"{"type": "integer", "minimum": 1, "maximum": 100, "default": 10, "examples": [10]}"#,
-        "How many rows a page has. More than 100 counts as 100.",
+        "Rows per page, at most 100.",
     ),
     (
         "page_size_100",
         r#"{"type": "integer", "minimum": 1, "maximum": 100, "default": 100, "examples": [50]}"#,
-        "How many items a page has. More than 100 counts as 100.",
+        "Items per page, at most 100.",
     ),
     (
         "after",
         r#"{"type": "integer", "minimum": 0, "examples": [0]}"#,
-        "Gives a part of the list: users with ids greater than this. Without it the list is whole.",
+        "Return a part of the list: users with greater ids. Without it, the whole list is returned.",
     ),
     (
         "limit",
         r#"{"type": "integer", "minimum": 1, "maximum": 5000, "default": 1000, "examples": [100]}"#,
-        "How many users such a part has at most.",
+        "Maximum number of users in a part.",
     ),
     (
         "username",
         r#"{"type": "string", "examples": ["bob"]}"#,
-        "Only users whose user name contains this, letter case ignored.",
+        "Only users whose user name contains this, ignoring case.",
     ),
     (
         "first_name",
         r#"{"type": "string", "examples": ["bo"]}"#,
-        "Only users whose first name contains this, letter case ignored.",
+        "Only users whose first name contains this, ignoring case.",
     ),
     (
         "last_name",
         r#"{"type": "string", "examples": ["smi"]}"#,
-        "Only users whose last name contains this, letter case ignored.",
+        "Only users whose last name contains this, ignoring case.",
     ),
     (
         "email",
         r#"{"type": "string", "examples": ["mail.example"]}"#,
-        "Only users whose e-mail address contains this, letter case ignored.",
+        "Only users whose e-mail address contains this, ignoring case.",
     ),
-    ("is_active", r#"{"type": "boolean", "examples": [true]}"#, "Only active users, or only others."),
+    (
+        "search",
+        r#"{"type": "string", "maxLength": 150, "examples": ["jane home.example"]}"#,
+        "Only users for whom each of these words (at most eight) is part of the user name, first name, last name or e-mail address, ignoring case.",
+    ),
+    (
+        "organization",
+        r#"{"type": "string", "format": "uuid", "examples": ["019aab41-9c02-7a1e-b6a5-2f6de1a0c7b3"]}"#,
+        "Only members of the organization with this id.",
+    ),
+    ("group", r#"{"type": "integer", "minimum": 1, "examples": [1]}"#, "Only users in the group with this id."),
+    (
+        "is_active",
+        // A text, since Swagger UI offers true and false by a list without a name.
+        r#"{"type": "string", "pattern": "^(true|false)$", "examples": ["true"]}"#,
+        "Only active or only inactive users.",
+    ),
 ];
 
 /// The schema of `T`, whole.

@@ -85,7 +85,7 @@ impl Access {
             Self::Plain(plain::Access::Superuser) => "For superusers.".to_owned(),
             _ if method == "OPTIONS" => "For any user.".to_owned(),
             Self::OpenWisp(openwisp::Access::Oneself) => {
-                "For the user itself, and for who has the permission *Can change user*.".to_owned()
+                "For the user themselves, and for users with the permission *Can change user*.".to_owned()
             }
             Self::OpenWisp(openwisp::Access::Model(model)) => {
                 let title = title(model);
@@ -96,7 +96,7 @@ impl Access {
                     _ => &["change"],
                 };
                 let named: Vec<String> = verbs.iter().map(|verb| format!("*Can {verb} {title}*")).collect();
-                format!("For superusers, and for who has the permission {}.", named.join(" or "))
+                format!("For superusers, and for users with the permission {}.", named.join(" or "))
             }
         }
     }
@@ -107,6 +107,7 @@ fn title(model: Model) -> &'static str {
         Model::EmailAddress => "email address",
         Model::Group => "group",
         Model::Organization => "organization",
+        Model::OrganizationUser => "organization user",
         Model::User => "user",
         other => panic!("no endpoint is about {other:?}"),
     }

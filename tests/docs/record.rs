@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 use http::Method;
 use http::header::AUTHORIZATION;
 use serde_json::Value;
+use shared::auth::Login;
+use shared::directory::RequestOrigin;
 use shared::model::MailKind;
 
 use super::operations::{Api, Asked, Operation};
-use crate::support::{Answer, TestApp, request};
+use crate::support::{Answer, PASSWORD, TestApp, request};
+
+/// Operations after which the signed token is not good any more, and the password by which there is another.
+const ENDS_TOKENS: [(&str, &str); 2] =
+    [("changePassword", "Amber-thicket-94"), ("signOutEverywhere", "Amber-thicket-94")];
 
 /// A directory, and what the answers so far have named.
 pub struct Recorder {
@@ -19,7 +25,26 @@ pub struct Recorder {
 
 impl Recorder {
     pub async fn start() -> Self {
-        Self { app: TestApp::start().await, kept: BTreeMap::new() }
+        let app = TestApp::start().await;
+        let mut kept = BTreeMap::new();
+        // The superuser has an API token, and has signed in with two browsers.
+        app.api_token("admin").await;
+        let id = app.directory.store().superusers(None).await.expect("superusers").ids[0];
+        let tokens = app.directory.store().tokens(id).await.expect("tokens");
+        let shown = "0671a7b5f4c2a09be85d1c37".to_owned();
+        kept.insert("my_token", (tokens.entries()[0].id.to_string(), shown));
+        for (variable, shown) in
+            [("my_session", "0671a7b60b13c54d92e7a8f6"), ("my_other_session", "0671a7b60c8841fe53ab0d29")]
+        {
+            let origin =
+                RequestOrigin { address: Some("192.0.2.7".to_owned()), user_agent: Some("Mozilla/5.0".to_owned()) };
+            let login = Login { identifier: "admin".to_owned(), password: PASSWORD.into() };
+            app.directory.start_session(login, &origin).await.expect("a session");
+            let sessions = app.directory.store().sessions(id).await.expect("sessions");
+            let newest = sessions.last().expect("a session").id.to_string();
+            kept.insert(variable, (newest, shown.to_owned()));
+        }
+        Self { app, kept }
     }
 
     /// Makes a request.
@@ -35,7 +60,12 @@ impl Recorder {
             let shown = if shown.is_empty() { value.clone() } else { shown.to_owned() };
             self.kept.insert(variable, (value, shown));
         }
-        for mail in self.app.directory.waiting_mails(10).await.expect("mails") {
+        if let Some((_, password)) = ENDS_TOKENS.iter().find(|(id, _)| *id == operation.id) {
+            let login = Login { identifier: "admin".to_owned(), password: (*password).into() };
+            let token = self.app.directory.obtain_token(login, &RequestOrigin::default()).await.expect("a token");
+            self.kept.get_mut("token").expect("a token").0 = token.into_text();
+        }
+        for mail in self.app.mails().await {
             let MailKind::PasswordReset { link } = mail.kind else { continue };
             let pair = link.trim_end_matches('/').rsplit('/').next().expect("a pair");
             let (uid, token) = pair.split_once('-').expect("a pair");

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+use shared::model::MAX_REFERENCE;
 use shared::web::fields::{Blank, Field, FieldKind};
 
 use super::operations::{Api, Body};
@@ -72,9 +73,11 @@ fn one(api: &Api, field: &Field) -> Value {
         FieldKind::Boolean => ("boolean", json!({})),
         FieldKind::Date => ("string", json!({"format": "date"})),
         FieldKind::DateTime => ("string", json!({"format": "date-time"})),
-        FieldKind::Integer => ("integer", json!({})),
+        FieldKind::Integer => ("integer", json!({"maximum": MAX_REFERENCE})),
         FieldKind::Reference => ("string", json!({"format": "uuid"})),
-        FieldKind::References => ("array", json!({"items": {"type": "integer", "minimum": 1}})),
+        FieldKind::References => {
+            ("array", json!({"items": {"type": "integer", "minimum": 1, "maximum": MAX_REFERENCE}}))
+        }
         FieldKind::Choices(words) => ("array", json!({"items": {"type": "string", "enum": words}})),
         FieldKind::Nested(children) => ("object", object(api, &children.iter().collect::<Vec<_>>(), true)),
     };
@@ -90,6 +93,9 @@ fn one(api: &Api, field: &Field) -> Value {
     }
     if let Some(most) = field.max_length {
         rest["maxLength"] = most.into();
+    }
+    if let Some(most) = field.max_items {
+        rest["maxItems"] = most.into();
     }
     rest["type"] = if field.nullable { json!([kind, "null"]) } else { kind.into() };
     rest["title"] = field.label.into();

@@ -38,7 +38,7 @@ async fn who_shows_nothing_learns_nothing_whatever_is_asked() {
         format!("{USERS}{id}/tokens/%ff"),
         format!("{USERS}{id}/%ff/"),
     ];
-    let functions = ["edge-users", "edge-tokens"].map(|name| router_of(name, app.directory.clone()));
+    let functions = ["edge-users", "edge-tokens"].map(|name| router_of(name, &app));
     for path in paths {
         for method in every_method() {
             for router in [app.router.clone()].into_iter().chain(functions.clone()) {
@@ -59,7 +59,7 @@ async fn where_nothing_is_callers_are_told_so_for_every_method() {
     let admin = admin(&app);
     let user = make(&admin, "bob", json!({})).await;
     let id = text(&user["id"]);
-    let functions = ["edge-users", "edge-tokens"].map(|name| router_of(name, app.directory.clone()));
+    let functions = ["edge-users", "edge-tokens"].map(|name| router_of(name, &app));
     for path in [
         format!("{USERS}{id}/nothing"),
         format!("{USERS}{id}/tokens/{NO_ID}/more/"),
@@ -157,7 +157,7 @@ async fn urls_follow_the_host_of_the_request_and_no_other_header() {
     assert!(!answer.text().contains("evil"));
     // A stage, or a base that was set, is part of every URL.
     let begun = request(Method::GET, "/api/users/?page_size=1")
-        .extension(shared::web::Base("https://abc.example/prod".to_owned()));
+        .extension(shared::web::BaseUrl("https://abc.example/prod".to_owned()));
     let answer = admin.ask(begun, Body::empty()).await;
     let next = "<https://abc.example/prod/api/users/?page=2&page_size=1>; rel=\"next\"";
     assert!(answer.header("link").expect("links").starts_with(next), "{answer:?}");

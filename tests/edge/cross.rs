@@ -28,12 +28,15 @@ async fn a_user_of_openwisp_is_here_with_the_defaults() {
     there.patch(&there_at, &json!({"username": "robert", "is_staff": true, "last_name": "L"})).await;
     let renamed = admin.get(&path(&user["url"])).await.json();
     assert_eq!(renamed["username"], "robert");
-    assert_eq!((&renamed["is_staff"], &renamed["last_name"]), (&json!(true), &json!("L")));
+    // The flag there is not the role here.
+    assert_eq!((&renamed["is_staff"], &renamed["last_name"]), (&json!(false), &json!("L")));
+    assert_eq!(app.basic("robert", PASSWORD).get(USERS).await.status, StatusCode::FORBIDDEN);
+    admin.patch(&path(&user["url"]), &json!({"is_staff": true})).await;
     assert_eq!(admin.get("/api/users/?username=bob").await.text(), "[]");
     assert_eq!(app.basic("robert", PASSWORD).get(USERS).await.status, StatusCode::OK);
     // Signing in there is no access here.
     app.token("robert").await;
-    assert_eq!(history(&admin, user).await.len(), 1);
+    assert_eq!(history(&admin, user).await.len(), 2);
     there.delete(&there_at).await;
     assert_eq!(admin.get(&path(&user["url"])).await.status, StatusCode::NOT_FOUND);
     unauthorized(&app.basic("robert", PASSWORD).get(USERS).await, "Invalid username/password.");
@@ -49,7 +52,8 @@ async fn a_user_of_edge_is_known_to_openwisp() {
     let list = there.get(&format!("{OPENWISP}?page_size=1")).await.json();
     let row = &list["results"][0];
     assert_eq!((&row["username"], &row["email"]), (&json!("bob"), &json!("bob@mail.example")));
-    assert_eq!((&row["is_staff"], &row["organization_users"]), (&json!(true), &json!([])), "a label is no membership");
+    // A role here is no flag there, and a label no membership.
+    assert_eq!((&row["is_staff"], &row["organization_users"]), (&json!(false), &json!([])));
     let there_at = format!("{OPENWISP}{}/", text(&row["id"]));
     let addresses = there.get(&format!("{there_at}email/")).await.json();
     assert_eq!((&addresses["count"], &addresses["results"][0]["verified"]), (&json!(1), &json!(false)));

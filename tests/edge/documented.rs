@@ -82,7 +82,7 @@ async fn tokens_are_created_listed_retrieved_switched_and_deleted() {
     assert!(app.items().iter().all(|item| !format!("{item:?}").contains(&secret)), "the secret is stored nowhere");
 
     // As `curl -d` sends it, marked as a form.
-    let switched = admin.form(Method::PATCH, &path, "{\"active\": false}").await;
+    let switched = admin.form(Method::PATCH, &path, r#"{"active": false}"#).await;
     token["active"] = json!(false);
     token["updated_on"] = switched.json()["updated_on"].clone();
     assert!(token["updated_on"].as_str() > token["created_on"].as_str());
@@ -105,8 +105,8 @@ async fn the_history_shows_attempts_newest_first() {
     let admin = admin(&app);
     let bob = super::make(&admin, "bob", json!({})).await;
     let begun = |client: &crate::support::Client, agent: Option<&str>| {
-        let mut request = crate::support::request(Method::GET, USERS)
-            .extension(shared::web::ClientAddress(Some("192.0.2.7".to_owned())));
+        let mut request =
+            crate::support::request(Method::GET, USERS).extension(shared::web::ClientIp(Some("192.0.2.7".to_owned())));
         if let Some(agent) = agent {
             request = request.header("user-agent", agent);
         }

@@ -10,8 +10,8 @@ const BLANK: &str = "This field may not be blank.";
 const NULL: &str = "This field may not be null.";
 const NO_STRING: &str = "Not a valid string.";
 const NO_BOOLEAN: &str = "Must be a valid boolean.";
-const BOOLEANS: [&str; 5] = ["is_active", "is_superuser", "is_staff", "can_inbox", "allow_rest_access"];
-const TEXTS: [&str; 5] = ["username", "password", "first_name", "last_name", "email"];
+const BOOLEANS: &[&str] = &["is_active", "is_superuser", "is_staff", "can_inbox", "allow_rest_access"];
+const TEXTS: &[&str] = &["username", "password", "first_name", "last_name", "email"];
 
 #[track_caller]
 fn refused(answer: &Answer, field: &str, sentence: &str) {
@@ -39,7 +39,7 @@ async fn each_field_refuses_in_its_own_words_on_create_and_on_change() {
     ];
     cases.extend(TEXTS.iter().flat_map(|field| [(*field, json!(""), BLANK), (*field, json!([]), NO_STRING)]));
     cases.extend(["username", "password", "email"].map(|field| (field, json!(null), NULL)));
-    for field in BOOLEANS {
+    for &field in BOOLEANS {
         cases.extend([(field, json!("maybe"), NO_BOOLEAN), (field, json!(2), NO_BOOLEAN), (field, json!(null), NULL)]);
     }
     for (field, value, sentence) in cases {

@@ -2,11 +2,11 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use shared::ambient::Ambient as _;
-use shared::model::SignInAttempt;
+use shared::model::ambient::Ambient as _;
+use shared::model::{SignInAttempt, UserId, Username};
 
-use super::{USERS, admin, every_method, history, make, path, path_of, token_of};
-use crate::support::{PASSWORD, Table, TestApp, request};
+use super::{USERS, admin, every_method, history, link_of, make, path, path_of, text, token_of};
+use crate::support::{CHEAP, Client, Options, PASSWORD, Table, TestApp, request};
 
 fn successes(attempts: &[Value]) -> Vec<bool> {
     attempts.iter().map(|attempt| attempt["success"].as_bool().expect("a flag")).collect()
@@ -93,7 +93,7 @@ async fn names_of_clients_are_cut_and_an_attempt_costs_one_unit() {
     let (_, write) = own.ask(begun, "").await.cost();
     assert!((0.9..1.1).contains(&write), "{write}");
     let shown = history(&admin, &bob).await[0]["user_agent"].as_str().expect("a name").len();
-    assert_eq!(shown, 500);
+    assert_eq!(shown, 200);
 }
 
 #[tokio::test]
@@ -121,13 +121,14 @@ async fn what_is_not_known_of_the_client_is_null_and_long_names_are_cut() {
     app.basic("bob", PASSWORD).get(USERS).await;
     let entries = history(&admin, &bob).await;
     assert_eq!((&entries[0]["user_agent"], &entries[0]["remote_address"]), (&Value::Null, &Value::Null));
-    let mut begun = request(Method::GET, USERS).header("user-agent", "ü".repeat(600));
+    // 200 bytes would end within a letter.
+    let mut begun = request(Method::GET, USERS).header("user-agent", format!("x{}", "ü".repeat(600)));
     for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
         begun = begun.header(header, "for=198.51.100.9");
     }
     app.basic("bob", PASSWORD).ask(begun, "").await;
     let entries = history(&admin, &bob).await;
-    assert_eq!(entries[0]["user_agent"], "ü".repeat(500));
+    assert_eq!(entries[0]["user_agent"], format!("x{}", "ü".repeat(99)));
     assert_eq!(entries[0]["remote_address"], Value::Null, "headers can be written by anybody");
 }
 
@@ -137,10 +138,9 @@ async fn attempts_of_the_same_moment_are_all_kept() {
     let admin = admin(&app);
     let bob = make(&admin, "bob", json!({})).await;
     app.basic("bob", PASSWORD).get(USERS).await;
-    let name = shared::model::Username::parse("bob").expect("a name");
+    let (id, _) = stored(&app, "bob", true).await;
     let store = app.directory.store();
-    let id = store.user_claiming_username(&name).await.expect("the store").expect("a user").user;
-    let at = app.script.now();
+    let at = app.environment.now();
     for success in [true, false, true, false, true] {
         let attempt = SignInAttempt { success, at, user_agent: None, address: None };
         store.attempt_insert(id, &attempt).await.expect("a write");
@@ -149,4 +149,153 @@ async fn attempts_of_the_same_moment_are_all_kept() {
     assert_eq!(entries.len(), 6);
     assert_eq!(successes(&entries).into_iter().filter(|success| *success).count(), 4);
     assert!(entries[..5].iter().all(|entry| entry["attempted_on"] == at.naive()));
+}
+
+/// The id behind a user's object, and the attempts of a kind that the store holds.
+async fn stored(app: &TestApp, username: &str, accepted: bool) -> (UserId, Vec<SignInAttempt>) {
+    let name = Username::parse(username).expect("a name");
+    let store = app.directory.store();
+    let id = store.user_by_username(&name).await.expect("the store").expect("a user").user;
+    let found = store.attempts_readable(id, accepted).await.expect("the store");
+    (id, found.records.into_iter().map(|(_, attempt)| attempt).collect())
+}
+
+/// All attempts, by following `next` through pages of that size.
+async fn walked(client: &Client, user: &Value, size: usize) -> Vec<Value> {
+    let mut url = Some(format!("{}history/?page_size={size}", path_of(user)));
+    let mut attempts = Vec::new();
+    while let Some(at) = url {
+        let page = client.get(&at).await;
+        attempts.extend(page.json().as_array().expect("attempts").clone());
+        url = link_of(&page, "next");
+    }
+    attempts
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_history() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({"allow_rest_access": true})).await;
+    app.basic("bob", PASSWORD).get(USERS).await;
+    // Three processes at once, for an hour.
+    let apps = [app.restarted(CHEAP), app.restarted(CHEAP), app.restarted(CHEAP)];
+    let mut spent = 0.0;
+    for quarter in 0..4 {
+        for round in 0..60 {
+            let secret = format!("{:040x}", 1000 * quarter + round);
+            let clients = apps.each_ref().map(|app| app.keyed(&format!("bob:{secret}")));
+            let answers = futures_util::future::join_all(clients.iter().map(|client| client.get(USERS))).await;
+            for answer in answers {
+                assert_eq!(answer.status, 401);
+                let (_, write) = answer.cost();
+                assert!(write <= 3.0, "{write}");
+                spent += write;
+            }
+        }
+        let last = apps[0].keyed("bob:x").get(USERS).await;
+        assert!(last.cost().1 < 0.1, "full, so that nothing more is tried");
+        app.environment.advance(15 * 60);
+    }
+    let (_, refused) = stored(&app, "bob", false).await;
+    assert!((100..=124).contains(&refused.len()), "{}", refused.len());
+    assert!(spent <= 3.0 * 124.0, "{spent}");
+    // What counts for the owner is all there.
+    assert_eq!(stored(&app, "bob", true).await.1.len(), 1);
+    assert_eq!(walked(&admin, &bob, 7).await.len(), refused.len() + 1);
+    // The next hour has room again.
+    app.keyed("bob:x").get(USERS).await;
+    assert_eq!(stored(&app, "bob", false).await.1.len(), refused.len() + 1);
+    Table::read(&app.engine).assert_sound();
+}
+
+#[tokio::test]
+async fn a_few_refused_attempts_are_all_noted_whatever_process_refuses_them() {
+    let app = TestApp::start().await;
+    let bob = make(&admin(&app), "bob", json!({})).await;
+    for _ in 0..10 {
+        app.restarted(CHEAP).keyed("bob:x").get(USERS).await;
+    }
+    assert_eq!(history(&admin(&app), &bob).await.len(), 10);
+}
+
+#[tokio::test]
+async fn who_is_throttled_writes_nothing() {
+    let app = TestApp::with(Options { throttle: true, ..Options::default() }).await;
+    let wrong = app.basic("admin", "wrong");
+    while wrong.get(USERS).await.status == 401 {}
+    let before = stored(&app, "admin", false).await.1.len();
+    for _ in 0..5 {
+        assert_eq!(wrong.get(USERS).await.status, 429);
+    }
+    assert_eq!(stored(&app, "admin", false).await.1.len(), before);
+}
+
+#[tokio::test]
+async fn attempts_of_many_processes_and_of_old_are_in_order_and_each_is_met_once() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({"allow_rest_access": true})).await;
+    let (id, _) = stored(&app, "bob", true).await;
+    let apps = [app.restarted(CHEAP), app.restarted(CHEAP), app.restarted(CHEAP)];
+    let mut expected = Vec::new();
+    for index in 0..90_u64 {
+        // Some within the same moment, some quarters with none.
+        app.environment.advance([0, 7, 40, 0, 200][usize::try_from(index % 5).expect("small")]);
+        let at = app.environment.now();
+        let agent = format!("agent-{index}");
+        let success = index % 4 == 1;
+        if index % 3 == 0 {
+            // As they were written before there were slots.
+            let attempt = SignInAttempt { success, at, user_agent: Some(agent.clone()), address: None };
+            app.directory.store().attempts_restore(&[(id, u64::MAX - index, attempt)]).await.expect("a write");
+        } else {
+            let app = &apps[usize::try_from(index % 7 % 3).expect("small")];
+            let client = if success { app.basic("bob", PASSWORD) } else { app.keyed("bob:x") };
+            client.ask(request(Method::GET, USERS).header("user-agent", &agent), "").await;
+        }
+        expected.push(agent);
+    }
+    for size in [1, 3, 10, 100] {
+        let attempts = walked(&admin, &bob, size).await;
+        let moments: Vec<&str> = attempts.iter().map(|attempt| text(&attempt["attempted_on"])).collect();
+        assert!(moments.is_sorted_by(|a, b| a >= b), "{size}: {moments:?}");
+        let mut agents: Vec<&str> = attempts.iter().map(|attempt| text(&attempt["user_agent"])).collect();
+        agents.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(agents, expected, "{size}");
+        // Asked for by number alone, a page is the same.
+        let page = admin.get(&format!("{}history/?page_size={size}&page=2", path_of(&bob))).await;
+        let rest = attempts.get(size..).unwrap_or_default();
+        assert_eq!(page.status.is_success(), !rest.is_empty());
+        if page.status.is_success() {
+            assert_eq!(page.json().as_array().expect("attempts")[..], rest[..rest.len().min(size)]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_is_none_or_of_another_page_counts_for_nothing() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({"allow_rest_access": true})).await;
+    for index in 0..7 {
+        app.environment.advance(1);
+        let begun = request(Method::GET, USERS).header("user-agent", format!("agent-{index}"));
+        app.basic("bob", PASSWORD).ask(begun, "").await;
+    }
+    let at = format!("{}history/?page_size=2", path_of(&bob));
+    let second = link_of(&admin.get(&at).await, "next").expect("a second page");
+    let mark = second.split("after=").nth(1).and_then(|rest| rest.split('&').next()).expect("a mark");
+    let third = admin.get(&format!("{at}&page=3")).await;
+    for after in [mark, "", "x", "4.zz.a.0", "4.ff.x.0", "18446744073709551615.f.a.1"] {
+        let answer = admin.get(&format!("{at}&page=3&after={after}")).await;
+        assert_eq!(answer.json(), third.json(), "{after}");
+        for relation in ["first", "prev", "last"] {
+            let link = link_of(&answer, relation).expect("a link");
+            assert!(!link.contains("after="), "{link}");
+        }
+    }
+    let last = link_of(&third, "last").expect("a link");
+    assert_eq!(admin.get(&last).await.json().as_array().expect("attempts").len(), 1);
 }

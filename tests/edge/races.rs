@@ -48,7 +48,7 @@ async fn tokens_made_while_their_user_is_deleted_are_gone_with_the_user() {
             status => assert!([StatusCode::NO_CONTENT, StatusCode::NOT_FOUND].contains(&status), "{answer:?}"),
         }
     }
-    app.follow_up().await.expect("the work done");
+    app.cleanup().await.expect("the work done");
     Table::read(&app.engine).assert_sound();
     let again = make(&admin, "bob", json!({})).await;
     assert_eq!(admin.get(&path(&again["access_tokens_url"])).await.text(), "[]");

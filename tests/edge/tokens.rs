@@ -12,14 +12,14 @@ async fn a_token_is_good_for_365_days_and_not_a_moment_longer() {
     let admin = admin(&app);
     let bob = make(&admin, "bob", json!({"allow_rest_access": true})).await;
     // The year from 22 November 2026 has no leap day; the one from March 2027 has.
-    app.script.advance(100 * 24 * 60 * 60);
+    app.environment.advance(100 * 24 * 60 * 60);
     let token = token_of(&admin, &bob).await;
     assert_eq!((&text(&token["created_on"])[..10], &text(&token["expires"])[..10]), ("2027-03-02", "2028-03-01"));
     assert_eq!(text(&token["created_on"])[10..], text(&token["expires"])[10..]);
     let client = with_token(&app, "bob", &token);
-    app.script.advance(365 * 24 * 60 * 60 - 1);
+    app.environment.advance(365 * 24 * 60 * 60 - 1);
     assert_eq!(client.get(&path_of(&bob)).await.status, 200);
-    app.script.advance(1);
+    app.environment.advance(1);
     assert_eq!(told(&client.get(&path_of(&bob)).await), (401, detail("Invalid token.")));
     let listed = admin.get(&format!("{}tokens/", path_of(&bob))).await.json();
     assert_eq!(listed[0]["id"], token["id"], "it is listed all the same");
@@ -43,7 +43,7 @@ async fn use_is_noted_at_most_once_a_minute() {
     assert!(read <= 2.0 + 4.0, "{read}");
     assert!((0.9..1.1).contains(&write), "{write}");
     assert_eq!(used().await, first);
-    app.script.advance(61);
+    app.environment.advance(61);
     let (_, write) = client.get(&path).await.cost();
     assert!((1.9..2.1).contains(&write), "{write}");
     assert!(text(&used().await) > text(&first));
@@ -112,7 +112,7 @@ async fn everything_of_a_removed_user_goes() {
     assert_eq!(told(&clients[1].get(USERS).await), (401, detail("Invalid token.")));
     assert_eq!(told(&clients[60].get(USERS).await), (401, detail("Invalid token.")));
     Table::read(&app.engine).assert_sound();
-    app.follow_up().await.expect("the work done");
+    app.cleanup().await.expect("the work done");
     let table = Table::read(&app.engine);
     table.assert_sound();
     assert!(table.items.keys().all(|(pk, _)| !pk.starts_with("TOKEN")), "{:?}", table.items.keys());
@@ -136,16 +136,16 @@ async fn the_last_use_is_noted_at_once_and_then_once_a_minute() {
     let first = client.get(&at).await.json()["last_used"].clone();
     assert_eq!(noted().await["last_used"], first);
     assert!(text(&first) > text(&token["created_on"]));
-    app.script.advance(50);
+    app.environment.advance(50);
     client.get(USERS).await;
     assert_eq!(noted().await["last_used"], first);
-    app.script.advance(10);
+    app.environment.advance(10);
     client.get(USERS).await;
     let second = noted().await;
     assert!(text(&second["last_used"]) > text(&first));
     assert_eq!(second["updated_on"], token["updated_on"], "use is no change");
     // What is refused is no use.
-    app.script.advance(2 * 60);
+    app.environment.advance(2 * 60);
     admin.patch(&at, &json!({"active": false})).await;
     client.get(USERS).await;
     admin.patch(&at, &json!({"active": true})).await;

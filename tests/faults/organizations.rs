@@ -47,16 +47,17 @@ async fn an_organization_is_made_once_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_renamed_organization_is_followed_at_once_or_by_work() {
+async fn a_closed_organization_is_followed_at_once_or_by_work() {
     let left_work = endure(false, async |stage: &Stage, name| {
         let (id, user) = with_owner(stage, &name).await;
         let once = name.starts_with("once");
         let patch = json!({"name": format!("{name} anew"), "slug": format!("{name}-anew"), "is_active": false});
         Trial::json(Method::PATCH, &format!("{ORGANIZATIONS}{id}/"), patch, StatusCode::OK).effect(move |table| {
             let organization = organization(table, &id).expect("the organization");
-            let membership = membership(table, &user, &id).expect("the membership");
+            let record = table.user(&user).expect("the manager");
+            let manages = record.get("manages").is_some_and(|ids| ids == &json!([id]));
             let work = table.item("WORK", &format!("ORGANIZATION#{id}")).is_some();
-            match (organization["name"] == name, membership["name"] == name, work) {
+            match (organization["name"] == name, manages, work) {
                 (true, true, false) => Effect::Nothing,
                 (false, true, true) if !once => Effect::All,
                 (false, false, work) if !(once && work) => Effect::All,

@@ -9,10 +9,10 @@ use crate::support::PASSWORD;
 /// As a first start does it, and a second one that goes on where the first one failed.
 async fn set_up(app: &TestApp) -> Result<(), Error> {
     app.directory.store().table_create().await?;
-    app.directory.install().await?;
+    app.directory.install(shared::directory::SystemCaller::Operator).await?;
     if app.directory.is_empty().await? {
         let admin = Username::parse("admin").expect("a name");
-        app.directory.create_superuser(admin, None, PASSWORD.to_owned()).await?;
+        app.directory.create_superuser(shared::directory::SystemCaller::Operator, admin, None, PASSWORD.into()).await?;
     }
     Ok(())
 }
@@ -25,11 +25,11 @@ async fn assert_set_up(app: &TestApp, what: &str) {
     assert_eq!(app.engine.expiry_attribute().await.as_deref(), Some("expires"), "{what}");
 }
 
-fn bare(patience: Patience) -> (TestApp, Faults) {
+fn bare(retry_policy: RetryPolicy) -> (TestApp, Faults) {
     let faults = Faults::new();
     let hand = faults.clone();
     let connection = Box::new(move |connection| hand.wrap(connection));
-    (TestApp::bare(Options { patience, connection, ..Options::default() }), faults)
+    (TestApp::bare(Options { retry_policy, connection, ..Options::default() }), faults)
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_first_start_survives_every_trouble() {
             faults.follow(Plan::At { call, fault, lasting: true });
             let failed = set_up(&app).await.expect_err("lasting trouble");
             assert!(matches!(failed, Error::Unavailable(_)), "{what}, lasting: {failed}");
-            let again = app.another(Options { patience: PATIENT, ..Options::default() });
+            let again = app.another(Options { retry_policy: PATIENT, ..Options::default() });
             set_up(&again).await.unwrap_or_else(|error| panic!("{what}, set up again: {error}"));
             assert_set_up(&again, &format!("{what}, set up again")).await;
         }

@@ -1,9 +1,9 @@
 //! Users: made, changed, removed, confirmed, signed in.
 
 use http::Method;
+use shared::auth::password::{HashCost, Hasher};
 use shared::model::UserId;
-use shared::sign_in::password::{HashCost, Hasher};
-use shared::web::ClientAddress;
+use shared::web::ClientIp;
 
 use super::*;
 use crate::support::{PASSWORD, USERS};
@@ -133,8 +133,8 @@ async fn giving_up_email_and_telephone_number_is_whole() {
 #[tokio::test]
 async fn a_promotion_to_superuser_is_whole() {
     endure(false, async |stage: &Stage, name| {
-        let patch = json!({"is_superuser": true});
-        change(stage, &name, json!({}), patch.clone(), patch).await
+        let changed = json!({"is_superuser": true, "others_api_tokens_ended": 1});
+        change(stage, &name, json!({}), json!({"is_superuser": true}), changed).await
     })
     .await;
 }
@@ -180,8 +180,7 @@ async fn a_confirmation_is_whole() {
         let link = mail["link"].as_str().expect("a link");
         let path = link.strip_prefix("http://rollcall.example").expect("our host").to_owned();
         // The mail goes out before its link is followed.
-        let (mail, _) = table.partition("OUTBOX").next().expect("a mail");
-        stage.app.directory.mail_was_sent(mail).await.expect("an empty outbox");
+        stage.app.forget_mails().await;
         let before = table.user(&id).expect("the user").clone();
         let mut after = before.clone();
         after["version"] = json!(2);
@@ -211,24 +210,26 @@ fn login(name: &str, password: &str, done: StatusCode) -> Trial {
     let plain = trial.request;
     let request = move || {
         let mut request = plain();
-        request.extensions_mut().insert(ClientAddress(Some(address.clone())));
+        request.extensions_mut().insert(ClientIp(Some(address.clone())));
         request
     };
     Trial { request: Box::new(request), ..trial }
 }
 
-/// The attempts that count as failed: of the address, of the user.
-fn failures(table: &Table, name: &str, id: &str) -> Vec<i64> {
-    let of = |whose: String| {
-        let items: Vec<&Item> = table.partition(&format!("THROTTLE#{whose}")).map(|(_, item)| item).collect();
-        assert!(items.len() <= 1, "{items:?}");
-        items.first().and_then(|item| item.get("attempts")).map_or(0, attempts)
+/// The attempts that count as failed: of all networks, of the user.
+fn failures(table: &Table, id: &str) -> [i64; 2] {
+    let counted = |start: &str| {
+        let items = table.items.iter().filter(|((pk, _), _)| pk.starts_with(start));
+        let names = items.filter_map(|(_, item)| item.get("attempts")?.as_array().map(Vec::len));
+        i64::try_from(names.sum::<usize>()).expect("a count")
     };
-    vec![of(format!("ADDRESS#address-of-{name}")), of(format!("USER#{id}"))]
+    [counted("THROTTLE#SECRETS#"), counted(&format!("THROTTLE#USER#{id}"))]
 }
 
-fn attempts(value: &Value) -> i64 {
-    value.as_i64().or(value.as_array().and_then(|list| i64::try_from(list.len()).ok())).expect("a count")
+/// The same, without those that were there before.
+fn new_failures(table: &Table, id: &str, before: i64) -> [i64; 2] {
+    let [of_networks, of_user] = failures(table, id);
+    [of_networks - before, of_user]
 }
 
 #[tokio::test]
@@ -236,15 +237,19 @@ async fn a_login_renews_an_old_hash_and_leaves_no_failure() {
     endure(true, async |stage: &Stage, name| {
         let id = id_of(&stage.admin.create_user(&name, &json!({})).await);
         let directory = &stage.app.directory;
-        let outdated = Hasher::new(HashCost { memory: 16, passes: 1 }, stage.app.script.clone(), 1);
-        let outdated = outdated.hash(PASSWORD.to_owned()).await.expect("a hash");
+        let outdated = Hasher::new(HashCost { memory: 16, passes: 1 }, stage.app.environment.clone(), 1);
+        let outdated = outdated.hash(PASSWORD.into()).await.expect("a hash");
         let user = directory.store().user(UserId::parse(&id).expect("an id")).await.expect("an answer");
         directory.store().user_password_replace(&user.expect("the user"), &outdated).await.expect("a replacement");
+        // That there are such hashes is noted once.
+        let wrong = json!({"username": name, "password": "wrong"});
+        assert_eq!(stage.app.anonymous().post("/api/v1/users/token/", &wrong).await.status, StatusCode::BAD_REQUEST);
         let once = name.starts_with("once");
+        let [before, _] = failures(&stage.table(), &id);
         login(&name, PASSWORD, StatusCode::OK).effect(move |table| {
-            let failures = failures(table, &name, &id);
+            let failures = new_failures(table, &id, before);
             let user = table.user(&id).expect("the user");
-            let renewed = user["password"] != outdated;
+            let renewed = user["password"] != outdated.reveal();
             let version = user["version"].as_i64().expect("a version");
             // What lasting trouble cuts short may go on counting as a failure.
             let most = i64::from(!once);
@@ -264,10 +269,11 @@ async fn a_failed_login_counts_once() {
     endure(true, async |stage: &Stage, name| {
         let id = id_of(&stage.admin.create_user(&name, &json!({})).await);
         let once = name.starts_with("once");
-        login(&name, "wrong", StatusCode::BAD_REQUEST).effect(move |table| match &failures(table, &name, &id)[..] {
+        let [before, _] = failures(&stage.table(), &id);
+        login(&name, "wrong", StatusCode::BAD_REQUEST).effect(move |table| match new_failures(table, &id, before) {
             [0, 0] => Effect::Nothing,
             [1, 1] => Effect::All,
-            // Told as unavailable after it was counted for the address; a repetition counts again.
+            // Told as unavailable after it was counted for the network; a repetition counts again.
             [1, 0] if !once => Effect::Nothing,
             [1 | 2, 1 | 2] if !once => Effect::All,
             other => Effect::Odd(format!("{other:?}")),
@@ -282,12 +288,13 @@ async fn the_last_attempt_that_a_limit_lets_through_is_let_through_though_its_an
     stage.admin.create_user("jane", &json!({})).await;
     let process = stage.process(PATIENT);
     let (wrong, right) = (login("jane", "wrong", StatusCode::BAD_REQUEST), login("jane", PASSWORD, StatusCode::OK));
+    // The first one learns what all processes have in common.
+    assert_eq!(wrong.send(&process.client).await.status, wrong.done);
     process.faults.follow(Plan::Calm);
     assert_eq!(wrong.send(&process.client).await.status, wrong.done);
-    let counted = |(_, operation): &(usize, String)| operation == "UpdateItem";
-    let calls = process.faults.calls();
-    let (call, _) = calls.into_iter().enumerate().rfind(counted).expect("an attempt counted for the user");
-    for _ in 0..8 {
+    let call = process.faults.calls().iter().position(|operation| operation == "UpdateItem");
+    let call = call.expect("an attempt counted for the network");
+    for _ in 0..7 {
         assert_eq!(wrong.send(&process.client).await.status, wrong.done);
     }
     process.faults.follow(Plan::At { call, fault: Fault::AnswerLost, lasting: false });

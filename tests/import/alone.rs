@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rollcall::import::Format;
 use shared::Directory;
 use shared::model::GroupId;
-use shared::store::{Claim, UserWrite, Written};
+use shared::store::{Claim, UserWrite, WriteOutcome};
 
 use super::lines::furnished;
 use super::{OPENL2M, OPENWISP, content, exported, new_directory, table, take};
@@ -52,14 +52,16 @@ async fn who_cannot_be_made_leaves_nothing_and_costs_nobody_else() {
     for directory in [Some(Directory::clone(&app.directory)), app.engine.alone(&app.directory)].into_iter().flatten() {
         let before = table(&app);
         let told = directory.store().users_insert(&writes).await.expect("the store");
-        let told: Vec<Written> = told.into_iter().map(|told| told.expect("an outcome")).collect();
-        let [Written::Taken(taken), good, Written::UnknownGroup(group)] = &told[..] else { panic!("{told:?}") };
+        let told: Vec<WriteOutcome> = told.into_iter().map(|told| told.expect("an outcome")).collect();
+        let [WriteOutcome::Taken(taken), good, WriteOutcome::UnknownGroup(group)] = &told[..] else {
+            panic!("{told:?}")
+        };
         assert_eq!(
             taken.iter().map(|taken| (taken.claim, taken.user)).collect::<Vec<_>>(),
             [(Claim::Username, first.id)]
         );
         assert_eq!(*group, GroupId(4711));
-        assert_eq!(*good, if before.users().count() == 2 { Written::Done } else { Written::Stale });
+        assert_eq!(*good, if before.users().count() == 2 { WriteOutcome::Done } else { WriteOutcome::Stale });
         let after = table(&app);
         assert_eq!(after.users().count(), 3);
         for refused in [&namesake, &stranger] {

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use rollcall::import::Format;
 use serde_json::{Value, json};
-use shared::store::Patience;
+use shared::store::RetryPolicy;
 
 use super::{OPENL2M, OPENWISP, exported, new_directory, table, take, take_in};
 use crate::support::{Fault, Faults, Options, Plan, Table, TestApp, items_in};
 
 /// For calls that shall fail.
-const HASTY: Patience = Patience { pause: Duration::from_millis(1), deadline: Duration::from_millis(300) };
+const HASTY: RetryPolicy = RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_millis(300) };
 
 /// What a directory holds, but for ids and numbers that are made on arrival.
-async fn outcome(app: &TestApp) -> Vec<String> {
+pub async fn outcome(app: &TestApp) -> Vec<String> {
     table(app);
     let text = exported(app).await;
     let lines = text.lines().filter(|line| !line.contains("\"record\":\"sequence\"")).map(|line| {
@@ -52,7 +52,7 @@ async fn endures(format: Format, text: &str) {
         let faults = Faults::new();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
-        let process = app.another(Options { patience: HASTY, connection, ..Options::default() });
+        let process = app.another(Options { retry_policy: HASTY, connection, ..Options::default() });
         // The engine gets nothing any more, or does it and its answer is lost.
         let fault = if call % 2 == 0 { Fault::RequestLost } else { Fault::AnswerLost };
         faults.follow(Plan::At { call, fault, lasting: true });
@@ -137,7 +137,7 @@ fn a_killed_program_goes_on_where_it_was() {
     let output = program().output().expect("the program");
     assert!(output.status.success());
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let users = format!("users            {:>8} made, {met} here already, 0 left out", USERS - met);
+    let users = format!("users            {:>8} created, {met} already here, 0 skipped", USERS - met);
     assert!(told.contains(&users), "{users} in {told}");
     let whole = read();
     whole.assert_sound();

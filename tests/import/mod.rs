@@ -4,21 +4,30 @@ mod alone;
 mod crash;
 mod formats;
 mod lines;
+mod shapes;
+mod spellings;
+mod statuses;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
-use shared::directory::moving::{Report, TroubleKind};
+use shared::directory::transfer::{IssueKind, Report};
+use shared::model::Timestamp;
 
 use crate::support::invariants::{Item, Key};
-use crate::support::{Options, Table, TestApp};
+use crate::support::{Options, Table, TestApp, is_entry};
 
 const OPENWISP: &str = include_str!("openwisp.json");
 const OPENL2M: &str = include_str!("openl2m.json");
 const EDGE: &str = include_str!("edge.json");
 const EDGE_LINES: &str = include_str!("edge.jsonl");
+
+/// The moment of everything that a file gives no other one.
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-22T01:02:03Z").expect("a moment")
+}
 
 /// A directory that was never installed.
 async fn new_directory() -> TestApp {
@@ -29,15 +38,16 @@ async fn new_directory() -> TestApp {
 
 /// Takes a file in, in pieces of that many entries.
 async fn take(directory: &Directory, format: Format, text: &str, dry: bool, piece: usize) -> shared::Result<Report> {
-    let source = read(format, Cursor::new(text.as_bytes().to_vec())).expect("a whole file");
+    let source = read(format, Cursor::new(text.as_bytes().to_vec()), now()).expect("a whole file");
     let Source { mut entries, brings_groups, brings_organizations, .. } = source;
-    let mut arrivals = directory.arrivals(brings_groups, brings_organizations, dry).await?;
+    let mut importer =
+        directory.importer(shared::directory::SystemCaller::Operator, brings_groups, brings_organizations, dry).await?;
     loop {
         let entries: Vec<_> = entries.by_ref().take(piece).collect();
         if entries.is_empty() {
-            return Ok(arrivals.report().clone());
+            return Ok(importer.report().clone());
         }
-        arrivals.take(entries).await?;
+        importer.take(entries).await?;
     }
 }
 
@@ -46,16 +56,21 @@ async fn take_in(app: &TestApp, format: Format, text: &str) -> Report {
     take(&app.directory, format, text, false, 1000).await.expect("an import")
 }
 
+/// Takes in what [`exported`] has written.
+pub async fn take_text(app: &TestApp, text: &str) -> Report {
+    take_in(app, Format::Rollcall, text).await
+}
+
 /// What a dry run tells.
 async fn look(app: &TestApp, format: Format, text: &str) -> Report {
     take(&app.directory, format, text, true, 1000).await.expect("a dry run")
 }
 
 /// Everything, as `rollcall export` writes it.
-async fn exported(app: &TestApp) -> String {
+pub async fn exported(app: &TestApp) -> String {
     let mut text = first_line().expect("a line") + "\n";
-    let mut departures = app.directory.departures().await.expect("departures");
-    while let Some(records) = departures.next().await.expect("records") {
+    let mut exporter = app.directory.exporter(shared::directory::SystemCaller::Operator).expect("an export");
+    while let Some(records) = exporter.next().await.expect("records") {
         for record in records {
             text.push_str(&line_of(&record).expect("a line"));
             text.push('\n');
@@ -74,12 +89,12 @@ fn table(app: &TestApp) -> Table {
 /// What two directories of the same content have alike: all but how often records have changed, which shards count,
 /// and what passes by itself.
 fn content(table: &Table) -> BTreeMap<Key, Item> {
-    let passing = ["COUNT", "MEMBERCOUNT#", "OUTBOX", "THROTTLE#"];
+    let passing = ["COUNT", "MEMBERCOUNT#", "OUTBOX", "RETRIES", "THROTTLE#"];
     let items = table.items.iter().filter(|((pk, _), _)| !passing.iter().any(|kind| pk.starts_with(kind)));
     let without_versions = |(key, item): (&Key, &Item)| {
         let mut item = item.clone();
         item.remove("version");
-        if key.0.starts_with("GRAM#") || key.0.starts_with("ACTIVE#") {
+        if is_entry(&key.0) {
             item.remove("n");
         }
         (key.clone(), item)
@@ -88,7 +103,7 @@ fn content(table: &Table) -> BTreeMap<Key, Item> {
 }
 
 /// The troubles of that kind, as lines.
-fn told(report: &Report, kind: TroubleKind) -> Vec<String> {
+fn told(report: &Report, kind: IssueKind) -> Vec<String> {
     let of_kind = report.troubles.iter().filter(|trouble| trouble.kind == kind);
     of_kind.map(|trouble| format!("{}: {}", trouble.origin, trouble.reason)).collect()
 }

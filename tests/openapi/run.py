@@ -54,6 +54,9 @@ def authorization(path: str, username: str, password: str) -> str:
     """A header of the API that an address belongs to."""
     if path.startswith("/api/v1/"):
         return bearer(username, password)
+    if path.startswith("/api/rollcall/"):
+        # An API token, which stays good after signing out everywhere.
+        return token(username, password).replace("Token", "Bearer")
     return basic(username, password) if path.startswith("/api/users/") else token(username, password)
 
 
@@ -62,9 +65,15 @@ def made_user(admin: str, **fields) -> dict:
     return call(USERS, admin, {"username": name, "email": f"{name}@example.org", "password": PASSWORD} | fields)
 
 
-def ids(path: str, admin: str) -> dict:
+def ids(path: str, admin: str, caller: str) -> dict:
     """The variable parts of an address, of objects made for it."""
     if "{" not in path:
+        return {}
+    if path.startswith("/api/rollcall/v1/me/tokens/"):
+        # Not the one that is shown with the requests.
+        known = "Bearer " + token(caller, PASSWORD).removeprefix("Token ")
+        return {"token": call("/api/rollcall/v1/me/tokens/", known)["results"][-1]["id"]}
+    if path.startswith("/api/rollcall/"):
         return {}
     if path.startswith("/api/v1/users/group/"):
         return {"id": call("/api/v1/users/group/", admin, {"name": next(NAMES), "permissions": []})["id"]}
@@ -84,6 +93,10 @@ def ids(path: str, admin: str) -> dict:
             found["token"] = made["id"]
         return found
     found = {"id": user["id"]}
+    if "{organization}" in path:
+        made = call("/api/v1/users/organization/", admin, {"name": name, "slug": name})
+        found["organization"] = made["id"]
+        call(f"{USERS}{user['id']}/organization/", admin, {"organization": made["id"]})
     if "{number}" in path:
         found["number"] = call(f"{USERS}{user['id']}/email/", admin, {"email": f"more-{name}@example.org"})["id"]
     return found
@@ -96,7 +109,7 @@ def holds(folder: str, path: str, methods: list[str], admin: str) -> bool:
     config = os.path.join(folder, "schemathesis.toml")
     with open(config, "w", encoding="utf-8") as file:
         file.write(f"[headers]\nAuthorization = {json.dumps(known)}\n[parameters]\n")
-        for name, value in ids(path, admin).items():
+        for name, value in ids(path, admin, caller).items():
             file.write(f'"path.{name}" = {json.dumps(value)}\n')
     command = ["schemathesis", "--no-color", "--config-file", config, "run", f"{folder}/openapi.json", "--url", URL]
     command += ["--seed", "1", "--max-examples", "10", "--checks", ",".join(CHECKS)]
@@ -118,6 +131,8 @@ def known_path(path: str) -> str:
     """An address that answers 200 to a superuser."""
     if path.startswith("/api/v1/"):
         return USERS
+    if path.startswith("/api/rollcall/"):
+        return "/api/rollcall/v1/me/tokens/"
     return "/api/users/" if path.startswith("/api/users/") else "/api/admin/users/"
 
 

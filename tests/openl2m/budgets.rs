@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::json;
-use shared::ambient::Ambient as _;
+use shared::model::ambient::Ambient as _;
 
 use super::{TOKEN, USERS, admin};
 use crate::support::{Answer, PASSWORD, TestApp, insert, insert_many, plain_user};
@@ -21,7 +21,7 @@ async fn calls_stay_within_their_budgets() {
     let options = crate::support::Options { throttle: true, ..crate::support::Options::default() };
     let app = TestApp::with(options).await;
     let pattern = plain_user(&app, "user000000").await;
-    let moments: Vec<_> = (0..400).map(|index| app.script.now().plus_seconds(-500 * 24 * 3600 - index)).collect();
+    let moments: Vec<_> = (0..400).map(|index| app.environment.now().plus_seconds(-500 * 24 * 3600 - index)).collect();
     insert_many(&app, &pattern, &moments).await;
     for index in 0..50 {
         insert(&app, &plain_user(&app, &format!("one{index}")).await).await;

@@ -100,7 +100,7 @@ async fn statistics_count_tokens_exactly() {
     let openwisp = app.admin().await;
     let store = app.directory.store();
     let number = shared::model::UserNumber(jane["id"].as_u64().expect("a number"));
-    let id = store.user_claiming_number(number).await.expect("the store").expect("jane").user;
+    let id = store.user_by_number(number).await.expect("the store").expect("jane").user;
     assert_eq!(openwisp.delete(&format!("{}{id}/", crate::support::USERS)).await.status, 204);
     assert_eq!(count().await, 1, "tokens go with their user");
     let usage = admin.get("/api/stats/").await.json()["usage"].clone();

@@ -156,7 +156,7 @@ async fn a_multipart_form_is_a_form_and_a_file_is_no_text() {
 async fn a_profile_is_merged_however_it_is_spelled() {
     let app = TestApp::start().await;
     let admin = admin(&app).await;
-    let jane = make(&admin, "jane", json!({"profile": "{\"theme\": \"dark\", \"last_ldap_dn\": \"cn=jane\"}"})).await;
+    let jane = make(&admin, "jane", json!({"profile": r#"{"theme": "dark", "last_ldap_dn": "cn=jane"}"#})).await;
     let path = path_of(&jane);
     let mut expected = jane["profile"].clone();
     assert_eq!((expected["theme"].clone(), expected["last_ldap_dn"].clone()), (json!("dark"), json!("cn=jane")));

@@ -72,8 +72,8 @@ async fn bodies_that_cannot_be_read_say_why_and_change_nothing() {
         }
         for (kind, body, begins) in [
             ("application/json", &b"{"[..], "JSON parse error - "),
-            ("Application/JSON; charset=utf-8", b"{\"first_name\": NaN}", "JSON parse error - "),
-            ("application/json", b"{\"first_name\": Infinity}", "JSON parse error - "),
+            ("Application/JSON; charset=utf-8", br#"{"first_name": NaN}"#, "JSON parse error - "),
+            ("application/json", br#"{"first_name": Infinity}"#, "JSON parse error - "),
             ("application/json", b"{\"first_name\": \"\xff\"}", "JSON parse error - "),
             ("multipart/form-data", b"x", "Multipart form parse error - "),
         ] {

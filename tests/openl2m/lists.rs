@@ -5,7 +5,7 @@ use std::io::Read as _;
 use http::Method;
 use http::header::ACCEPT_ENCODING;
 use serde_json::{Value, json};
-use shared::ambient::Ambient as _;
+use shared::model::ambient::Ambient as _;
 
 use super::{USERS, admin, make, path_of, told};
 use crate::support::{Options, TestApp, insert_many, plain_user, request};
@@ -67,7 +67,8 @@ async fn many_users_fit_into_an_answer_of_lambda_when_compressed() {
     let lambda = Options { answer_limit: Some(1024 * 1024), ..Options::default() };
     let app = TestApp::with(lambda).await;
     let pattern = plain_user(&app, "user000000").await;
-    let moments: Vec<_> = (0..4_000).map(|index| app.script.now().plus_seconds(-400 * 24 * 3600 - index)).collect();
+    let moments: Vec<_> =
+        (0..4_000).map(|index| app.environment.now().plus_seconds(-400 * 24 * 3600 - index)).collect();
     insert_many(&app, &pattern, &moments).await;
     let admin = admin(&app).await;
     let refused = admin.get(USERS).await;

@@ -46,7 +46,7 @@ async fn a_token_runs_out_after_a_year_and_then_leaves_room_for_another() {
     let login = json!({"username": "admin", "password": PASSWORD});
     let refused = app.anonymous().post(TOKEN, &login).await;
     assert_eq!(told(&refused), (400, json!({"reason": "Too many tokens exist!"})));
-    app.script.advance(365 * 24 * 60 * 60);
+    app.environment.advance(365 * 24 * 60 * 60);
     for key in keys {
         assert_eq!(told(&app.keyed(&key).get(USERS).await), (401, detail("Token expired")));
     }

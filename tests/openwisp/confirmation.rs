@@ -4,9 +4,9 @@ use axum::body::Body;
 use http::header::{CONTENT_TYPE, COOKIE, ORIGIN, REFERER};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::model::{AddressId, EmailAddress, Mail, MailKind, MailboxEntry, User, UserId};
-use shared::store::{UserWrite, Written};
-use shared::web::Base;
+use shared::model::{AddressId, EmailAddress, Mail, MailKind, User, UserEmail, UserId};
+use shared::store::{UserWrite, WriteOutcome};
+use shared::web::{BaseUrl, LinkBaseUrl};
 
 use crate::support::{Answer, TestApp, USERS, request};
 
@@ -20,12 +20,12 @@ struct Unconfirmed {
 }
 
 async fn mails(app: &TestApp) -> Vec<Mail> {
-    app.directory.waiting_mails(1000).await.expect("the outbox")
+    app.mails().await
 }
 
 fn path_of(mail: &Mail) -> String {
     let MailKind::Confirmation { link } = &mail.kind else { panic!("another mail") };
-    link.strip_prefix("http://rollcall.example").expect("a link to the host that was asked").to_owned()
+    link.strip_prefix("http://rollcall.example").expect("a link to our host").to_owned()
 }
 
 async fn unconfirmed(app: &TestApp, username: &str) -> Unconfirmed {
@@ -42,7 +42,7 @@ async fn stored(app: &TestApp, user: &Value) -> User {
 
 async fn write(app: &TestApp, before: &User, after: &User) {
     let write = UserWrite { before: Some(before), after: Some(after), memberships: Some(&[]), ..UserWrite::default() };
-    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), WriteOutcome::Done);
 }
 
 /// The value of the form's hidden field, if there is a form.
@@ -213,9 +213,9 @@ async fn a_link_works_for_three_days() {
     let app = TestApp::start().await;
     let jane = unconfirmed(&app, "jane").await;
     let late = unconfirmed(&app, "late").await;
-    app.script.advance(3 * DAY - 60);
+    app.environment.advance(3 * DAY - 60);
     assert_eq!(confirm(&app, &jane.link).await.status, StatusCode::FOUND);
-    app.script.advance(60);
+    app.environment.advance(60);
     is_invalid(&app.anonymous().get(&late.link).await);
     is_invalid(&post(&app, &late.link, Some("x"), Some("x"), None).await);
     assert!(!stored(&app, &late.user).await.addresses[0].verified);
@@ -305,7 +305,7 @@ async fn an_address_becomes_primary_only_where_there_is_none() {
     let before = stored(&app, &user).await;
     let mut after = before.clone();
     let email = EmailAddress::parse("main@mail.example").expect("an address");
-    after.addresses.push(MailboxEntry { id: AddressId(1_000_000), email, verified: true, primary: true });
+    after.addresses.push(UserEmail { id: AddressId(1_000_000), email, verified: true, primary: true });
     write(&app, &before, &after).await;
     assert_eq!(confirm(&app, &link).await.status, StatusCode::FOUND);
     let user = stored(&app, &user).await;
@@ -365,9 +365,10 @@ async fn an_address_is_shown_as_text() {
 #[tokio::test]
 async fn behind_a_gateway_links_cookies_and_redirects_keep_its_stage_and_scheme() {
     let app = TestApp::start().await;
-    let base = Base("https://users.example.org/prod".to_owned());
+    let base = BaseUrl("https://users.example.org/prod".to_owned());
     let body = json!({"username": "jane", "email": "jane@mail.example", "password": "x"}).to_string();
-    let begun = request(Method::POST, USERS).header(CONTENT_TYPE, "application/json").extension(base.clone());
+    let links = LinkBaseUrl(base.0.clone());
+    let begun = request(Method::POST, USERS).header(CONTENT_TYPE, "application/json").extension(links);
     assert_eq!(app.admin().await.ask(begun, Body::from(body)).await.status, StatusCode::CREATED);
     let MailKind::Confirmation { link } = &mails(&app).await[0].kind else { panic!("another mail") };
     let path = link.strip_prefix("https://users.example.org/prod").expect("the public address").to_owned();
@@ -380,7 +381,7 @@ async fn behind_a_gateway_links_cookies_and_redirects_keep_its_stage_and_scheme(
     // A browser names the host that it sees, not the one behind the gateway.
     let begun = request(Method::POST, &path)
         .header(CONTENT_TYPE, FORM)
-        .header(COOKIE, format!("csrftoken={value}"))
+        .header(COOKIE, format!("__Secure-csrftoken={value}"))
         .header(ORIGIN, "https://users.example.org")
         .extension(base);
     let answer = app.anonymous().ask(begun, Body::from(format!("csrfmiddlewaretoken={value}"))).await;

@@ -57,10 +57,13 @@ async fn permissions_that_are_none_are_refused_and_change_nothing() {
     let admin = app.admin().await;
     let group = admin.post(GROUPS, &json!({"name": "Watch", "permissions": [1, 2]})).await.json();
     let path = format!("{GROUPS}{}/", group["id"]);
-    let unknown = "Invalid pk \"99\" - object does not exist.".to_owned();
+    let unknown = |sent: &str| format!("Invalid pk \"{sent}\" - object does not exist.");
     let wrong = |kind: &str| format!("Incorrect type. Expected pk value, received {kind}.");
     for (permission, message) in [
-        (json!(99), unknown),
+        (json!(99), unknown("99")),
+        (json!(99.0), unknown("99.0")),
+        (json!("-1"), unknown("-1")),
+        (json!("99: user | Can do magic"), unknown("99")),
         (json!("one"), wrong("str")),
         (json!(null), wrong("NoneType")),
         (json!(true), wrong("bool")),
@@ -87,7 +90,7 @@ async fn who_is_no_superuser_gives_groups_only_own_permissions() {
     refused(&clerk.post(GROUPS, &json!({"name": "More", "permissions": [28, 27]})).await, &beyond);
     let made = clerk.post(GROUPS, &json!({"name": "Viewers", "permissions": [28]})).await;
     assert_eq!(made.status, StatusCode::CREATED);
-    // Administrator holds permissions that the clerk does not have: they stay or go, and no others come.
+    // Administrator holds permissions that the clerk does not have: they stay, and no others come.
     let administrator = admin.get(&format!("{GROUPS}1/")).await.json();
     let held: Vec<Value> = administrator["permissions"].as_array().expect("permissions").clone();
     let path = format!("{GROUPS}1/");
@@ -98,7 +101,25 @@ async fn who_is_no_superuser_gives_groups_only_own_permissions() {
     let mut other = held.clone();
     other.push(json!(9));
     assert_eq!(clerk.patch(&path, &json!({"permissions": other})).await.status, StatusCode::OK);
-    assert_eq!(clerk.patch(&path, &json!({"permissions": [28]})).await.status, StatusCode::OK);
+    // Nor does the clerk take from others what it does not hold.
+    refused(&clerk.patch(&path, &json!({"permissions": [28]})).await, &beyond);
+    let own = format!("{GROUPS}{}/", made.json()["id"]);
+    assert_eq!(clerk.patch(&own, &json!({"permissions": []})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_group_is_removed_by_who_holds_what_it_grants() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let clerk = admin.create_user("clerk", &json!({})).await;
+    // Add and delete groups, change organizations.
+    admin.patch(&path_of(&clerk), &json!({"user_permissions": [9, 11, 14]})).await;
+    let clerk = app.signed_in("clerk").await;
+    let administrator = format!("{GROUPS}1/");
+    assert_eq!(clerk.delete(&administrator).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(admin.get(&administrator).await.status, StatusCode::OK);
+    // Operator may view organizations, which whoever may change them may do as well.
+    assert_eq!(clerk.delete(&format!("{GROUPS}2/")).await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
@@ -199,9 +220,59 @@ async fn anybody_who_knows_the_own_password_changes_it() {
     }
     let answer = jane.put(&path, &body(json!(PASSWORD))).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-    // It was not trimmed, and the own change ends no token.
+    // It was not trimmed, and has ended signed tokens.
     assert!(signs_in(&app, "jane", NEW).await && !signs_in(&app, "jane", NEW.trim()).await);
-    assert_eq!(jane.json(Method::OPTIONS, USERS, None).await.status, StatusCode::OK);
+    assert_eq!(jane.json(Method::OPTIONS, USERS, None).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn everything_wrong_with_a_password_is_told_at_once() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let user = admin.create_user("jane", &json!({})).await;
+    let path = format!("{}password/", path_of(&user));
+    let jane = app.signed_in("jane").await;
+    let required = "This field is required.";
+    let wrong = "Your old password was entered incorrectly. Please enter it again.";
+    let differs = "The two password fields didn’t match.";
+    let same = "New password cannot be the same as your old password.";
+    for (body, told) in [
+        (
+            json!({}),
+            json!({"current_password": [required], "new_password": [required], "confirm_password": [required]}),
+        ),
+        (
+            json!({"current_password": "x", "new_password": NEW}),
+            json!({"current_password": [wrong], "confirm_password": [required]}),
+        ),
+        (
+            json!({"current_password": "", "new_password": NEW, "confirm_password": "x"}),
+            json!({
+                "current_password": ["This field may not be blank."], "confirm_password": [differs],
+            }),
+        ),
+        (
+            json!({"current_password": "x", "new_password": "x", "confirm_password": "y"}),
+            json!({
+                "current_password": [wrong], "new_password": [same], "confirm_password": [differs],
+            }),
+        ),
+        (
+            json!({"current_password": PASSWORD, "confirm_password": "x"}),
+            json!({
+                "new_password": [required], "confirm_password": [differs],
+            }),
+        ),
+        (
+            json!({"current_password": PASSWORD, "new_password": PASSWORD, "confirm_password": PASSWORD}),
+            json!({
+                "new_password": [same],
+            }),
+        ),
+    ] {
+        refused(&jane.put(&path, &body).await, &told);
+    }
+    assert!(signs_in(&app, "jane", PASSWORD).await);
 }
 
 #[tokio::test]
@@ -246,7 +317,7 @@ async fn a_reset_is_told_what_is_wrong_ends_tokens_and_trims_nothing() {
     let body = |uid: &str, token: &str| json!({"uid": uid, "token": token, "new_password1": NEW, "new_password2": NEW});
     refused(&app.anonymous().post(confirm, &body("zz", "x")).await, &json!({"uid": ["Invalid value"]}));
     app.anonymous().post("/api/v1/users/password/reset/", &json!({"input": "jane"})).await;
-    let mails = app.directory.waiting_mails(10).await.expect("the outbox");
+    let mails = app.mails().await;
     let shared::model::MailKind::PasswordReset { link } = &mails[0].kind else { panic!("another mail") };
     let pair = link.trim_end_matches('/').rsplit('/').next().expect("a pair");
     let (uid, token) = pair.split_once('-').expect("a pair");
@@ -320,12 +391,18 @@ async fn a_manager_sees_of_members_only_the_managed_memberships() {
 }
 
 #[tokio::test]
-async fn a_manager_decides_not_about_being_staff_oneself() {
+async fn the_staff_flag_is_not_set_about_oneself_and_opens_nothing() {
     let app = TestApp::start().await;
     let (boss, member, _) = manager_and_member(&app).await;
     let own = boss.get(USERS).await.json()["results"][1].clone();
     for (user, expected) in [(&own, false), (&member, true)] {
         let answer = boss.patch(&path_of(user), &json!({"is_staff": true})).await;
         assert_eq!((answer.status, &answer.json()["is_staff"]), (StatusCode::OK, &json!(expected)));
+    }
+    for name in [&own["username"], &member["username"]] {
+        let name = name.as_str().expect("a name");
+        for path in ["/api/users/", "/api/users/000000000000000000000000/"] {
+            assert_eq!(app.basic(name, PASSWORD).get(path).await.status, StatusCode::FORBIDDEN, "{name} {path}");
+        }
     }
 }

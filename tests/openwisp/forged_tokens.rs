@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::support::parameters::SIGNING;
 use crate::support::{PASSWORD, TOKEN, TestApp, USERS};
 
 /// What is needed to make tokens as the directory does.
@@ -24,7 +25,7 @@ impl Forge {
     async fn of(app: &TestApp) -> Self {
         let answer = app.anonymous().post(TOKEN, &json!({"username": "admin", "password": PASSWORD})).await;
         let genuine = answer.json()["token"].as_str().expect("a token").to_owned();
-        let set: Value = serde_json::from_str(&app.keys).expect("a key set");
+        let set: Value = serde_json::from_str(&app.parameters.value(SIGNING)).expect("a key set");
         let key = &set["keys"][0];
         let text = |name: &str| key[name].as_str().expect("a text").to_owned();
         let seed: [u8; 32] = URL_SAFE_NO_PAD.decode(text("d")).expect("base64").try_into().expect("32 bytes");

@@ -4,7 +4,8 @@ use axum::body::Body;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::web::Base;
+use shared::model::MailKind;
+use shared::web::BaseUrl;
 
 use crate::support::{Answer, Client, NOBODY, PASSWORD, TOKEN, TestApp, USERS, request};
 
@@ -53,8 +54,21 @@ async fn every_answer_has_the_security_headers_and_a_name() {
         assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
         assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"));
         assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        // Over plain http browsers would not believe it.
+        assert_eq!(answer.header("strict-transport-security"), None);
         assert_eq!(answer.header("set-cookie"), None);
         assert_eq!(answer.header("server"), None);
+    }
+}
+
+#[tokio::test]
+async fn over_https_browsers_are_told_to_stay_there() {
+    let app = TestApp::start().await;
+    for path in [USERS, "/nothing", "/accounts/login/", "/.well-known/jwks.json"] {
+        let begun = request(Method::GET, path).extension(BaseUrl("https://users.example.org".to_owned()));
+        let answer = app.anonymous().ask(begun, Body::empty()).await;
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{path}");
     }
 }
 
@@ -136,7 +150,7 @@ async fn without_the_final_slash_every_method_is_redirected_and_nothing_done() {
     }
     assert_eq!(admin.get(&path).await.json(), before);
     let begun = request(Method::GET, USERS.trim_end_matches('/'));
-    let behind = begun.extension(Base("https://users.example.org/prod".to_owned()));
+    let behind = begun.extension(BaseUrl("https://users.example.org/prod".to_owned()));
     let answer = admin.ask(behind, Body::empty()).await;
     assert_eq!(answer.header("location"), Some("/prod/api/v1/users/user/"), "the gateway's stage is kept");
 }
@@ -207,7 +221,7 @@ async fn bodies_that_cannot_be_read_say_why() {
             let answer = admin.with_body(method.clone(), path, kind, body).await;
             is(&answer, StatusCode::from_u16(status).expect("a status"), &expected);
         }
-        for body in [&b"{\"name\": "[..], b"{\"a\": NaN}", b"{\"a\": \"\xff\"}", b"{\"a\": 1} x", b"{'a': 1}"] {
+        for body in [&br#"{"name": "#[..], br#"{"a": NaN}"#, b"{\"a\": \"\xff\"}", br#"{"a": 1} x"#, b"{'a': 1}"] {
             let answer = admin.with_body(method.clone(), path, "application/json", body.to_vec()).await;
             assert_eq!(answer.status, StatusCode::BAD_REQUEST);
             let told = answer.json();
@@ -304,7 +318,7 @@ async fn json_is_compact_unless_an_indent_is_asked_for() {
     admin.create_user("jane", &json!({"first_name": "Žofie 用"})).await;
     let path = format!("{USERS}?page_size=1");
     let compact = admin.get(&path).await;
-    assert!(compact.text().starts_with("{\"count\":2,\"next\":\"http://rollcall.example/"));
+    assert!(compact.text().starts_with(r#"{"count":2,"next":"http://rollcall.example/"#));
     assert!(compact.text().contains("Žofie 用"), "UTF-8, not escapes");
     let indented = admin.accepting("application/json; indent=2", &path).await;
     assert_eq!(indented.header("content-type"), Some("application/json"));
@@ -385,7 +399,7 @@ fn common_fields() -> Value {
         "is_active": field("boolean", "Active"),
         "is_staff": field("boolean", "Staff status"),
         "is_superuser": field("boolean", "Superuser status"),
-        "groups": field("field", "Groups"),
+        "groups": with(field("field", "Groups"), &json!({"max_length": 25})),
         "organization_users": with(field("nested object", "Organization users"), &json!({"children": {
             "organization": with(field("field", "Organization"), &json!({"required": true})),
             "is_admin": field("boolean", "Organization manager"),
@@ -405,14 +419,14 @@ fn list_fields() -> Value {
 
 fn detail_fields() -> Value {
     let own = json!({
-        "bio": field("string", "Bio"),
+        "bio": with(field("string", "Bio"), &json!({"max_length": 4096})),
         "url": with(field("url", "URL"), &json!({"max_length": 200})),
         "company": with(field("string", "Company"), &json!({"max_length": 30})),
         "location": with(field("string", "Location"), &json!({"max_length": 256})),
-        "notes": field("string", "Notes"),
+        "notes": with(field("string", "Notes"), &json!({"max_length": 4096})),
         "last_login": with(field("datetime", "Last login"), &json!({"read_only": true})),
         "date_joined": with(field("datetime", "Date joined"), &json!({"read_only": true})),
-        "user_permissions": field("field", "User permissions"),
+        "user_permissions": with(field("field", "User permissions"), &json!({"max_length": 100})),
     });
     with(common_fields(), &own)
 }
@@ -432,8 +446,8 @@ async fn options_describe_what_the_caller_could_send() {
     let detail = with(described("User Detail"), &json!({"actions": {"PUT": detail_fields()}}));
     assert_eq!(options(&admin, &path).await, detail);
     let token = json!({"actions": {"POST": {
-        "username": with(field("string", "Username"), &json!({"required": true})),
-        "password": with(field("string", "Password"), &json!({"required": true})),
+        "username": with(field("string", "Username"), &json!({"required": true, "max_length": 254})),
+        "password": with(field("string", "Password"), &json!({"required": true, "max_length": 4096})),
     }}});
     assert_eq!(options(&app.anonymous(), TOKEN).await, with(described("Obtain Auth Token"), &token));
 
@@ -473,5 +487,48 @@ async fn the_host_that_was_asked_stands_in_links_unless_it_is_none() {
         let begun = begun.header("host", host).header("authorization", &bearer);
         let next = app.anonymous().ask(begun, Body::empty()).await.json()["next"].clone();
         assert_eq!(next, format!("{expected}{USERS}?page=2&page_size=1"));
+    }
+}
+
+/// Whoever asks for a mail used to choose where its link leads, by the header.
+#[tokio::test]
+async fn no_header_decides_where_mailed_links_lead() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    jane(&admin).await;
+    app.forget_mails().await;
+    let token = app.token("admin").await;
+    for (number, (name, value)) in [
+        ("host", "evil.example"),
+        ("host", "127.0.0.1:9000"),
+        ("x-forwarded-host", "evil.example"),
+        ("forwarded", "host=evil.example;proto=https"),
+        ("x-forwarded-proto", "https"),
+        ("origin", "http://evil.example"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ask = |path: &str| http::Request::builder().method(Method::POST).uri(path).header(name, value);
+        let json = "application/json";
+        let reset = ask("/api/v1/users/password/reset/").header("content-type", json);
+        let reset = app.anonymous().ask(reset, Body::from(r#"{"input": "jane"}"#)).await;
+        assert_eq!(reset.status, StatusCode::OK, "{reset:?}");
+        let user = json!({
+            "username": format!("u{number}"), "email": format!("u{number}@mail.example"), "password": PASSWORD,
+            "email_verified": false
+        });
+        let create = ask(USERS).header("content-type", json).header("authorization", format!("Bearer {token}"));
+        let created = app.anonymous().ask(create, Body::from(user.to_string())).await;
+        assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+        let mails = app.mails().await;
+        assert_eq!(mails.len(), 2, "{name}: {value}");
+        for mail in mails {
+            let (MailKind::Confirmation { link } | MailKind::PasswordReset { link }) = mail.kind else {
+                panic!("another mail")
+            };
+            assert!(link.reveal().starts_with("http://rollcall.example/accounts/"), "{name}: {value}");
+        }
+        app.forget_mails().await;
     }
 }

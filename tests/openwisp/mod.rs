@@ -2,9 +2,12 @@
 
 pub mod confirmation;
 mod differences;
+mod finding;
 mod forged_tokens;
 mod forms;
+mod home;
 mod http;
+mod memberships;
 mod page_forms;
 mod pages;
 mod paging;

@@ -52,8 +52,8 @@ async fn links_keep_the_other_parameters_sorted_and_as_written() {
         ("?page_size=abc&color=dark%20red", Some("?color=dark+red&page=2&page_size=abc"), None),
         ("?z=1&a=2&page=1&z=0", Some("?a=2&page=2&z=1&z=0"), None),
         (
-            "?search=zzz&ordering=username&username=nobody",
-            Some("?ordering=username&page=2&search=zzz&username=nobody"),
+            "?name=zzz&ordering=username&username=nobody",
+            Some("?name=zzz&ordering=username&page=2&username=nobody"),
             None,
         ),
         ("?format=json", Some("?format=json&page=2"), None),
@@ -99,7 +99,6 @@ async fn pages_that_do_not_exist_are_404() {
         "?page=0",
         "?page=-1",
         "?page=abc",
-        "?page=",
         "?page=3",
         "?page=1.0",
         "?page=13&page_size=1",

@@ -1,14 +1,14 @@
-//! Hashes of users who moved in, and that nobody can tell from a login's work who exists (`design.md` section 5).
+//! Hashes of users who moved in, and that nobody can tell from a login's work who exists (`docs/design.md` section 5).
 
 use http::StatusCode;
 use serde_json::json;
+use shared::auth::password::HashCost;
 use shared::model::{User, UserId};
-use shared::sign_in::password::HashCost;
 
 use crate::support::{Client, PASSWORD, TOKEN, TestApp, insert, plain_user};
 
 /// As Django writes them, of the password `Orchid-lantern-42`.
-const DJANGO: [(&str, &str); 4] = [
+const DJANGO: &[(&str, &str)] = &[
     ("pbkdf2", "pbkdf2_sha256$1000$W3Dkpsalt0$Meva6GdOqIIjORRrVMbBcB7r6d5P7dTb6b51xOKw8CE="),
     ("bcrypt", "bcrypt$$2b$04$popKlwicBsH1qfPjKBjtMO.MlzGAg4Ux4SIufohL26ObLsJKeJ.FK"),
     ("bcrypt_sha256", "bcrypt_sha256$$2b$04$iCKl7gEkzNJWH1vKqISO8OaYYIfLJpt4ybEnCJa0bLBkBiVxTnHRK"),
@@ -27,14 +27,14 @@ async fn login(client: &Client, username: &str, password: &str) -> StatusCode {
 async fn djangos_hashes_let_in_and_become_argon2id() {
     let app = TestApp::start().await;
     let client = app.anonymous();
-    for (name, hash) in DJANGO {
-        let user = User { password: hash.to_owned(), ..plain_user(&app, name).await };
+    for &(name, hash) in DJANGO {
+        let user = User { password: hash.into(), ..plain_user(&app, name).await };
         insert(&app, &user).await;
         assert_eq!(login(&client, name, "not the password").await, StatusCode::BAD_REQUEST, "{name}");
-        assert_eq!(stored(&app, user.id).await.password, hash, "a failed login leaves the hash");
+        assert_eq!(stored(&app, user.id).await.password.reveal(), hash, "a failed login leaves the hash");
         assert_eq!(login(&client, name, PASSWORD).await, StatusCode::OK, "{name}");
         let renewed = stored(&app, user.id).await.password;
-        assert!(renewed.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{renewed}");
+        assert!(renewed.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{}", renewed.reveal());
         assert_eq!(login(&client, name, PASSWORD).await, StatusCode::OK, "{name}");
         assert_eq!(stored(&app, user.id).await.password, renewed, "a hash of today's kind stays");
         assert_eq!(login(&client, name, "not the password").await, StatusCode::BAD_REQUEST, "{name}");
@@ -45,7 +45,7 @@ async fn djangos_hashes_let_in_and_become_argon2id() {
 async fn a_renewed_hash_is_all_that_a_login_changes() {
     let app = TestApp::start().await;
     let (name, hash) = DJANGO[0];
-    let user = User { password: hash.to_owned(), bio: "kept".to_owned(), ..plain_user(&app, name).await };
+    let user = User { password: hash.into(), bio: "kept".to_owned(), ..plain_user(&app, name).await };
     insert(&app, &user).await;
     assert_eq!(login(&app.anonymous(), name, PASSWORD).await, StatusCode::OK);
     let after = stored(&app, user.id).await;
@@ -59,7 +59,7 @@ async fn hashes_that_are_none_let_nobody_in() {
     let client = app.anonymous();
     for (index, hash) in ["", "!", "!x", "md5$x$y", "plain", PASSWORD, "pbkdf2_sha256$0$salt$AAAA"].iter().enumerate() {
         let name = format!("user{index}");
-        insert(&app, &User { password: (*hash).to_owned(), ..plain_user(&app, &name).await }).await;
+        insert(&app, &User { password: (*hash).into(), ..plain_user(&app, &name).await }).await;
         for password in [PASSWORD, hash, "!"].into_iter().filter(|text| !text.is_empty()) {
             assert_eq!(login(&client, &name, password).await, StatusCode::BAD_REQUEST, "{hash}");
         }
@@ -71,7 +71,7 @@ async fn a_hash_is_computed_for_every_login_also_where_nobody_can_get_in() {
     let app = TestApp::start().await;
     for (name, hash) in [("none", ""), ("unusable", "!x"), ("damaged", "argon2$argon2id$v=19$m=8"), ("odd", "md5$x$y")]
     {
-        insert(&app, &User { password: hash.to_owned(), ..plain_user(&app, name).await }).await;
+        insert(&app, &User { password: hash.into(), ..plain_user(&app, name).await }).await;
     }
     // A hasher that can make no hash: whoever asks it for one fails.
     let client = app.restarted(HashCost { memory: 0, passes: 0 }).anonymous();

@@ -1,12 +1,12 @@
 //! Sessions of browsers (`contracts/openwisp.md` section 16).
 
 use axum::body::Body;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN, REFERER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN, REFERER, SET_COOKIE};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::web::Base;
+use shared::web::BaseUrl;
 
-use crate::support::{Answer, Browser, Options, PASSWORD, TOKEN, TestApp, USERS, request};
+use crate::support::{Answer, Browser, Options, PASSWORD, TOKEN, TestApp, USERS, form, request};
 
 const DAY: i64 = 24 * 60 * 60;
 const LOGIN: &str = "/accounts/login/";
@@ -89,6 +89,23 @@ async fn only_own_pages_are_led_to() {
         let mut browser = Browser::new(app.router.clone());
         let answer = browser.sign_in("admin", PASSWORD, next).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some(USERS)), "{next}");
+    }
+}
+
+#[tokio::test]
+async fn the_name_may_be_called_login_as_on_the_page_of_openwisp() {
+    let app = TestApp::start().await;
+    let mut browser = Browser::new(app.router.clone());
+    browser.get(LOGIN).await;
+    for (names, status) in [
+        ("login=nobody", StatusCode::BAD_REQUEST),
+        // Ours comes first.
+        ("login=admin&username=nobody", StatusCode::BAD_REQUEST),
+        ("login=admin&username=", StatusCode::SEE_OTHER),
+        ("login=admin", StatusCode::SEE_OTHER),
+    ] {
+        let body = format!("csrfmiddlewaretoken={}&{names}&password={PASSWORD}", browser.token());
+        assert_eq!(browser.post(LOGIN, &body).await.status, status, "{names}");
     }
 }
 
@@ -203,7 +220,7 @@ async fn a_method_or_raw_data_in_a_form_counts_only_with_session_and_token() {
     let mut browser = Browser::signed_in(&app, "admin").await;
     assert_eq!(browser.send("OPTIONS", reset, &[]).await.status, StatusCode::OK);
     assert_eq!(app.admin().await.get(&path).await.json()["username"], "jane");
-    let answer = browser.send("PATCH", &path, &[("_content", "{\"bio\": \"new\"}")]).await;
+    let answer = browser.send("PATCH", &path, &[("_content", r#"{"bio": "new"}"#)]).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert_eq!(app.admin().await.get(&path).await.json()["bio"], "new");
     let answer = browser.send("PUT", &path, &[("_content", "x"), ("_content_type", "text/plain")]).await;
@@ -218,9 +235,9 @@ async fn a_method_or_raw_data_in_a_form_counts_only_with_session_and_token() {
 async fn a_session_ends_with_its_time_and_by_signing_out() {
     let app = TestApp::start().await;
     let mut browser = Browser::signed_in(&app, "admin").await;
-    app.script.advance(14 * DAY - 60);
+    app.environment.advance(14 * DAY - 60);
     assert_eq!(list(&mut browser).await, StatusCode::OK);
-    app.script.advance(61);
+    app.environment.advance(61);
     assert_eq!(list(&mut browser).await, StatusCode::UNAUTHORIZED);
 
     let mut browser = Browser::signed_in(&app, "admin").await;
@@ -229,14 +246,18 @@ async fn a_session_ends_with_its_time_and_by_signing_out() {
     assert_eq!(list(&mut browser).await, StatusCode::OK);
     assert_eq!(browser.get("/accounts/logout/").await.status, StatusCode::OK);
     assert_eq!(list(&mut browser).await, StatusCode::OK, "the page alone ends nothing");
+    let kept = browser.cookies["sessionid"].clone();
     let answer = browser.send("POST", "/accounts/logout/", &[]).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some(LOGIN)));
     assert!(!browser.cookies.contains_key("sessionid"));
     assert_eq!(list(&mut browser).await, StatusCode::UNAUTHORIZED);
+    // It has ended at the server, also for whoever has kept the cookie.
+    browser.cookies.insert("sessionid".to_owned(), kept);
+    assert_eq!(list(&mut browser).await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn a_session_ends_with_any_change_of_the_password_and_with_the_account() {
+async fn sessions_end_with_any_change_of_the_password_elsewhere_and_with_the_account() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let other = "Quarry-violet-77";
@@ -262,13 +283,17 @@ async fn a_session_ends_with_any_change_of_the_password_and_with_the_account() {
             "deactivated" => admin.patch(&path, &json!({"is_active": false})).await,
             "expired" => {
                 let answer = admin.patch(&path, &json!({"expiration_date": app.day(0)})).await;
-                app.script.advance(DAY);
+                app.environment.advance(DAY);
                 answer
             }
             _ => admin.delete(&path).await,
         };
         assert!(answer.status.is_success(), "{act}: {answer:?}");
-        for browser in [&mut browser, &mut second] {
+        // Whoever changes the own password keeps the session that does it.
+        let stays = act == "own change";
+        assert_eq!(list(&mut browser).await == StatusCode::OK, stays, "{act}");
+        let ended = if stays { vec![&mut second] } else { vec![&mut browser, &mut second] };
+        for browser in ended {
             let answer = asked(browser, Method::GET, USERS, &[], &Value::Null).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{act}");
             assert_eq!(answer.json(), json!({"detail": "Authentication credentials were not provided."}));
@@ -285,27 +310,27 @@ async fn a_session_ends_with_any_change_of_the_password_and_with_the_account() {
 async fn what_is_no_session_counts_as_none() {
     let app = TestApp::start().await;
     let good = Browser::signed_in(&app, "admin").await.cookies["sessionid"].clone();
-    let (kid, rest) = good.split_once('.').expect("two parts");
     user(&app, "other", &json!({})).await;
     let other = Browser::signed_in(&app, "other").await.cookies["sessionid"].clone();
-    let changed = |at: usize| {
-        let other = if &rest[at..=at] == "A" { "B" } else { "A" };
-        format!("{kid}.{}{other}{}", &rest[..at], &rest[at + 1..])
+    let parts = |text: &str| -> Vec<String> { text.split('.').map(str::to_owned).collect() };
+    let (own, others) = (parts(&good), parts(&other));
+    let [who, session, secret] = &own[..] else { panic!("{good}") };
+    let changed = |text: &str| {
+        let (rest, last) = text.split_at(text.len() - 1);
+        format!("{rest}{}", if last == "0" { "1" } else { "0" })
     };
-    let others = other.split_once('.').expect("two parts").1;
     for text in [
         "x".to_owned(),
-        ".".to_owned(),
-        rest.to_owned(),
-        format!("{kid}."),
-        format!(".{rest}"),
-        format!("x.{rest}"),
-        // Another user, a later end, another seal.
-        changed(0),
-        changed(24),
-        changed(40),
-        // What 24 bytes say, under another's seal.
-        format!("{kid}.{}{}", &rest[..32], &others[32..]),
+        "..".to_owned(),
+        format!("{who}.{session}"),
+        format!("{who}.{session}."),
+        format!("{who}.{session}.{}", changed(secret)),
+        format!("{who}.{}.{secret}", changed(session)),
+        format!("{}.{session}.{secret}", changed(who)),
+        // Another's session, and another's secret.
+        format!("{who}.{}.{}", others[1], others[2]),
+        format!("{}.{session}.{secret}", others[0]),
+        format!("{who}.{session}.{}", others[2]),
         format!("{good}x"),
     ] {
         let mut browser = Browser::new(app.router.clone());
@@ -343,27 +368,28 @@ async fn a_session_login_ends_mailed_links_for_a_new_password_and_a_token_does_n
     user(&app, "jane", &json!({})).await;
     let reset = json!({"input": "jane"});
     assert_eq!(app.anonymous().post("/api/v1/users/password/reset/", &reset).await.status, StatusCode::OK);
-    let mails = app.directory.waiting_mails(10).await.expect("mails");
+    let mails = app.mails().await;
     let shared::model::MailKind::PasswordReset { link } = &mails[0].kind else { panic!("another mail") };
     let path = link.strip_prefix("http://rollcall.example").expect("a link");
     app.token("jane").await;
     assert_eq!(app.anonymous().get(path).await.status, StatusCode::FOUND);
     Browser::signed_in(&app, "jane").await;
     let answer = app.anonymous().get(path).await;
-    assert!(answer.text().contains("This link for a new password expired"), "{answer:?}");
+    assert!(answer.text().contains("This password reset link has expired"), "{answer:?}");
 }
 
 #[tokio::test]
 async fn behind_a_gateway_cookies_links_and_redirects_keep_its_stage_and_scheme() {
     let app = TestApp::start().await;
-    let base = Base("https://users.example.org/prod".to_owned());
+    let base = BaseUrl("https://users.example.org/prod".to_owned());
     let begun = |method, path: &str| request(method, path).header(ACCEPT, "text/html").extension(base.clone());
     let page = app.anonymous().ask(begun(Method::GET, USERS), Body::empty()).await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
     let text = page.text();
     assert!(text.contains("href=\"/prod/accounts/login/?next=%2Fprod%2Fapi%2Fv1%2Fusers%2Fuser%2F\""), "{text}");
     assert!(text.contains("href=\"/prod/accounts/style.css?v="), "{text}");
-    let login = begun(Method::POST, LOGIN).header(COOKIE, "csrftoken=x").header(ORIGIN, "https://users.example.org");
+    let login =
+        begun(Method::POST, LOGIN).header(COOKIE, "__Secure-csrftoken=x").header(ORIGIN, "https://users.example.org");
     let login = login.header(REFERER, "https://users.example.org/prod/accounts/login/");
     let body = format!("csrfmiddlewaretoken=x&username=admin&password={PASSWORD}&next=/prod/api/v1/users/group/");
     let login = login.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -374,4 +400,59 @@ async fn behind_a_gateway_cookies_links_and_redirects_keep_its_stage_and_scheme(
     let cookie = session.split(';').next().expect("a cookie").to_owned();
     let page = app.anonymous().ask(begun(Method::GET, USERS).header(COOKIE, cookie), Body::empty()).await;
     assert!(page.text().contains("action=\"/prod/api/v1/users/user/\""), "{}", page.text());
+}
+
+#[tokio::test]
+async fn over_https_only_cookies_that_this_host_has_set_are_believed() {
+    let app = TestApp::start().await;
+    let base = BaseUrl("https://users.example.org".to_owned());
+    let begun = |method, path: &str| request(method, path).header(ACCEPT, "text/html").extension(base.clone());
+    let set = |answer: &Answer| -> Vec<String> {
+        let cookies = answer.headers.get_all(SET_COOKIE).iter();
+        cookies.map(|cookie| cookie.to_str().expect("ASCII").to_owned()).collect()
+    };
+    let cookies = set(&app.anonymous().ask(begun(Method::GET, LOGIN), Body::empty()).await);
+    let token = cookies[0].split(['=', ';']).nth(1).expect("a token").to_owned();
+    // The second is for clients that repeat it in a header.
+    let expected =
+        ["__Host-csrftoken", "csrftoken"].map(|name| format!("{name}={token}; Path=/; SameSite=Lax; Secure"));
+    assert_eq!(cookies, expected);
+
+    let login = |cookie: String, origin| {
+        let login = begun(Method::POST, LOGIN).header(COOKIE, cookie).header(ORIGIN, origin);
+        let login = login.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let body = format!("csrfmiddlewaretoken={token}&username=admin&password={PASSWORD}");
+        (login, Body::from(body))
+    };
+    let (own, bare) = (format!("__Host-csrftoken={token}"), format!("csrftoken={token}"));
+    for (cookie, origin) in [(&own, "http://users.example.org"), (&bare, "https://users.example.org")] {
+        let (login, body) = login(cookie.clone(), origin);
+        let answer = app.anonymous().ask(login, body).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{cookie} {origin}");
+        assert!(!set(&answer).iter().any(|cookie| cookie.contains("sessionid")), "{answer:?}");
+    }
+    let (login, body) = login(own, "https://users.example.org");
+    let session = set(&app.anonymous().ask(login, body).await)[0].clone();
+    let pair = session.split(';').next().expect("a pair").to_owned();
+    assert!(pair.starts_with("__Host-sessionid="), "{pair}");
+    assert!(session.ends_with("; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax; Secure"), "{session}");
+    for (cookie, status) in [
+        (pair.clone(), StatusCode::OK),
+        (pair.replace("__Host-", ""), StatusCode::UNAUTHORIZED),
+        (pair.replace("__Host-", "__Secure-"), StatusCode::UNAUTHORIZED),
+        (format!("sessionid=x; {pair}"), StatusCode::OK),
+    ] {
+        let answer = app.anonymous().ask(begun(Method::GET, USERS).header(COOKIE, cookie), Body::empty()).await;
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test]
+async fn the_name_may_come_in_the_field_of_openwisps_own_page() {
+    let app = TestApp::start().await;
+    let mut browser = Browser::new(app.router.clone());
+    browser.get(LOGIN).await;
+    let token = browser.token();
+    let body = form(&[("csrfmiddlewaretoken", &token), ("login", "admin"), ("password", PASSWORD)]);
+    assert_eq!(browser.post(LOGIN, &body).await.status, StatusCode::SEE_OTHER);
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
-use shared::config::TokenLife;
+use shared::config::TokenTtl;
 
 use crate::support::{Answer, Options, PASSWORD, TOKEN, TestApp, USERS, request};
 
@@ -58,7 +58,7 @@ async fn the_answer_is_the_token_and_nothing_else_whatever_the_body_was_written_
     ];
     for answer in answers {
         let token = token_in(&answer);
-        assert_eq!(answer.text(), format!("{{\"token\":\"{token}\"}}"));
+        assert_eq!(answer.text(), format!(r#"{{"token":"{token}"}}"#));
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.header("allow"), Some("POST, OPTIONS"));
         assert_eq!(answer.header("set-cookie"), None);
@@ -99,7 +99,7 @@ async fn whatever_is_wrong_the_answer_is_the_same() {
     admin.create_user("idle", &json!({"is_active": false})).await;
     let expiring = admin.create_user("expiring", &json!({"expiration_date": app.day(1)})).await;
     assert_eq!(expiring["is_active"], true);
-    app.script.advance(2 * DAY);
+    app.environment.advance(2 * DAY);
     for (name, password) in [
         ("admin", "not the password"),
         ("admin", &format!(" {PASSWORD} ")),
@@ -264,10 +264,10 @@ async fn an_expired_account_counts_as_inactive_from_the_day_after() {
     let jane = admin.create_user("jane", &fields).await;
     let client = app.signed_in("jane").await;
     // The script begins at noon: a day and six hours later it is the evening of the last day.
-    app.script.advance(DAY + DAY / 4);
+    app.environment.advance(DAY + DAY / 4);
     assert_eq!(client.get(USERS).await.status, StatusCode::OK);
     token_in(&login(&app, "jane", PASSWORD).await);
-    app.script.advance(DAY / 2);
+    app.environment.advance(DAY / 2);
     unauthorized(&client.get(USERS).await, "User inactive or deleted.");
     refused(&login(&app, "jane", PASSWORD).await);
     let path = format!("{USERS}{}/", jane["id"].as_str().expect("an id"));
@@ -278,19 +278,19 @@ async fn an_expired_account_counts_as_inactive_from_the_day_after() {
 
 #[tokio::test]
 async fn a_token_is_good_for_as_long_as_is_set() {
-    let app = TestApp::with(Options { token_life: TokenLife::Seconds(3600), ..Options::default() }).await;
+    let app = TestApp::with(Options { token_ttl: TokenTtl::Seconds(3600), ..Options::default() }).await;
     let client = app.admin().await;
-    app.script.advance(3590);
+    app.environment.advance(3590);
     assert_eq!(client.get(USERS).await.status, StatusCode::OK);
-    app.script.advance(20);
+    app.environment.advance(20);
     unauthorized(&client.get(USERS).await, "Invalid token.");
     assert_eq!(app.admin().await.get(USERS).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_token_that_never_expires_is_good_after_a_century() {
-    let app = TestApp::with(Options { token_life: TokenLife::Never, ..Options::default() }).await;
+    let app = TestApp::with(Options { token_ttl: TokenTtl::Never, ..Options::default() }).await;
     let client = app.admin().await;
-    app.script.advance(100 * 366 * DAY);
+    app.environment.advance(100 * 366 * DAY);
     assert_eq!(client.get(USERS).await.status, StatusCode::OK);
 }

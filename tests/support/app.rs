@@ -1,22 +1,30 @@
 //! The API on an engine of its own.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::map_request;
 use base64::Engine as _;
 use dynoxide::Item;
-use shared::ambient::Ambient as _;
-use shared::config::{Readers, TokenLife};
+use shared::auth::keys::KeyRing;
+use shared::auth::password::{HashCost, Hasher};
+use shared::config::{DocsAccess, TokenTtl};
 use shared::directory::Settings;
+use shared::model::Mail;
+use shared::model::TrustedProxies;
 use shared::model::Username;
-use shared::sign_in::keys::{KeyRing, rotated};
-use shared::sign_in::password::{HashCost, Hasher};
-use shared::store::{Connection, Patience, Store};
+use shared::model::ambient::Ambient as _;
+use shared::store::{Connection, RetryPolicy, Store};
+use shared::web::LinkBaseUrl;
 use shared::{Directory, Result};
 
-use super::policies::{Watch, acting, under_policy};
-use super::{Client, Engine, Script};
+use super::environment::Glance;
+use super::parameters::{ParameterStore, SIGNING, VERIFYING};
+use super::policies::{Watch, acting, parameter_of, under_policies};
+use super::{Client, Engine, FakeEnvironment};
 
 /// The password of every user that tests make.
 pub const PASSWORD: &str = "Orchid-lantern-42";
@@ -28,14 +36,17 @@ pub const CHEAP: HashCost = HashCost { memory: 8, passes: 1 };
 pub struct Options {
     /// Whether failed logins are limited.
     pub throttle: bool,
+    pub notices: bool,
     /// How long tokens are good.
-    pub token_life: TokenLife,
+    pub token_ttl: TokenTtl,
     /// How many bytes an answer may have.
     pub answer_limit: Option<usize>,
     /// Who may read the documentation.
-    pub docs_readers: Readers,
+    pub docs_access: DocsAccess,
+    /// Who is believed when it says for whom it asks.
+    pub trusted_proxies: TrustedProxies,
     /// How long the store tries again.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// What the engine's connection is put through, for faults.
     pub connection: Box<dyn FnOnce(Connection) -> Connection + Send>,
 }
@@ -45,14 +56,16 @@ pub struct Options {
 pub struct TestApp {
     /// The routes of all functions.
     pub router: Router,
-    /// What they stand on.
+    /// What those stand on who sign, and the command line.
     pub directory: Arc<Directory>,
+    /// The same with the keys of each parameter, and with none.
+    directories: BTreeMap<Option<&'static str>, Arc<Directory>>,
     /// The clock, which tests move.
-    pub script: Arc<Script>,
+    pub environment: Arc<FakeEnvironment>,
     /// What is below them.
     pub engine: Engine,
-    /// The key set that signs tokens.
-    pub keys: String,
+    /// Where the keys are.
+    pub parameters: ParameterStore,
     /// What functions do with the table, each under its policy.
     pub watch: Arc<Watch>,
 }
@@ -61,10 +74,12 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             throttle: false,
+            notices: false,
             answer_limit: None,
-            docs_readers: Readers::Users,
-            token_life: TokenLife::Seconds(30 * 24 * 60 * 60),
-            patience: Patience { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
+            docs_access: DocsAccess::Users,
+            trusted_proxies: TrustedProxies::default(),
+            token_ttl: TokenTtl::Seconds(30 * 24 * 60 * 60),
+            retry_policy: RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
             connection: Box::new(|connection| connection),
         }
     }
@@ -80,63 +95,133 @@ impl TestApp {
     pub async fn with(options: Options) -> Self {
         let app = Self::bare(options);
         app.directory.store().table_create().await.expect("the table");
-        app.directory.install().await.expect("an installation");
+        app.engine.keep_expired().await;
+        app.directory.install(shared::directory::SystemCaller::Operator).await.expect("an installation");
         let admin = Username::parse("admin").expect("a name");
-        app.directory.create_superuser(admin, None, PASSWORD.to_owned()).await.expect("a superuser");
+        app.directory
+            .create_superuser(shared::directory::SystemCaller::Operator, admin, None, PASSWORD.into())
+            .await
+            .expect("a superuser");
         app
     }
 
     /// Without even a table.
     pub fn bare(options: Options) -> Self {
         let engine = Engine::start();
-        let script = Arc::new(Script::new(engine.seed()));
+        let environment = Arc::new(FakeEnvironment::new(engine.seed()));
         // The same for all: the documentation shows one of them.
-        let keys = rotated(None, &Script::new(0)).expect("signing keys");
-        Self::on(engine, script, keys, CHEAP, options)
+        let parameters = ParameterStore::new(&FakeEnvironment::new(0));
+        Self::on(engine, environment, parameters, CHEAP, options)
     }
 
     /// Another process on the same table, which remembers nothing of what the first one did.
     pub fn another(&self, options: Options) -> Self {
-        let (script, keys) = (self.script.clone(), self.keys.clone());
-        Self::on(self.engine.clone(), script, keys, CHEAP, options)
+        Self::on(self.engine.clone(), self.environment.clone(), self.parameters.clone(), CHEAP, options)
     }
 
     /// Another process on the same table, with a hasher of that cost.
     pub fn restarted(&self, cost: HashCost) -> Self {
         let settings = self.directory.settings();
-        let options = Options { throttle: settings.throttle, token_life: settings.token_life, ..Options::default() };
-        Self::on(self.engine.clone(), self.script.clone(), self.keys.clone(), cost, options)
+        let options = Options {
+            throttle: settings.throttle,
+            notices: settings.notices,
+            token_ttl: settings.token_ttl,
+            ..Options::default()
+        };
+        Self::on(self.engine.clone(), self.environment.clone(), self.parameters.clone(), cost, options)
     }
 
-    fn on(engine: Engine, script: Arc<Script>, keys: String, cost: HashCost, options: Options) -> Self {
-        let Options { throttle, token_life, patience, connection, answer_limit, docs_readers } = options;
+    fn on(
+        engine: Engine,
+        environment: Arc<FakeEnvironment>,
+        parameters: ParameterStore,
+        cost: HashCost,
+        options: Options,
+    ) -> Self {
+        let Options {
+            throttle,
+            notices,
+            token_ttl,
+            retry_policy,
+            connection,
+            answer_limit,
+            docs_access,
+            trusted_proxies,
+        } = options;
         let watch = Arc::new(Watch::default());
         let connection = watch.over(connection(engine.connection()));
         let directory = Directory::new(
-            Store::new(connection, engine.table(), script.clone(), patience),
-            script.clone(),
-            KeyRing::new(watch.key_source(&keys), script.clone()),
-            Hasher::new(cost, script.clone(), 4),
-            Settings { token_life, throttle, public_url: None, cost_header: true, answer_limit, docs_readers },
+            Store::new(connection, engine.table(), environment.clone(), retry_policy),
+            environment.clone(),
+            KeyRing::new(watch.key_source(Some(SIGNING), &parameters), environment.clone()),
+            Hasher::new(cost, environment.clone(), 4),
+            Settings {
+                token_ttl,
+                throttle,
+                notices,
+                public_url: None,
+                cost_header: true,
+                answer_limit,
+                docs_access,
+                trusted_proxies,
+            },
         );
+        let with_keys =
+            |source| Arc::new(directory.clone().with_keys(KeyRing::new(source, Arc::new(Glance(environment.clone())))));
+        let others = [Some(VERIFYING), None].map(|name| (name, with_keys(watch.key_source(name, &parameters))));
         let directory = Arc::new(directory);
-        let router = under_policy(rollcall::app(directory.clone()), None);
-        Self { router, directory, script, engine, keys, watch }
+        let directories: BTreeMap<_, _> = others.into_iter().chain([(Some(SIGNING), directory.clone())]).collect();
+        let routers = directories.iter().map(|(name, directory)| (*name, rollcall::app(directory.clone())));
+        let router = under_policies(routers.collect()).layer(map_request(with_links));
+        Self { router, directory, directories, environment, engine, parameters, watch }
+    }
+
+    /// What a function stands on: the same as all others, with the keys that it gets.
+    pub fn directory_of(&self, function: &str) -> Arc<Directory> {
+        self.directories[&parameter_of(function)].clone()
     }
 
     /// Does what `housekeeping` does, under its policy.
-    pub async fn keep_house(&self) -> Result<()> {
-        acting("housekeeping", self.directory.keep_house()).await
+    pub async fn run_housekeeping(&self) -> Result<()> {
+        acting(
+            "housekeeping",
+            self.directory_of("housekeeping").run_housekeeping(shared::directory::SystemCaller::Housekeeping),
+        )
+        .await
     }
 
     /// The first half of it: finishes what removals have left.
-    pub async fn follow_up(&self) -> Result<()> {
-        acting("housekeeping", self.directory.follow_up()).await
+    pub async fn cleanup(&self) -> Result<()> {
+        acting("housekeeping", self.directory_of("housekeeping").cleanup(shared::directory::SystemCaller::Housekeeping))
+            .await
     }
 
     /// The second half: does what expiration dates ask for.
     pub async fn expire_accounts(&self) -> Result<()> {
-        acting("housekeeping", self.directory.expire_accounts()).await
+        acting(
+            "housekeeping",
+            self.directory_of("housekeeping").expire_accounts(shared::directory::SystemCaller::Housekeeping),
+        )
+        .await
+    }
+
+    /// Takes all mails that are due from the outbox, as if they had been sent.
+    pub async fn forget_mails(&self) {
+        for mail in self.directory.due_mails(1000).await.expect("the outbox") {
+            self.directory
+                .forget_mail(shared::directory::SystemCaller::Mailer, &mail)
+                .await
+                .expect("an emptier outbox");
+        }
+    }
+
+    /// The mails that wait, when all requests for new passwords are looked at, which `housekeeping` does.
+    pub async fn mails(&self) -> Vec<Mail> {
+        let by = shared::directory::SystemCaller::Housekeeping;
+        acting("housekeeping", self.directory_of("housekeeping").mail_resets(by))
+            .await
+            .expect("mails for new passwords");
+        self.directory.waiting_mails(1000).await.expect("the outbox")
     }
 
     /// Everything that is stored.
@@ -191,6 +276,14 @@ impl TestApp {
 
     /// Today, as dates are written, moved by so many days.
     pub fn day(&self, offset: i64) -> String {
-        shared::model::date_text(self.script.now().plus_seconds(offset * 24 * 60 * 60).date())
+        shared::model::date_text(self.environment.now().plus_seconds(offset * 24 * 60 * 60).date())
     }
+}
+
+/// Mailed links begin as `serve` would have it, unless a gateway says otherwise.
+pub async fn with_links(mut request: Request) -> Request {
+    if request.extensions().get::<LinkBaseUrl>().is_none() {
+        request.extensions_mut().insert(LinkBaseUrl("http://rollcall.example".to_owned()));
+    }
+    request
 }

@@ -1,19 +1,19 @@
 //! A directory of many users with different names, and searches whose matches are known.
 
-use shared::ambient::Ambient as _;
 use shared::directory::{Caller, Rights, Stretch, UserFilter};
+use shared::model::ambient::Ambient as _;
 use shared::model::{Timestamp, User};
 use shared::store::{Cost, measured};
 
 use super::{TestApp, insert, insert_named, plain_user};
 
 /// Beginnings and ends of names; none has `j`, `q`, `x` or `z`.
-const BEGINNINGS: [&str; 20] = [
+const BEGINNINGS: &[&str] = &[
     "Ab", "Ar", "Be", "Cla", "Da", "El", "Fi", "Ga", "He", "Ir", "Ka", "Lu", "Ma", "Ni", "Os", "Pe", "Ra", "So", "Ta",
     "Vi",
 ];
-const ENDS: [&str; 15] =
-    ["na", "ric", "lan", "bert", "dia", "ton", "gor", "mir", "sa", "win", "leo", "nor", "tha", "rus", "vey"];
+const ENDS: &[&str] =
+    &["na", "ric", "lan", "bert", "dia", "ton", "gor", "mir", "sa", "win", "leo", "nor", "tha", "rus", "vey"];
 
 /// How many users a page of the measurements has.
 pub const PAGE: usize = 20;
@@ -38,13 +38,13 @@ impl Census {
     pub async fn of(users: usize) -> Self {
         let app = TestApp::start().await;
         let pattern = plain_user(&app, "user000000").await;
-        let newest = app.script.now().plus_seconds(-366 * 24 * 60 * 60);
+        let newest = app.environment.now().plus_seconds(-366 * 24 * 60 * 60);
         let count = i64::try_from(users).expect("small");
         let moments: Vec<Timestamp> =
             (0..count).map(|index| newest.plus_seconds(-3 * 365 * 24 * 60 * 60 * index / count)).collect();
         insert_named(&app, &pattern, &moments, names).await;
-        app.script.advance(60);
-        let caller = Caller { user: User { is_superuser: true, ..pattern }, rights: Rights::Everything };
+        app.environment.advance(60);
+        let caller = Caller::with_rights(User { is_superuser: true, ..pattern }, Rights::Everything);
         Self { app, caller, users }
     }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, TimeToLiveSpecification, WriteRequest};
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, ImportOptions, Item};
+use rollcall::dynamodb_endpoint::{self, AccessKey};
 use rollcall::embedded;
+use rollcall::http_server::{self, Limits};
 use serde_json::{Value, json};
 use shared::Directory;
-use shared::ambient::{System, random};
+use shared::model::ambient::{System, random};
 use shared::store::Connection;
 
 /// Names a DynamoDB Local on which the tests shall run.
@@ -64,7 +66,11 @@ impl Engine {
             Self::Embedded(engine) => {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 let address = listener.local_addr().expect("an address");
-                tokio::spawn(dynoxide::server::serve_on(listener, engine.database().clone()));
+                let local = || "local".to_owned();
+                let key = AccessKey { id: local(), secret: local() };
+                let app = dynamodb_endpoint::router(engine.clone(), key, address);
+                let ever = std::future::pending::<()>();
+                tokio::spawn(http_server::serve(listener, app, Limits::of_network(), |_| true, ever));
                 format!("http://{address}")
             }
             Self::Amazons { endpoint, .. } => endpoint.clone(),
@@ -100,8 +106,8 @@ impl Engine {
     pub fn alone(&self, directory: &Directory) -> Option<Directory> {
         let Self::Embedded(engine) = self else { return None };
         let mut engine = engine.clone();
-        engine.hurry().expect("nobody else");
-        Some(directory.clone().with_loader(engine.loader()))
+        engine.begin_bulk_load().expect("nobody else");
+        Some(directory.clone().with_bulk_writer(engine.loader()))
     }
 
     /// A client of the SDK, for what the store does not do.
@@ -151,6 +157,15 @@ impl Engine {
                 let delete = self.client().delete_item().table_name(self.table()).set_key(Some(key));
                 delete.send().await.expect("a removal");
             }),
+        }
+    }
+
+    /// Has Amazon's engine keep what has expired: it goes by the real clock, and the tests' clock stands elsewhere.
+    pub async fn keep_expired(&self) {
+        if let Self::Amazons { .. } = self {
+            let off = TimeToLiveSpecification::builder().enabled(false).attribute_name("expires").build();
+            let update = self.client().update_time_to_live().table_name(self.table());
+            update.time_to_live_specification(off.expect("a setting")).send().await.expect("a table that keeps all");
         }
     }
 

@@ -37,6 +37,8 @@ pub enum Fault {
     Overload,
     /// The engine does the transaction and says that it is still at it.
     InProgress,
+    /// `ValidationException`, whose message repeats the request, as the engine's does. It lasts, so it is tried apart.
+    Repeated,
 }
 
 /// When which fault happens.
@@ -47,6 +49,13 @@ pub enum Plan {
     /// At the try of that number, counted from 0; if `lasting`, at every later one too. Tries in a row that write, or
     /// remove, entries of the search index count as one: how many there are depends on the names of users.
     At { call: usize, fault: Fault, lasting: bool },
+    /// At every try whose request has that text in it.
+    About {
+        /// The text, such as an id.
+        text: &'static str,
+        /// What happens then.
+        fault: Fault,
+    },
     /// At random: one transaction in five conflicts, one in fifty is still in progress, one answer in fifty is lost.
     /// More of these would now and then use up all tries of one call.
     Storm,
@@ -137,7 +146,7 @@ impl Faults {
         self.0.lock().expect("the faults")
     }
 
-    fn next(&self, operation: &str, on_entries: bool) -> Option<Fault> {
+    fn next(&self, operation: &str, on_entries: bool, body: &[u8]) -> Option<Fault> {
         let mut state = self.lock();
         let repeats = on_entries && state.on_entries && state.calls.last().is_some_and(|last| last == operation);
         if !repeats {
@@ -149,6 +158,9 @@ impl Faults {
             Plan::Calm => None,
             Plan::At { call, fault, lasting: true } => (number >= call).then_some(fault),
             Plan::At { call, fault, lasting: false } => (number == call && !repeats).then_some(fault),
+            Plan::About { text, fault } => {
+                body.windows(text.len()).any(|part| part == text.as_bytes()).then_some(fault)
+            }
             Plan::Storm => match state.draw() % 100 {
                 0..20 => Some(Fault::Conflict),
                 20..22 => Some(Fault::InProgress),
@@ -184,9 +196,9 @@ impl HttpConnector for Faulty<SharedHttpConnector> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body = request.body().bytes().unwrap_or_default();
-        let on_entries =
-            [&b"\"GRAM#"[..], b"\"ACTIVE#"].iter().any(|pk| body.windows(pk.len()).any(|part| part == *pk));
-        let Some(fault) = self.faults.next(&operation, on_entries) else { return self.inner.call(request) };
+        let entries = [&b"\"GRAM#"[..], b"\"ACTIVE#", b"\"GROUPED#"];
+        let on_entries = entries.iter().any(|pk| body.windows(pk.len()).any(|part| part == *pk));
+        let Some(fault) = self.faults.next(&operation, on_entries, body) else { return self.inner.call(request) };
         match fault {
             Fault::RequestLost => HttpConnectorFuture::ready(Err(lost())),
             Fault::AnswerLost | Fault::Silence | Fault::InProgress => {
@@ -200,6 +212,7 @@ impl HttpConnector for Faulty<SharedHttpConnector> {
                     }
                 })
             }
+            Fault::Repeated => HttpConnectorFuture::ready(Ok(repeated(&request))),
             Fault::Throttled => HttpConnectorFuture::ready(Ok(refusal(400, "ThrottlingException"))),
             Fault::ThroughputExceeded => {
                 HttpConnectorFuture::ready(Ok(refusal(400, "ProvisionedThroughputExceededException")))
@@ -227,6 +240,16 @@ fn answer(status: u16, body: SdkBody) -> HttpResponse {
 fn refusal(status: u16, code: &str) -> HttpResponse {
     let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "Not now." });
     answer(status, SdkBody::from(body.to_string()))
+}
+
+/// As the engine refuses what cannot be: it repeats what it was asked.
+fn repeated(request: &HttpRequest) -> HttpResponse {
+    let asked = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#ValidationException",
+        "message": format!("Invalid request: {asked}"),
+    });
+    answer(400, SdkBody::from(body.to_string()))
 }
 
 /// As DynamoDB cancels a transaction because of its last item.

@@ -7,29 +7,30 @@ use shared::Directory;
 use shared::dialect::edge::Edge;
 use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
-use shared::runtime::complete;
+use shared::web::middleware::with_fallback;
 
+use super::TestApp;
 use super::policies::under_policy;
 
 /// Makes all that a function serves.
 type Serves = fn(Arc<Directory>) -> Router;
 
 /// Every function with routes: its name and what it serves.
-pub const FUNCTIONS: [(&str, Serves); 9] = [
-    ("admin-users", |directory| complete::<OpenL2m>(admin_users::router(directory.clone()), directory)),
-    ("auth", |directory| complete::<OpenWisp>(auth::router(directory.clone()), directory)),
-    ("docs", |directory| complete::<OpenWisp>(docs::router(directory.clone()), directory)),
-    ("edge-tokens", |directory| complete::<Edge>(edge_tokens::router(directory.clone()), directory)),
-    ("edge-users", |directory| complete::<Edge>(edge_users::router(directory.clone()), directory)),
-    ("emails", |directory| complete::<OpenWisp>(emails::router(directory.clone()), directory)),
-    ("groups", |directory| complete::<OpenWisp>(groups::router(directory.clone()), directory)),
-    ("organizations", |directory| complete::<OpenWisp>(organizations::router(directory.clone()), directory)),
-    ("users", |directory| complete::<OpenWisp>(users::router(directory.clone()), directory)),
+pub const FUNCTIONS: &[(&str, Serves)] = &[
+    ("admin-users", |directory| with_fallback::<OpenL2m>(admin_users::router(directory.clone()), directory)),
+    ("auth", |directory| with_fallback::<OpenWisp>(auth::router(directory.clone()), directory)),
+    ("docs", |directory| with_fallback::<OpenWisp>(docs::router(directory.clone()), directory)),
+    ("edge-tokens", |directory| with_fallback::<Edge>(edge_tokens::router(directory.clone()), directory)),
+    ("edge-users", |directory| with_fallback::<Edge>(edge_users::router(directory.clone()), directory)),
+    ("emails", |directory| with_fallback::<OpenWisp>(emails::router(directory.clone()), directory)),
+    ("groups", |directory| with_fallback::<OpenWisp>(groups::router(directory.clone()), directory)),
+    ("organizations", |directory| with_fallback::<OpenWisp>(organizations::router(directory.clone()), directory)),
+    ("users", |directory| with_fallback::<OpenWisp>(users::router(directory.clone()), directory)),
 ];
 
-/// What the function of that name serves, under its policy.
-pub fn router_of(function: &str, directory: Arc<Directory>) -> Router {
+/// What the function of that name serves, under its policy and with the keys that it gets.
+pub fn router_of(function: &str, app: &TestApp) -> Router {
     let found = FUNCTIONS.iter().find(|(name, _)| *name == function);
     let (name, serves) = found.unwrap_or_else(|| panic!("no function {function}"));
-    under_policy(serves(directory), Some(name))
+    under_policy(serves(app.directory_of(name)), name)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::bulk::is_entry;
 use super::invariants::{Item, Table, place_of_user};
 
 /// Entries that users need and that are not there. Others may be there: entries are hints.
@@ -11,13 +12,14 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
     let held: BTreeSet<(&str, &str, &str, bool)> = table
         .items
         .iter()
-        .filter(|((pk, _), _)| pk.starts_with("GRAM#") || pk.starts_with("ACTIVE#"))
+        .filter(|((pk, _), _)| is_entry(pk))
         .map(|((pk, sk), item)| (&pk[..], without_mark(sk), text(item, "v"), flag(item, "a")))
         .collect();
     let mut complaints = Vec::new();
     for user in table.users() {
-        let is_active = flag(user, "is_active");
         for (pk, sk, value) in wanted(user) {
+            // Those of groups do not tell.
+            let is_active = !pk.starts_with("GROUPED#") && flag(user, "is_active");
             if !held.contains(&(&pk[..], &sk[..], &value[..], is_active)) {
                 complaints.push(format!("{pk} {sk} is missing for {value:?} of {}", user["username"]));
             }
@@ -30,6 +32,9 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
 fn wanted(user: &Item) -> Vec<(String, String, String)> {
     let place = place_of_user(user);
     let mut wanted = vec![(format!("ACTIVE#{}", flag(user, "is_active")), place.clone(), String::new())];
+    for group in user.get("groups").and_then(Value::as_array).into_iter().flatten() {
+        wanted.push((format!("GROUPED#{group}"), place.clone(), String::new()));
+    }
     for (name, attribute) in [("U", "username"), ("F", "first_name"), ("L", "last_name"), ("E", "email")] {
         let value: String = text(user, attribute).chars().flat_map(char::to_lowercase).collect();
         let letters: Vec<u32> = value.chars().map(u32::from).collect();

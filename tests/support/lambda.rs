@@ -20,13 +20,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 
+use super::parameters::{ParameterStore, VERIFYING};
+use super::policies::parameter_of;
 use super::{Answer, TestApp};
 
 /// Longer than any answer takes. A function that has ended would never give one.
 const DEADLINE: Duration = Duration::from_mins(1);
-
-/// The parameter that holds the signing keys, as in the template.
-const PARAMETER: &str = "/rollcall/signing-keys";
 
 /// What a function made of an event.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ struct Api {
     given: AtomicUsize,
     outcomes: mpsc::UnboundedSender<(Instant, Outcome)>,
     mails: mpsc::UnboundedSender<Value>,
-    keys: String,
+    parameters: ParameterStore,
 }
 
 /// Where the release build of a function is. `ROLLCALL_BINARIES` names another folder than cargo's.
@@ -77,7 +76,7 @@ impl Function {
             given: AtomicUsize::new(0),
             outcomes: post_outcome,
             mails: post_mail,
-            keys: app.keys.clone(),
+            parameters: app.parameters.clone(),
         };
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -165,12 +164,15 @@ pub async fn command(function: &str, app: &TestApp) -> Command {
         ("AWS_LAMBDA_LOG_GROUP_NAME", "functions"),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "one"),
         ("ROLLCALL_TABLE", app.engine.table()),
-        ("ROLLCALL_SIGNING_KEYS", &format!("ssm:{PARAMETER}")),
         ("ROLLCALL_MAIL_FROM", "rollcall@site.example"),
         ("ROLLCALL_SITE_NAME", "Site"),
         // What a function prints of a panic is for who reads the test's output.
         ("RUST_BACKTRACE", "0"),
     ]);
+    if let Some(parameter) = parameter_of(function) {
+        let setting = if parameter == VERIFYING { "ROLLCALL_VERIFYING_KEYS" } else { "ROLLCALL_SIGNING_KEYS" };
+        command.env(setting, format!("ssm:{parameter}"));
+    }
     command
 }
 
@@ -212,14 +214,11 @@ async fn outcome(
 }
 
 async fn parameter(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> Response {
-    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let kind = [("content-type", "application/x-amz-json-1.1")];
-    let wanted = json!({ "Name": PARAMETER, "WithDecryption": true });
-    if headers.get("x-amz-target").is_none_or(|target| target != "AmazonSSM.GetParameter") || asked != wanted {
-        return (StatusCode::BAD_REQUEST, kind, json!({ "__type": "ParameterNotFound" }).to_string()).into_response();
-    }
-    let parameter = json!({ "Parameter": { "Name": PARAMETER, "Type": "SecureString", "Value": api.keys } });
-    (kind, parameter.to_string()).into_response()
+    let is_get = headers.get("x-amz-target").is_some_and(|target| target == "AmazonSSM.GetParameter");
+    let asked: Value = if is_get { serde_json::from_slice(&body).unwrap_or_default() } else { Value::Null };
+    let (status, answer) = api.parameters.answer(&asked);
+    let status = StatusCode::from_u16(status).expect("a status");
+    (status, [("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
 }
 
 async fn mail(State(api): State<Arc<Api>>, body: Bytes) -> Response {

@@ -6,26 +6,28 @@ mod bulk;
 pub mod census;
 mod client;
 mod engine;
+mod environment;
 mod faults;
 mod functions;
 pub mod gateway;
 mod index;
 pub mod invariants;
 pub mod lambda;
+pub mod parameters;
 pub mod policies;
-mod script;
 mod seed;
 mod signed_in;
+pub mod smtp;
 
-pub use app::{CHEAP, Options, PASSWORD, TestApp};
+pub use app::{CHEAP, Options, PASSWORD, TestApp, with_links};
 pub use browser::{Browser, form};
-pub use bulk::{import_entries, insert_many, insert_members, insert_named, key};
+pub use bulk::{import_entries, insert_many, insert_members, insert_named, is_entry, key};
 pub use client::{Answer, Client, request};
 pub use engine::{Engine, items_in};
+pub use environment::FakeEnvironment;
 pub use faults::{Fault, Faults, Plan};
 pub use functions::{FUNCTIONS, router_of};
 pub use invariants::Table;
-pub use script::Script;
 pub use seed::{insert, plain_user};
 
 /// The list of users.

@@ -7,40 +7,58 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use serde_json::json;
 use serde_yaml_ng::Value;
-use shared::runtime::Parameters;
-use shared::sign_in::keys::KeySource;
+use shared::auth::keys::KeySource;
+use shared::aws::Parameters;
 use shared::store::Connection;
+use shared::web::path::decoded_once;
+use tower::ServiceExt as _;
 
 use super::gateway::{Route, choose, functions, routes, template};
+use super::parameters::{ParameterStore, answer};
 
 tokio::task_local! {
     /// The function whose work this is. Without it nothing is forbidden: the command line has no policy here.
     static FUNCTION: String;
 }
 
+/// What stands before the name of a parameter in a policy.
+const PARAMETERS: &str = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter";
+
 /// The statements about the table, and about parameters, of each function.
 static POLICIES: LazyLock<BTreeMap<String, Vec<Statement>>> = LazyLock::new(|| {
     let template = template();
-    let shared = &template["Resources"]["ReadSigningKeys"]["Properties"]["PolicyDocument"]["Statement"];
     let statements = |properties: &Value| {
         let policies = properties["Policies"].as_sequence().expect("policies").iter();
-        let listed = policies.flat_map(|policy| match policy {
-            Value::Tagged(_) => shared.as_sequence().expect("statements"),
-            own => own["Statement"].as_sequence().expect("statements"),
+        let listed = policies.flat_map(|policy| {
+            let statements = match policy {
+                Value::Tagged(name) => &template["Resources"][&name.value]["Properties"]["PolicyDocument"]["Statement"],
+                own => &own["Statement"],
+            };
+            statements.as_sequence().expect("statements")
         });
-        listed.map(Statement::of).collect()
+        listed.map(|statement| Statement::of(statement, &template)).collect()
     };
     functions(&template).into_iter().map(|(name, properties)| (name, statements(properties))).collect()
+});
+
+/// The parameter that each function takes its keys from, as its environment says, if it has any.
+static KEYS: LazyLock<BTreeMap<String, Option<String>>> = LazyLock::new(|| {
+    let template = template();
+    let parameter = |properties: &Value| {
+        let variables = &properties["Environment"]["Variables"];
+        let location =
+            ["ROLLCALL_SIGNING_KEYS", "ROLLCALL_VERIFYING_KEYS"].into_iter().find_map(|name| variables.get(name));
+        location.map(|location| parameter_in(location, "ssm:", &template).expect("the name of a parameter"))
+    };
+    functions(&template).into_iter().map(|(name, properties)| (name, parameter(properties))).collect()
 });
 
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| routes(&template()));
@@ -52,16 +70,19 @@ pub struct Statement {
     pub actions: BTreeSet<String>,
     /// With which partition keys; `*` at an end stands for anything.
     pub leading: Option<Vec<String>>,
+    /// On which parameter, if it is about one.
+    pub parameter: Option<String>,
     /// Whether it is about the table's items, or about a parameter: the rest is what Lambda and SES want.
     pub is_watched: bool,
 }
 
-/// One thing that a function does: the action, and the partition key if it is about the table.
+/// One thing that a function does: the action, and the partition key if it is about the table, or the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Act {
     pub function: String,
     pub action: String,
     pub leading: Option<String>,
+    pub parameter: Option<String>,
 }
 
 /// Sees what functions do over some connections. A test that made one do what its policy does not allow fails at its end.
@@ -77,13 +98,14 @@ struct Guarded<T> {
     inner: T,
 }
 
-/// Answers as Parameter Store does where there is one parameter.
-#[derive(Debug, Clone)]
-struct OneParameter(String);
-
 /// What the policies of a function say.
 pub fn policy_of(function: &str) -> &'static [Statement] {
     POLICIES.get(function).unwrap_or_else(|| panic!("no function {function}"))
+}
+
+/// The parameter that a function takes its keys from, if it has any.
+pub fn parameter_of(function: &str) -> Option<&'static str> {
+    KEYS.get(function).unwrap_or_else(|| panic!("no function {function}")).as_deref()
 }
 
 /// Does work as that function, under its policy.
@@ -91,21 +113,37 @@ pub async fn acting<T>(function: &str, work: impl Future<Output = T>) -> T {
     FUNCTION.scope(function.to_owned(), Box::pin(work)).await
 }
 
-/// Routes whose requests are the work of `function`, or, without one, of whom the API's routes choose.
-pub fn under_policy(router: Router, function: Option<&'static str>) -> Router {
+/// Routes whose requests are the work of that function.
+pub fn under_policy(router: Router, function: &'static str) -> Router {
     router.layer(from_fn_with_state(function, run_under_policy))
 }
 
-async fn run_under_policy(State(function): State<Option<&'static str>>, request: Request, next: Next) -> Response {
-    let function = match function {
-        Some(function) => function,
-        None => &choose(&ROUTES, request.method().as_str(), request.uri().path()).expect("a route").function,
-    };
+async fn run_under_policy(State(function): State<&'static str>, request: Request, next: Next) -> Response {
     acting(function, next.run(request)).await
 }
 
+/// Routes whose requests are each the work of the function that the API's routes choose. `routers` are those of all functions,
+/// by the parameter that keys come from.
+pub fn under_policies(routers: BTreeMap<Option<&'static str>, Router>) -> Router {
+    let routers = Arc::new(routers);
+    Router::new().fallback(async move |request: Request| {
+        // The gateway looks at decoded paths.
+        let path = decoded_once(request.uri().clone()).path().to_owned();
+        let route = choose(&ROUTES, request.method().as_str(), &path).expect("a route");
+        let router = &routers[&parameter_of(&route.function)];
+        acting(&route.function, router.clone().oneshot(request)).await
+    })
+}
+
+/// The name of a parameter that a setting of the template makes, after `beginning`, of one of the template's own parameters.
+fn parameter_in(value: &Value, beginning: &str, template: &Value) -> Option<String> {
+    let Value::Tagged(text) = value else { return None };
+    let name = text.value.as_str()?.strip_prefix(beginning)?.strip_prefix("${")?.strip_suffix('}')?;
+    template["Parameters"][name]["Default"].as_str().map(ToOwned::to_owned)
+}
+
 impl Statement {
-    fn of(statement: &Value) -> Self {
+    fn of(statement: &Value, template: &Value) -> Self {
         assert_eq!(statement["Effect"], "Allow");
         let texts = |value: &Value| -> Vec<String> {
             let list = value.as_sequence().cloned().unwrap_or_else(|| vec![value.clone()]);
@@ -120,8 +158,11 @@ impl Statement {
             !on_items || !has_other_condition,
             "conditions about the table should be on leading keys: {statement:?}"
         );
-        let is_watched = on_items || actions.iter().any(|action| action.starts_with("ssm:"));
-        Self { actions, leading, is_watched }
+        let parameter = parameter_in(&statement["Resource"], PARAMETERS, template);
+        let is_watched = on_items || parameter.is_some();
+        let on_parameters = actions.iter().any(|action| action.starts_with("ssm:"));
+        assert!(!on_parameters || parameter.is_some(), "a parameter should be named: {statement:?}");
+        Self { actions, leading, parameter, is_watched }
     }
 
     /// Whether it allows that.
@@ -132,6 +173,7 @@ impl Statement {
         };
         self.is_watched
             && self.actions.contains(&act.action)
+            && self.parameter == act.parameter
             && match (&self.leading, &act.leading) {
                 (None, _) => true,
                 (Some(patterns), Some(key)) => patterns.iter().any(|pattern| fits(pattern, key)),
@@ -147,17 +189,23 @@ impl Watch {
         Connection { http, ..connection }
     }
 
-    /// A parameter that holds signing keys, for those who may read it.
-    pub fn key_source(self: &Arc<Self>, keys: &str) -> KeySource {
-        let inner = SharedHttpClient::new(OneParameter(keys.to_owned()));
+    /// The keys in a parameter, for those who may read it; without one, none.
+    pub fn key_source(self: &Arc<Self>, parameter: Option<&str>, parameters: &ParameterStore) -> KeySource {
+        let Some(name) = parameter else { return KeySource::Nowhere };
+        let inner = SharedHttpClient::new(parameters.clone());
         let http = SharedHttpClient::new(Guarded { watch: self.clone(), inner });
         let credentials = SharedCredentialsProvider::new(Credentials::new("local", "local", None, None, "local"));
-        KeySource::Parameter("/rollcall/signing-keys".to_owned(), Parameters::new("local", credentials, http, None))
+        KeySource::Parameter(name.to_owned(), Parameters::new("local", credentials, http, None))
     }
 
     /// What functions have done.
     pub fn acts(&self) -> BTreeSet<Act> {
         self.acts.lock().expect("the acts").clone()
+    }
+
+    /// What was forbidden, for a test that wants it to be: it does not fail for that.
+    pub fn take_forbidden(&self) -> BTreeSet<Act> {
+        std::mem::take(&mut self.forbidden.lock().expect("the acts"))
     }
 
     /// Notes what is about to be done, and says whether it may be.
@@ -194,10 +242,12 @@ fn acts_of(function: &str, request: &HttpRequest) -> Vec<Act> {
         function: function.to_owned(),
         action,
         leading: leading.map(|key| key["S"].as_str().expect("a partition key").to_owned()),
+        parameter: None,
     };
     let on_table = |operation: &str, key: &serde_json::Value| act(format!("dynamodb:{operation}"), Some(&key["pk"]));
     if service == "AmazonSSM" {
-        return vec![act(format!("ssm:{operation}"), None)];
+        let parameter = body["Name"].as_str().expect("the name of a parameter").to_owned();
+        return vec![Act { parameter: Some(parameter), ..act(format!("ssm:{operation}"), None) }];
     }
     let of_tables = || body["RequestItems"].as_object().expect("tables").values();
     match operation {
@@ -245,22 +295,6 @@ impl HttpConnector for Guarded<SharedHttpConnector> {
             return self.inner.call(request);
         }
         let body = json!({ "__type": "com.amazon.coral.service#AccessDeniedException", "Message": "Not authorized." });
-        HttpConnectorFuture::ready(Ok(answer(400, body.to_string())))
+        HttpConnectorFuture::ready(Ok(answer(400, &body)))
     }
-}
-
-impl HttpClient for OneParameter {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for OneParameter {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(Ok(answer(200, json!({ "Parameter": { "Value": self.0 } }).to_string())))
-    }
-}
-
-fn answer(status: u16, body: String) -> HttpResponse {
-    HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from(body))
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use shared::ambient::Ambient as _;
-use shared::model::{EdgeId, EmailAddress, Profile, Sharing, User, UserId, UserNumber, Username};
-use shared::store::keys::Sequence;
-use shared::store::{UserWrite, Written};
+use shared::model::Sequence;
+use shared::model::ambient::Ambient as _;
+use shared::model::{EdgeId, EdgeProfile, EmailAddress, SwitchProfile, User, UserId, UserNumber, Username};
+use shared::store::{UserWrite, WriteOutcome};
 
 use super::TestApp;
 
@@ -13,15 +13,17 @@ use super::TestApp;
 pub async fn plain_user(app: &TestApp, username: &str) -> User {
     let number = app.directory.store().sequence_next(Sequence::Users).await.expect("a number");
     User {
-        id: UserId::generate(&*app.script),
+        id: UserId::generate(&*app.environment),
         number: UserNumber(number),
-        edge_id: EdgeId::generate(&*app.script),
+        edge_id: EdgeId::generate(&*app.environment),
         version: 1,
         token_version: 0,
+        api_tokens_ended: 0,
+        others_api_tokens_ended: 0,
         username: Username::parse(username).expect("a name"),
         email: EmailAddress::parse(&format!("{username}@mail.example")),
         email_is_shared: false,
-        password: "!".to_owned(),
+        password: "!".into(),
         first_name: "Ada".to_owned(),
         last_name: "Lovelace".to_owned(),
         bio: String::new(),
@@ -34,16 +36,18 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         expiration_date: None,
         is_active: true,
         is_staff: false,
+        is_edge_staff: false,
         is_superuser: false,
         last_login: None,
-        date_joined: app.script.now(),
+        date_joined: app.environment.now(),
         groups: BTreeSet::new(),
         permissions: BTreeSet::new(),
         manages: BTreeSet::new(),
+        holds: Some(BTreeSet::new()),
         addresses: Vec::new(),
         reminded_of: None,
-        profile: Profile::default(),
-        sharing: Sharing::default(),
+        profile: SwitchProfile::default(),
+        sharing: EdgeProfile::default(),
         has_signed_in: false,
     }
 }
@@ -51,5 +55,5 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
 /// Writes a new user.
 pub async fn insert(app: &TestApp, user: &User) {
     let write = UserWrite { after: Some(user), ..UserWrite::default() };
-    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), Written::Done);
+    assert_eq!(app.directory.store().user_write(&write).await.expect("a write"), WriteOutcome::Done);
 }

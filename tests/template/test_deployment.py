@@ -1,6 +1,6 @@
 """A deployment to a stand-in of AWS, a first superuser, and requests through the deployed routes to real programs.
 
-The programs come from `cargo build`. What the stand-in cannot hold, and what only AWS can show, the README lists.
+The programs come from `cargo build`. `docs/aws-checklist.md` lists what only AWS can show.
 """
 
 import base64
@@ -23,13 +23,25 @@ from stack import ROOT, binaries, routes
 
 PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 REGION = "us-east-1"
-KEYS = "/rollcall/signing-keys"
+SIGNING, VERIFYING = "/rollcall/signing-keys", "/rollcall/verifying-keys"
 PASSWORD = "Orchid-lantern-42"
+# One function signs, and has the private keys, as has the one of users; the others only verify.
+TAKE_TOKENS = ["/api/v1/users/user/", "/api/v1/users/group/", "/api/v1/users/organization/", "/api/v1/docs.json"]
 
 
-def signing_keys(*arguments):
-    """What `rollcall signing-keys` prints."""
-    return subprocess.run([PROGRAMS / "rollcall", "signing-keys", *arguments], check=True, capture_output=True, text=True).stdout
+def make_keys(folder, *arguments):
+    """What `rollcall signing-keys` prints, and the public set that it writes."""
+    public = folder / "verifying-keys.json"
+    command = [PROGRAMS / "rollcall", "signing-keys", *arguments, "--public", public]
+    signing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return signing, public.read_text()
+
+
+def put_keys(cloud, signing, verifying):
+    """Writes both parameters in the order of `docs/operating.md`: those who verify get a key before anything is signed with it."""
+    ssm = cloud.client("ssm")
+    ssm.put_parameter(Name=VERIFYING, Type="String", Value=verifying, Overwrite=True)
+    ssm.put_parameter(Name=SIGNING, Type="SecureString", Value=signing, Overwrite=True)
 
 
 class Cloud:
@@ -71,14 +83,14 @@ def cloud():
 
 
 @pytest.fixture(scope="module")
-def deployed(cloud, stack):
+def deployed(cloud, stack, tmp_path_factory):
     """The names that the resources of the template got."""
     program = io.BytesIO()
     with zipfile.ZipFile(program, "w") as archive:
         archive.writestr("bootstrap", "the stand-in starts no function")
     cloud.client("s3").create_bucket(Bucket="code")
     cloud.client("s3").put_object(Bucket="code", Key="function.zip", Body=program.getvalue())
-    cloud.client("ssm").put_parameter(Name=KEYS, Type="SecureString", Value=signing_keys())
+    put_keys(cloud, *make_keys(tmp_path_factory.mktemp("keys")))
     formation = cloud.client("cloudformation")
     formation.create_stack(
         StackName="rollcall",
@@ -163,6 +175,11 @@ class Gateway:
         answer = self.function(self.routes[key]).invoke(event)
         return answer["statusCode"], json.loads(answer["body"])
 
+    def restart(self, binary):
+        """Ends a function; the next request starts it anew."""
+        [name] = [name for name, program in self.programs.items() if program == binary]
+        self.lambdas.pop(name).stop()
+
     def stop(self):
         while self.lambdas:
             self.lambdas.popitem()[1].stop()
@@ -225,13 +242,14 @@ def test_a_mail_goes_from_the_outbox_to_ses_and_housekeeping_finds_a_kept_house(
     new = {"username": "joe", "email": "joe@site.example", "password": "Lantern-orchid-24", "email_verified": False}
     assert gateway.ask("POST", "/api/v1/users/user/", new, token=token)[0] == 201
 
-    def outbox():
-        values = {":pk": {"S": "OUTBOX"}}
-        table = cloud.client("dynamodb")
-        return table.query(TableName=deployed["Table"], KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values)["Items"]
+    table = cloud.client("dynamodb")
 
-    items = {item["to"]["S"]: item for item in outbox()}
-    item = items["joe@site.example"]
+    def mails(partition):
+        values = {":pk": {"S": partition}}
+        found = table.query(TableName=deployed["Table"], KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values)
+        return {item["to"]["S"]: item for item in found["Items"]}
+
+    item = mails("OUTBOX")["joe@site.example"]
     change = {
         "ApproximateCreationDateTime": 1795348800,
         "Keys": {"pk": item["pk"], "sk": item["sk"]},
@@ -245,13 +263,18 @@ def test_a_mail_goes_from_the_outbox_to_ses_and_housekeeping_finds_a_kept_house(
     record = {"eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": REGION}
     event = {"Records": [{**record, "dynamodb": change}]}
 
-    # Until the address is verified, the stream is to begin again there.
-    refused = gateway.invoke("mailer", event)
-    assert [failure["itemIdentifier"] for failure in refused["batchItemFailures"]] == ["100"]
-    assert len(outbox()) == len(items)
+    # Until the address is verified, the mail is put off.
+    assert gateway.invoke("mailer", event) is None
+    assert mails("OUTBOX") == {}
+    waits = mails("RETRIES")["joe@site.example"]
+    due, name = waits["sk"]["S"].split("#")
+    assert waits["tries"] == {"N": "1"} and name == item["sk"]["S"].split("#")[1]
     cloud.client("sesv2").create_email_identity(EmailIdentity="rollcall@site.example")
-    assert gateway.invoke("mailer", event)["batchItemFailures"] == []
-    assert len(outbox()) == len(items) - 1
+    # As if its time had come.
+    table.delete_item(TableName=deployed["Table"], Key={"pk": waits["pk"], "sk": waits["sk"]})
+    table.put_item(TableName=deployed["Table"], Item={**waits, "sk": {"S": f"{'0' * len(due)}#{name}"}})
+    assert gateway.invoke("mailer", {}) is None
+    assert "joe@site.example" not in mails("RETRIES")
     assert cloud.client("ses").get_send_quota()["SentLast24Hours"] == 1
     assert gateway.invoke("housekeeping", {}) is None
 
@@ -268,16 +291,64 @@ def key_of(token):
     return json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"]
 
 
+def test_the_public_parameter_has_the_same_keys_and_no_private_part(cloud, deployed):
+    ssm = cloud.client("ssm")
+    signing, verifying = (
+        json.loads(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])["keys"] for name in (SIGNING, VERIFYING)
+    )
+    assert [(key["kid"], key["x"]) for key in verifying] == [(key["kid"], key["x"]) for key in signing]
+    assert all("d" in key for key in signing) and not any("d" in key for key in verifying)
+
+
+def test_a_public_set_is_for_all_to_read_and_never_written_over(tmp_path):
+    make_keys(tmp_path)
+    public = tmp_path / "verifying-keys.json"
+    assert public.stat().st_mode & 0o777 == 0o644 & ~current_umask()
+    before = public.read_text()
+    again = subprocess.run([PROGRAMS / "rollcall", "signing-keys", "--public", public], capture_output=True, text=True)
+    assert (again.returncode, again.stdout) == (1, "") and "verifying-keys.json exists" in again.stderr
+    assert public.read_text() == before
+
+
+def current_umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def test_tokens_stay_good_when_keys_are_rotated_once_and_end_with_the_second_time(cloud, gateway, superuser, tmp_path):
     ssm = cloud.client("ssm")
     login = {"username": superuser, "password": PASSWORD}
     tokens = [gateway.ask("POST", "/api/v1/users/token/", login)[1]["token"]]
-    for good in [[200, 200], [401, 200, 200]]:
-        present = tmp_path / "keys.json"
-        present.write_text(ssm.get_parameter(Name=KEYS, WithDecryption=True)["Parameter"]["Value"])
-        ssm.put_parameter(Name=KEYS, Type="SecureString", Value=signing_keys("--rotate", present), Overwrite=True)
+    for turn, good in enumerate([[True, True], [False, True, True]]):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        present = folder / "keys.json"
+        present.write_text(ssm.get_parameter(Name=SIGNING, WithDecryption=True)["Parameter"]["Value"])
+        put_keys(cloud, *make_keys(folder, "--rotate", present))
         # Functions that start from now on.
         gateway.stop()
         tokens.append(gateway.ask("POST", "/api/v1/users/token/", login)[1]["token"])
-        assert [gateway.ask("GET", "/api/v1/users/user/", token=token)[0] for token in tokens] == good
+        for path in TAKE_TOKENS:
+            statuses = [gateway.ask("GET", path, token=token)[0] for token in tokens]
+            # The documentation refuses with 403.
+            assert set(statuses) <= {200, 401, 403} and [status == 200 for status in statuses] == good, (path, statuses)
     assert len({key_of(token) for token in tokens}) == 3
+
+
+def test_functions_that_run_take_tokens_of_a_new_key(cloud, gateway, superuser, tmp_path):
+    """Those that only verify find it in the public parameter, since that is written first."""
+    login = {"username": superuser, "password": PASSWORD}
+    token = gateway.ask("POST", "/api/v1/users/token/", login)[1]["token"]
+    for path in TAKE_TOKENS:
+        assert gateway.ask("GET", path, token=token)[0] == 200, path
+    present = tmp_path / "keys.json"
+    present.write_text(cloud.client("ssm").get_parameter(Name=SIGNING, WithDecryption=True)["Parameter"]["Value"])
+    put_keys(cloud, *make_keys(tmp_path, "--rotate", present))
+    # They ask again after ten seconds.
+    time.sleep(11)
+    gateway.restart("auth")
+    new = gateway.ask("POST", "/api/v1/users/token/", login)[1]["token"]
+    assert key_of(new) != key_of(token)
+    for path in TAKE_TOKENS:
+        assert [gateway.ask("GET", path, token=made)[0] for made in (token, new)] == [200, 200], path

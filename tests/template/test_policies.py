@@ -64,18 +64,26 @@ def test_the_transform_adds_no_right_but_that_to_tell_of_calls_given_up(stack):
         assert in_order(given) == in_order(own), binary
 
 
-def test_those_who_look_at_tokens_and_links_read_the_keys_and_nobody_else(stack):
-    reads = {"Ref": "ReadSigningKeys"}
-    readers = {binary for binary in binaries(stack).values() if reads in role(stack, binary)["ManagedPolicyArns"]}
-    # OpenL2M and Edge have no signed tokens, and send no mail.
-    assert readers == {"auth", "users", "emails", "groups", "organizations", "docs"}
+def test_those_who_sign_read_the_private_keys_those_who_verify_the_public_ones_and_nobody_else_any(stack):
+    written = of_type(stack, "AWS::IAM::ManagedPolicy")
+    readers = {name: set() for name in written}
     for binary in binaries(stack).values():
-        assert set(map(repr, role(stack, binary)["ManagedPolicyArns"])) <= {repr(BASIC), repr(reads)}
-    [policy] = of_type(stack, "AWS::IAM::ManagedPolicy").values()
-    [statement] = policy["PolicyDocument"]["Statement"]
-    assert statement["Action"] == "ssm:GetParameter"
-    arn = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SigningKeysParameter}"
-    assert statement["Resource"] == {"Fn::Sub": arn}
+        policies = [policy for policy in role(stack, binary)["ManagedPolicyArns"] if policy != BASIC]
+        assert len(policies) <= 1, binary
+        for policy in policies:
+            readers[policy["Ref"]].add(binary)
+    # OpenL2M and Edge have no signed tokens, and send no mail.
+    assert readers == {
+        "ReadSigningKeys": {"auth", "users"},
+        "ReadVerifyingKeys": {"emails", "groups", "organizations", "docs"},
+    }
+    for name, parameter in [("ReadSigningKeys", "SigningKeysParameter"), ("ReadVerifyingKeys", "VerifyingKeysParameter")]:
+        [statement] = written[name]["PolicyDocument"]["Statement"]
+        assert statement["Action"] == "ssm:GetParameter"
+        arn = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${%s}" % parameter
+        assert statement["Resource"] == {"Fn::Sub": arn}
+    # No role has a right to parameters of its own.
+    assert "ssm:" not in repr([statements(stack, binary) for binary in binaries(stack).values()])
 
 
 def test_items_of_the_table_are_all_that_functions_behind_the_api_have(stack):
@@ -92,10 +100,10 @@ def test_the_documentation_reads_credentials_and_counts_and_nothing_else(stack):
         assert set(listed(statement["Action"])) <= {"dynamodb:GetItem", "dynamodb:UpdateItem"}
 
 
-def test_the_mailer_removes_mails_and_sends_from_one_address(stack):
-    removes, *reads, sends, tells = statements(stack, "mailer")
-    assert removes["Action"] == "dynamodb:DeleteItem" and removes["Resource"] == TABLE
-    assert removes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["OUTBOX"]}}
+def test_the_mailer_has_the_outbox_and_sends_from_one_address(stack):
+    moves, *reads, sends, tells = statements(stack, "mailer")
+    assert moves["Action"] == ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"] and moves["Resource"] == TABLE
+    assert moves["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["OUTBOX", "RETRIES"]}}
     assert reads == READS_STREAM
     assert sends["Action"] == "ses:SendEmail"
     assert sends["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}}

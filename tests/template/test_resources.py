@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 from samcli.yamlhelper import yaml_parse
-from stack import ROOT, binaries, of_type, source, transformed
+from stack import ROOT, binaries, of_type, routes, source, transformed
 
 QUEUES = {"UnsentMails": "mailer", "UnfinishedWork": "housekeeping"}
 
@@ -34,8 +34,9 @@ def test_the_table(stack):
 
 
 def test_the_table_alone_can_be_cut_out_for_a_restored_one():
-    """With the README's command."""
-    [command] = re.findall(r"^\((echo Resources:.*)\) > table.yaml$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    """With the command of `docs/operating.md`."""
+    text = (ROOT / "docs" / "operating.md").read_text()
+    [command] = re.findall(r"^\((echo Resources:.*)\) > table.yaml$", text, re.MULTILINE)
     cut = subprocess.run(["sh", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert yaml_parse(cut) == {"Resources": {"Table": source()["Resources"]["Table"]}}
 
@@ -54,27 +55,51 @@ def test_the_stream_has_two_readers_that_give_up_into_their_queues(stack):
         assert reader["MaximumRecordAgeInSeconds"] == 6 * 60 * 60
         assert reader["DestinationConfig"] == {"OnFailure": {"Destination": arn(queue)}}
         [each] = reader["FilterCriteria"]["Filters"]
-        assert json.loads(each["Pattern"])["dynamodb"]["Keys"]["pk"]["S"] == [{"mailer": "OUTBOX", "housekeeping": "WORK"}[binary]]
+        assert json.loads(each["Pattern"])["dynamodb"]["Keys"]["pk"]["S"] == {"mailer": ["OUTBOX"], "housekeeping": ["RESETS", "WORK"]}[binary]
 
 
 def test_housekeeping_is_called_every_hour_and_when_a_day_begins(stack):
-    rules = of_type(stack, "AWS::Events::Rule")
+    rules = rules_of(stack, "Housekeeping")
     assert sorted(made["ScheduleExpression"] for made in rules.values()) == ["cron(1 0 * * ? *)", "rate(1 hour)"]
     for made in rules.values():
         [target] = made["Targets"]
-        assert target["Arn"] == arn("Housekeeping")
         assert target["DeadLetterConfig"] == {"Arn": arn("UnfinishedWork")}
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600}
-    [invocation] = of_type(stack, "AWS::Lambda::EventInvokeConfig").values()
-    assert invocation["FunctionName"] == {"Ref": "Housekeeping"}
+    invocation = invocation_of(stack, "Housekeeping")
     assert (invocation["MaximumRetryAttempts"], invocation["MaximumEventAgeInSeconds"]) == (2, 3600)
     assert invocation["DestinationConfig"] == {"OnFailure": {"Destination": arn("UnfinishedWork")}}
-    may_call = [
-        made["SourceArn"]
-        for made in of_type(stack, "AWS::Lambda::Permission").values()
-        if made["Principal"] == "events.amazonaws.com"
-    ]
-    assert sorted(map(repr, may_call)) == sorted(repr(arn(name)) for name in rules)
+    assert sorted(map(repr, may_call(stack, "Housekeeping"))) == sorted(repr(arn(name)) for name in rules)
+
+
+def test_the_mailer_is_called_every_minute_and_a_failed_call_is_left_to_the_next(stack):
+    [(name, rule)] = rules_of(stack, "Mailer").items()
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    [target] = rule["Targets"]
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    assert "DeadLetterConfig" not in target
+    invocation = invocation_of(stack, "Mailer")
+    assert (invocation["MaximumRetryAttempts"], invocation["MaximumEventAgeInSeconds"]) == (0, 60)
+    assert may_call(stack, "Mailer") == [arn(name)]
+
+
+def rules_of(stack, function):
+    """The schedules that call a function."""
+    rules = of_type(stack, "AWS::Events::Rule")
+    return {name: made for name, made in rules.items() if made["Targets"][0]["Arn"] == arn(function)}
+
+
+def invocation_of(stack, function):
+    """How often the function is called again for an event that came without waiting for its answer."""
+    made = of_type(stack, "AWS::Lambda::EventInvokeConfig").values()
+    [invocation] = [each for each in made if each["FunctionName"] == {"Ref": function}]
+    return invocation
+
+
+def may_call(stack, function):
+    """Which schedules a function lets call it."""
+    permissions = of_type(stack, "AWS::Lambda::Permission").values()
+    called = [made for made in permissions if made["Principal"] == "events.amazonaws.com"]
+    return [made["SourceArn"] for made in called if made["FunctionName"] == {"Ref": function}]
 
 
 def test_the_rules_alone_may_write_into_the_queue_of_unfinished_work(stack):
@@ -82,7 +107,7 @@ def test_the_rules_alone_may_write_into_the_queue_of_unfinished_work(stack):
     assert policy["Queues"] == [{"Ref": "UnfinishedWork"}]
     [statement] = policy["PolicyDocument"]["Statement"]
     assert (statement["Principal"], statement["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
-    rules = of_type(stack, "AWS::Events::Rule")
+    rules = rules_of(stack, "Housekeeping")
     allowed = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
     assert sorted(map(repr, allowed)) == sorted(repr(arn(name)) for name in rules)
 
@@ -114,7 +139,9 @@ def test_alarms_watch_errors_throttles_queues_lateness_and_refused_mails(stack):
         | {("AWS/Lambda", "Throttles", name) for name in serving}
         | {("AWS/Lambda", "IteratorAge", name) for name in ("Mailer", "Housekeeping")}
         | {("AWS/SQS", "ApproximateNumberOfMessagesVisible", name) for name in QUEUES}
-        | {("AWS/ApiGateway", "5xx", "Api"), ("own", "RefusedMails", None)}
+        | {("AWS/DynamoDB", f"{kind}ThrottleEvents", "Table") for kind in ("Read", "Write")}
+        | {("own", name, None) for name in ("RefusedMails", "RefusedSignIns", "LimitedRequests", "FailedWork")}
+        | {("AWS/ApiGateway", "5xx", "Api")}
     )
 
 
@@ -130,13 +157,46 @@ def test_alarms_are_quiet_without_trouble_and_told_to_the_topic(stack):
             assert len(alarm["Metrics"]) - 1 <= 10
 
 
-def test_a_refused_mail_is_told_from_the_line_that_the_mailer_logs(stack):
-    [made] = of_type(stack, "AWS::Logs::MetricFilter").values()
-    [text] = re.findall(r'^\{ \$\.message = "(.*)" \}$', made["FilterPattern"])
-    assert f'"{text}"' in (ROOT / "functions/mailer/src/lib.rs").read_text()
+def test_a_mail_that_was_not_sent_is_told_from_the_line_that_the_mailer_logs(stack):
+    made = of_type(stack, "AWS::Logs::MetricFilter")["RefusedMails"]
+    [text] = re.findall(r'^\{ \$\.message = "(.*)\*" \}$', made["FilterPattern"])
+    lines = re.findall(r'warn!\((?:.*, )?"(.*)"\)', (ROOT / "functions/mailer/src/lib.rs").read_text())
+    assert len(lines) == 3 and all(line.startswith(text) for line in lines)
     assert made["LogGroupName"] == {"Ref": "Logs"}
     [to] = made["MetricTransformations"]
     alarm = of_type(stack, "AWS::CloudWatch::Alarm")["MailsRefused"]
+    assert (to["MetricNamespace"], to["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+
+
+def test_bursts_of_refusals_are_told_from_the_lines_of_the_gateway(stack):
+    [stage] = of_type(stack, "AWS::ApiGatewayV2::Stage").values()
+    line = json.loads(stage["AccessLogSettings"]["Format"])
+    alarms = of_type(stack, "AWS::CloudWatch::Alarm")
+    for name, alarm in [("RefusedSignIns", "SignInsRefused"), ("LimitedRequests", "RequestsLimited")]:
+        made = of_type(stack, "AWS::Logs::MetricFilter")[name]
+        assert made["LogGroupName"] == {"Ref": "AccessLogs"}
+        assert set(re.findall(r"\$\.(\w+) = ", made["FilterPattern"])) <= set(line)
+        [to] = made["MetricTransformations"]
+        assert (to["MetricNamespace"], to["MetricName"]) == (alarms[alarm]["Namespace"], alarms[alarm]["MetricName"])
+    # The two routes where a wrong password is answered with 400.
+    assert {key for key in routes(stack) if "token" in key and "tokens" not in key} >= {"ANY /api/v1/users/token", "ANY /api/users/token"}
+
+
+def test_concurrency_is_reserved_where_that_is_asked_for(stack):
+    for name, binary in binaries(stack).items():
+        reserved = stack["Resources"][name]["Properties"].get("ReservedConcurrentExecutions")
+        of_api = {"Fn::If": ["HasConcurrency", {"Ref": "FunctionConcurrency"}, {"Ref": "AWS::NoValue"}]}
+        assert reserved == ({"Ref": "AWS::NoValue"} if binary in ("mailer", "housekeeping") else of_api), name
+    assert stack["Parameters"]["FunctionConcurrency"]["Default"] == ""
+
+
+def test_failed_work_is_told_from_the_event_that_housekeeping_logs(stack):
+    made = of_type(stack, "AWS::Logs::MetricFilter")["FailedWork"]
+    [event] = re.findall(r'^\{ \$\.event = "(.*)" \}$', made["FilterPattern"])
+    assert f'event = "{event}"' in (ROOT / "shared/src/directory/cleanup.rs").read_text()
+    assert made["LogGroupName"] == {"Ref": "Logs"}
+    [to] = made["MetricTransformations"]
+    alarm = of_type(stack, "AWS::CloudWatch::Alarm")["WorkFails"]
     assert (to["MetricNamespace"], to["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
 
 
@@ -168,16 +228,24 @@ def test_functions_log_into_one_group_and_all_logs_end(stack):
         assert function["LoggingConfig"] == {"LogGroup": {"Ref": "Logs"}}
     groups = of_type(stack, "AWS::Logs::LogGroup")
     assert set(groups) == {"Logs", "AccessLogs"}
+    for name in groups:
+        made = stack["Resources"][name]
+        assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
 def test_functions_get_settings_that_the_program_knows_and_no_secret(stack):
     known = set(re.findall(r'"(ROLLCALL_\w+|RUST_LOG)"', (ROOT / "shared/src/config.rs").read_text()))
+    keys = {name: {} for name in binaries(stack)}
+    for name in ("Auth", "Users"):
+        keys[name] = {"ROLLCALL_SIGNING_KEYS": {"Fn::Sub": "ssm:${SigningKeysParameter}"}}
+    for name in ("Emails", "Groups", "Organizations", "Docs"):
+        keys[name] = {"ROLLCALL_VERIFYING_KEYS": {"Fn::Sub": "ssm:${VerifyingKeysParameter}"}}
     for name, function in of_type(stack, "AWS::Lambda::Function").items():
         given = function["Environment"]["Variables"]
         assert set(given) <= known, name
-        assert {"ROLLCALL_TABLE", "ROLLCALL_SIGNING_KEYS", "ROLLCALL_TOKEN_TTL", "RUST_LOG"} <= set(given)
-        assert given["ROLLCALL_SIGNING_KEYS"] == {"Fn::Sub": "ssm:${SigningKeysParameter}"}
+        assert {"ROLLCALL_TABLE", "ROLLCALL_TOKEN_TTL", "RUST_LOG"} <= set(given)
+        assert {setting: value for setting, value in given.items() if setting.endswith("_KEYS")} == keys[name]
         assert (function["Runtime"], function["Architectures"]) == ("provided.al2023", [{"Ref": "Architecture"}])
         assert {"Key": "Application", "Value": "rollcall"} in function["Tags"]
 
@@ -193,9 +261,9 @@ def test_every_parameter_is_used_and_described(stack):
     for name, parameter in stack["Parameters"].items():
         assert parameter["Description"], name
         assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", text), name
-    readme = (ROOT / "README.md").read_text()
-    assert [name for name in stack["Parameters"] if f"`{name}`" not in readme] == []
-    assert [name for name in of_type(stack, "AWS::CloudWatch::Alarm") if f"`{name}`" not in readme] == []
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    assert [name for name in stack["Parameters"] if f"`{name}`" not in operating] == []
+    assert [name for name in of_type(stack, "AWS::CloudWatch::Alarm") if f"`{name}`" not in operating] == []
 
 
 def test_outputs_tell_where_it_is_and_what_to_do_first(stack):

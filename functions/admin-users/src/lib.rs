@@ -1,7 +1,7 @@
-//! OpenL2M users: `/api/admin/users/…`, and what its clients ask for first (`contracts/openl2m.md`).
+//! OpenL2M users: `/api/admin/users/…`, and the first requests of its clients (`contracts/openl2m.md`).
 
-mod answer;
-mod first_calls;
+mod compressed_json;
+mod discovery;
 mod handlers;
 mod profile;
 mod wire;
@@ -44,16 +44,16 @@ const ENVIRONMENT: Endpoint =
 const STATS: Endpoint =
     Endpoint { path: "/api/stats/", name: "Api Stats", allow: "GET, HEAD, OPTIONS", access: Access::User };
 
-/// The addresses that this function serves, and their methods.
+/// The paths that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),
         (&DETAIL, get(handlers::read).post(handlers::update).patch(handlers::update)),
-        (&ROOT, get(first_calls::root)),
-        (&ADMIN, get(first_calls::admin)),
-        (&SWITCHES, get(first_calls::switches)),
-        (&ENVIRONMENT, get(first_calls::environment)),
-        (&STATS, get(first_calls::stats)),
+        (&ROOT, get(discovery::root)),
+        (&ADMIN, get(discovery::admin)),
+        (&SWITCHES, get(discovery::switches)),
+        (&ENVIRONMENT, get(discovery::environment)),
+        (&STATS, get(discovery::stats)),
     ]
 }
 

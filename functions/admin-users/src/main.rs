@@ -4,5 +4,5 @@ use shared::dialect::openl2m::OpenL2m;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::runtime::serve::<OpenL2m>(admin_users::router).await
+    shared::lambda::serve::<OpenL2m>(admin_users::router).await
 }

@@ -1,30 +1,32 @@
-//! Profiles as clients send them (section 6): a JSON object, or a text that holds one. Nothing about a profile fails a request.
+//! Profiles as clients send them (section 6): a JSON object, or text that contains one. Errors in a profile never fail
+//! a request.
 
 use serde_json::{Map, Value};
-use shared::model::{Change, Profile, ProfileChanges, Timestamp, UserNumber};
+use shared::model::{Change, SwitchProfile, SwitchProfileChanges, Timestamp, User, UserNumber};
 use shared::web::Input;
-use shared::web::body::HALF;
+use shared::web::json::{self, LONE_SURROGATE};
 
-/// What a body changes of the profile; `None` when it says nothing about it, or something that cannot be used as a whole.
+/// The changes of the profile in a body; `None` without a usable profile.
 ///
-/// `number` is the user's, if there is one already: a profile that names another is discarded.
-pub fn read(input: &Input, number: Option<UserNumber>) -> Option<ProfileChanges> {
+/// `user` is the existing user, if any: a profile that names another one is discarded.
+pub fn read(input: &Input, user: Option<&User>) -> Option<SwitchProfileChanges> {
     let sent = match input {
         Input::Json(values) => values.get("profile"),
         Input::Form(values) => values.iter().rev().find(|(name, _)| name == "profile").map(|(_, value)| value),
     };
     match sent? {
-        Value::Object(values) if matches!(input, Input::Json(_)) => changes(values, number),
-        Value::String(text) => match serde_json::from_str(text) {
-            Ok(Value::Object(values)) => changes(&values, number),
+        Value::Object(values) if matches!(input, Input::Json(_)) => changes(values, user),
+        Value::String(text) => match json::read(text) {
+            Ok(Value::Object(values)) => changes(&values, user),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn changes(values: &Map<String, Value>, number: Option<UserNumber>) -> Option<ProfileChanges> {
-    let mut changes = ProfileChanges::default();
+fn changes(values: &Map<String, Value>, user: Option<&User>) -> Option<SwitchProfileChanges> {
+    let mut changes = SwitchProfileChanges::default();
+    let stored = user.map(|user| &user.profile);
     for (name, value) in values {
         match name.as_str() {
             "read_only" => changes.read_only = Some(flag(value)?),
@@ -34,17 +36,20 @@ fn changes(values: &Map<String, Value>, number: Option<UserNumber>) -> Option<Pr
             "edit_if_descr" => changes.edit_if_descr = Some(flag(value)?),
             "are_you_sure" => changes.are_you_sure = Some(flag(value)?),
             "menu" => changes.menu = Some(flag(value)?),
-            "theme" => changes.theme = Some(text(value, Profile::MAX_THEME)?),
-            "last_ldap_dn" => changes.last_ldap_dn = Some(text(value, Profile::MAX_LDAP_DN)?),
+            "theme" => changes.theme = Some(text(value, SwitchProfile::MAX_THEME, stored.map(|stored| &stored.theme))?),
+            "last_ldap_dn" => {
+                changes.last_ldap_dn =
+                    Some(text(value, SwitchProfile::MAX_LDAP_DN, stored.map(|stored| &stored.last_ldap_dn))?);
+            }
             "last_ldap_login" => changes.last_ldap_login = moment(value)?,
-            "id" | "pk" | "user" | "user_id" if !is_number(value, number?) => return None,
+            "id" | "pk" | "user" | "user_id" if !is_number(value, user?.number) => return None,
             _ => {}
         }
     }
     Some(changes)
 }
 
-/// The words are Django's, and those of JSON (section 10.3).
+/// Django's words, and those of JSON (section 10.3).
 fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
@@ -59,13 +64,11 @@ fn flag(value: &Value) -> Option<bool> {
     }
 }
 
-fn text(value: &Value, most: usize) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    (text.chars().count() <= most && !text.contains(['\0', HALF])).then_some(text)
+/// A text that is not too long, or equals the stored one.
+fn text(value: &Value, most: usize, stored: Option<&String>) -> Option<String> {
+    let text = json::text_of(value)?.into_owned();
+    let is_short = text.chars().nth(most).is_none() || stored == Some(&text);
+    (is_short && !text.contains(['\0', LONE_SURROGATE])).then_some(text)
 }
 
 fn moment(value: &Value) -> Option<Change<Timestamp>> {
@@ -88,18 +91,30 @@ fn is_number(value: &Value, number: UserNumber) -> bool {
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
+    use shared::model::{EdgeId, NewUser, UserId, Username};
 
     use super::*;
 
-    fn of(profile: &Value) -> Option<ProfileChanges> {
+    fn user() -> User {
+        let name = Username::parse("jane").expect("a name");
+        let edge_id = EdgeId::parse(&"0".repeat(24)).expect("an id");
+        let id = UserId::parse("00000000-0000-4000-8000-000000000000").expect("an id");
+        let new = User::new(id, edge_id, &name, &NewUser::default(), Timestamp::from_micros(0));
+        User { number: UserNumber(7), ..new }
+    }
+
+    fn of(profile: &Value) -> Option<SwitchProfileChanges> {
         let Value::Object(values) = json!({ "profile": profile }) else { panic!("an object") };
-        read(&Input::Json(values), Some(UserNumber(7)))
+        read(&Input::Json(values), Some(&user()))
     }
 
     #[test]
     fn an_object_and_a_text_that_holds_one_mean_the_same() {
-        let expected =
-            ProfileChanges { theme: Some("dark".to_owned()), vlan_edit: Some(true), ..ProfileChanges::default() };
+        let expected = SwitchProfileChanges {
+            theme: Some("dark".to_owned()),
+            vlan_edit: Some(true),
+            ..SwitchProfileChanges::default()
+        };
         assert_eq!(of(&json!({"theme": "dark", "vlan_edit": true, "unknown": []})), Some(expected.clone()));
         assert_eq!(
             of(&json!(" {\"theme\": \"light\", \"theme\": \"dark\", \"vlan_edit\": 1} ")),
@@ -110,7 +125,7 @@ mod tests {
             ("profile".to_owned(), json!("{\"theme\": \"dark\", \"vlan_edit\": \"True\"}")),
         ]);
         assert_eq!(read(&form, None), Some(expected));
-        assert_eq!(of(&json!({})), Some(ProfileChanges::default()));
+        assert_eq!(of(&json!({})), Some(SwitchProfileChanges::default()));
     }
 
     #[test]

@@ -1,35 +1,35 @@
-//! Users on the OpenL2M wire (sections 4 and 5): the fields in, the objects out.
+//! Users on the OpenL2M wire (sections 4 and 5): fields of requests, objects of responses.
 
 use serde::Serialize;
 use shared::directory::Draft;
 use shared::error::Rule;
 use shared::model::{
-    Change, EmailAddress, GroupId, NewUser, PermissionId, Profile, ProfileChanges, Timestamp, User, UserChanges,
-    UserNumber, UserRow, Username,
+    Change, EmailAddress, GroupId, NewUser, PermissionId, SwitchProfile, SwitchProfileChanges, Timestamp, User,
+    UserChanges, UserNumber, UserRow, Username,
 };
 use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
 
 use crate::profile;
 
-/// Stands for every password, and says, when it is sent, that none is (section 10.1).
+/// Shown instead of every password; if sent, the password stays unchanged (section 10.1).
 const MASK: &str = "********";
 
 const USERNAME: Field =
     Field::new("username", "Username", FieldKind::Text(Blank::Refused)).required().at_most(Username::MAX);
 const PASSWORD: Field = Field::new("password", "Password", FieldKind::Text(Blank::Refused)).required().at_most(128);
-const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(150);
-const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(150);
+const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(User::MAX_NAME);
+const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(User::MAX_NAME);
 const EMAIL: Field = Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).at_most(EmailAddress::MAX);
 const IS_ACTIVE: Field = Field::new("is_active", "Active", FieldKind::Boolean);
 const IS_STAFF: Field = Field::new("is_staff", "Staff status", FieldKind::Boolean);
 const IS_SUPERUSER: Field = Field::new("is_superuser", "Superuser status", FieldKind::Boolean);
 const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::DateTime).nullable();
 const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime);
-const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References);
+const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References).at_most_items(User::MAX_GROUPS);
 const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
 
-/// The fields of a user, as clients send them; `profile` and `switchgroups` are beside them.
+/// The fields of a user in requests, except `profile` and `switchgroups`.
 pub fn fields() -> Vec<&'static Field> {
     vec![
         &USERNAME,
@@ -47,10 +47,10 @@ pub fn fields() -> Vec<&'static Field> {
     ]
 }
 
-/// What a body says of a new user (section 6, Create), and the profile in it, if there was one that can be used.
+/// The new user in a body (section 6, Create), and its profile, if it is usable.
 ///
-/// `switchgroups` names nothing that exists here, whatever it is (section 5.3).
-pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<ProfileChanges>) {
+/// `switchgroups` is ignored, because none exist here (section 5.3).
+pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<SwitchProfileChanges>) {
     let mut reader = Reader::new(input, false).without_checkboxes();
     let username = reader.username(&USERNAME);
     let password = reader.text(&PASSWORD).value().filter(|password| {
@@ -61,37 +61,37 @@ pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<ProfileChanges>) {
         !is_mask
     });
     let sent = profile::read(input, None);
-    let mut profile = Profile::default();
-    profile.apply(sent.as_ref().unwrap_or(&ProfileChanges::default()));
-    // The moments are the server's; they are looked at and left.
+    let mut profile = SwitchProfile::default();
+    profile.apply(sent.as_ref().unwrap_or(&SwitchProfileChanges::default()));
+    // The server sets these timestamps; sent ones are validated and ignored.
     let _ = (reader.moment(&LAST_LOGIN), reader.moment(&DATE_JOINED));
     let content = NewUser {
         username,
         email: reader.email(&EMAIL).value().flatten(),
-        // Many users may have one address here (section 10, "Shared e-mail addresses").
+        // Several users may share an e-mail here (section 10, "Shared e-mail addresses").
         may_share_email: true,
-        password,
+        password: password.map(Into::into),
         first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
         last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
         is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
         is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
         is_superuser: reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
-        groups: reader.references(&GROUPS).value().into_iter().flatten().map(GroupId).collect(),
-        permissions: reader.references(&USER_PERMISSIONS).value().into_iter().flatten().map(PermissionId).collect(),
+        groups: reader.references(&GROUPS, GroupId).value().unwrap_or_default(),
+        permissions: reader.references(&USER_PERMISSIONS, PermissionId).value().unwrap_or_default(),
         profile,
         ..NewUser::default()
     };
     (Draft { content, violations: reader.finish() }, sent)
 }
 
-/// What a body says of changes (section 6, Update), and whether there was a profile in it that can be used.
-pub fn changes(input: &Input, number: UserNumber) -> (Draft<UserChanges>, bool) {
-    let mut reader = Reader::new(input, true);
-    let profile = profile::read(input, Some(number));
+/// The changes in a body (section 6, Update), and whether it contains a usable profile.
+pub fn changes(input: &Input, user: &User) -> (Draft<UserChanges>, bool) {
+    let mut reader = Reader::new(input, true).keeping(user.wire_texts());
+    let profile = profile::read(input, Some(user));
     let sent = profile.is_some();
     let content = UserChanges {
         username: reader.username(&USERNAME),
-        password: reader.text(&PASSWORD).value().filter(|password| password != MASK),
+        password: reader.secret(&PASSWORD).value().filter(|password| password.reveal() != MASK),
         first_name: reader.text(&FIRST_NAME).value(),
         last_name: reader.text(&LAST_NAME).value(),
         email: match reader.email(&EMAIL) {
@@ -104,18 +104,15 @@ pub fn changes(input: &Input, number: UserNumber) -> (Draft<UserChanges>, bool) 
         is_superuser: reader.boolean(&IS_SUPERUSER).value(),
         last_login: reader.moment(&LAST_LOGIN).into(),
         date_joined: reader.moment(&DATE_JOINED).value(),
-        groups: reader.references(&GROUPS).value().map(|ids| ids.into_iter().map(GroupId).collect()),
-        permissions: reader
-            .references(&USER_PERMISSIONS)
-            .value()
-            .map(|ids| ids.into_iter().map(PermissionId).collect()),
+        groups: reader.references(&GROUPS, GroupId).value(),
+        permissions: reader.references(&USER_PERMISSIONS, PermissionId).value(),
         profile: profile.unwrap_or_default(),
         ..UserChanges::default()
     };
     (Draft { content, violations: reader.finish() }, sent)
 }
 
-/// How an answer shows the profile (section 4).
+/// How a response shows the profile (section 4).
 #[derive(Debug, Clone, Copy)]
 pub enum ProfileAnswer {
     /// Its number.
@@ -152,7 +149,7 @@ enum ProfileOut {
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 struct ProfileObject {
     id: UserNumber,
     read_only: bool,
@@ -169,7 +166,7 @@ struct ProfileObject {
 }
 
 impl ProfileAnswer {
-    /// The answer to a request that held a profile that could be used, or not.
+    /// The response to a request with or without a usable profile.
     pub fn of(sent: bool) -> Self {
         if sent { Self::Object } else { Self::Number }
     }
@@ -181,7 +178,7 @@ impl UserOut {
         Self {
             id: row.number,
             switchgroups: [],
-            // A profile bears its user's number.
+            // A profile has the number of its user.
             profile: ProfileOut::Number(row.number),
             password: MASK,
             last_login: row.last_login.map(Timestamp::rfc3339_short),
@@ -198,7 +195,7 @@ impl UserOut {
         }
     }
 
-    /// A user with its profile.
+    /// A user with the profile.
     pub fn new(user: User, profile: ProfileAnswer) -> Self {
         let row = Self::row(user.row(&[]));
         match profile {
@@ -211,8 +208,8 @@ impl UserOut {
 }
 
 impl ProfileObject {
-    fn new(number: UserNumber, profile: Profile) -> Self {
-        let Profile {
+    fn new(number: UserNumber, profile: SwitchProfile) -> Self {
+        let SwitchProfile {
             read_only,
             bulk_edit,
             vlan_edit,

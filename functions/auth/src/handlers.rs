@@ -5,14 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use shared::auth::Login;
 use shared::dialect::openwisp::OpenWisp;
-use shared::sign_in::Login;
-use shared::web::body::Unread;
+use shared::directory::RequestOrigin;
+use shared::model::EmailAddress;
+use shared::web::body::UnparsedBody;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::{ClientAddress, Failure, Input};
+use shared::web::{Failure, Input};
 use shared::{Directory, Error};
 
-const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank::Refused)).required();
+const USERNAME: Field =
+    Field::new("username", "Username", FieldKind::Text(Blank::Refused)).required().at_most(EmailAddress::MAX);
 const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required();
 
 /// The fields of a login.
@@ -20,7 +23,7 @@ pub fn token_fields(_: bool) -> Vec<&'static Field> {
     vec![&USERNAME, &PASSWORD]
 }
 
-/// The answer to a login.
+/// The response to a login.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct TokenOut {
     token: String,
@@ -29,21 +32,21 @@ pub struct TokenOut {
 /// `POST /api/v1/users/token/` (section 6).
 pub async fn obtain_token(
     State(directory): State<Arc<Directory>>,
-    ClientAddress(address): ClientAddress,
-    Unread { body, .. }: Unread<OpenWisp>,
+    origin: RequestOrigin,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Json<TokenOut>, Failure<OpenWisp>> {
     let login = read_login(&body.read().await?)?;
-    let token = directory.obtain_token(login, address.as_deref()).await?;
-    Ok(Json(TokenOut { token: token.0 }))
+    let token = directory.obtain_token(login, &origin).await?;
+    Ok(Json(TokenOut { token: token.into_text() }))
 }
 
-/// The name and the password of a body.
+/// The name and the password in a body.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong.
+/// [`Error::Invalid`] with all violations.
 pub fn read_login(input: &Input) -> shared::Result<Login> {
     let mut reader = Reader::new(input, false);
-    let (username, password) = (reader.text(&USERNAME).value(), reader.text(&PASSWORD).value());
+    let (username, password) = (reader.text(&USERNAME).value(), reader.secret(&PASSWORD).value());
     let violations = reader.finish();
     let (Some(identifier), Some(password)) = (username, password) else { return Err(Error::Invalid(violations)) };
     Ok(Login { identifier, password })

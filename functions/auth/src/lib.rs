@@ -1,7 +1,9 @@
-//! Signing in: tokens, sessions of browsers, and the pages that mailed links lead to
-//! (`contracts/openwisp.md` sections 6, 13 and 16), and tokens of OpenL2M.
+//! Authentication: tokens, browser sessions, the user's own account, and the pages of mailed links
+//! (`contracts/openwisp.md` sections 6, 13 and 16), and OpenL2M tokens.
 
+mod account_page;
 mod handlers;
+mod me;
 mod openl2m;
 mod pages;
 mod password;
@@ -9,6 +11,7 @@ mod reset_pages;
 mod session_pages;
 
 pub use handlers::{TokenOut, token_fields};
+pub use me::{OwnTokenOut, SessionOut};
 pub use openl2m::TokenOut as OpenL2mTokenOut;
 pub use password::Done;
 
@@ -18,37 +21,45 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use shared::Directory;
 use shared::dialect::openl2m::OpenL2m;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, add_final_slash, mount_all};
-use shared::dialect::openwisp::page::{LOGIN_PATH, LOGOUT_PATH, STYLE_PATH};
+use shared::dialect::{
+    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
+    openwisp::endpoint::add_final_slash, openwisp::endpoint::mount_all,
+};
+use shared::dialect::{
+    openwisp::page::ACCOUNT_PATH, openwisp::page::LOGIN_PATH, openwisp::page::LOGOUT_PATH, openwisp::page::STYLE_PATH,
+};
 use shared::web::endpoint;
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
     name: "Obtain Auth Token",
-    about: "Gives a token to whoever knows a password; requests then carry it in the header Authorization: Bearer.",
+    about: "Exchanges a user name and password for a token. Send it in the header Authorization: Bearer.",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
+    filters: &[],
     fields: token_fields,
 };
 
 const CHANGE: Endpoint = Endpoint {
     path: "/api/v1/users/user/password/change/",
     name: "Password Change",
-    about: "Changes your own password. It ends your sessions in other browsers and in this one.",
+    about: "Changes your own password. This ends your sessions in other browsers and your signed tokens.",
     allow: "POST, OPTIONS",
     access: Access::User,
     below_user: false,
+    filters: &[],
     fields: password::change_fields,
 };
 
 const RESET: Endpoint = Endpoint {
     path: "/api/v1/users/password/reset/",
     name: "Password Reset",
-    about: "Mails a link for a new password to the user of that name, e-mail address or telephone number.",
+    about: "Mails a password reset link to the user with this name, e-mail address or telephone number.",
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
+    filters: &[],
     fields: password::reset_fields,
 };
 
@@ -59,6 +70,7 @@ const RESET_CONFIRM: Endpoint = Endpoint {
     allow: "POST, OPTIONS",
     access: Access::Anyone,
     below_user: false,
+    filters: &[],
     fields: password::confirm_fields,
 };
 
@@ -67,20 +79,23 @@ const CONFIRMED: &str = "/accounts/email-verification-success/";
 const RESET_PAGE: &str = "/accounts/password/reset/key/{pair}/";
 const RESET_DONE: &str = "/accounts/password/reset/key/done/";
 
-/// The pages for browsers that this function serves beside the API.
-pub const PAGES: [&str; 7] = [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE, LOGIN_PATH, LOGOUT_PATH, STYLE_PATH];
+/// The pages for browsers that this function serves in addition to the API.
+pub const PAGES: [&str; 8] =
+    [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE, LOGIN_PATH, LOGOUT_PATH, ACCOUNT_PATH, STYLE_PATH];
 
-/// The addresses that this function serves, and their methods.
+/// The paths that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
-    vec![
+    let mut endpoints: Endpoints = vec![
         (&TOKEN, post(handlers::obtain_token)),
         (&CHANGE, post(password::change)),
         (&RESET, post(password::request_reset)),
         (&RESET_CONFIRM, post(password::confirm_reset)),
-    ]
+    ];
+    endpoints.extend(me::endpoints());
+    endpoints
 }
 
-/// The addresses of OpenL2M that this function serves, and their methods.
+/// The OpenL2M paths that this function serves, and their methods.
 pub fn openl2m_endpoints() -> endpoint::Endpoints {
     vec![(&openl2m::TOKEN, post(openl2m::obtain_token))]
 }
@@ -95,9 +110,11 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route(RESET_DONE, get(reset_pages::done))
         .route(LOGIN_PATH, get(session_pages::ask).post(session_pages::sign_in))
         .route(LOGOUT_PATH, get(session_pages::ask_to_leave).post(session_pages::sign_out))
+        .route(ACCOUNT_PATH, get(account_page::show).post(account_page::act))
         .route(STYLE_PATH, get(session_pages::style))
         .route("/accounts/login", any(add_final_slash))
         .route("/accounts/logout", any(add_final_slash))
+        .route("/accounts/me", any(add_final_slash))
         .route("/accounts/email-verification-success", any(add_final_slash))
         .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
         .merge(endpoint::mount_all::<OpenL2m>(&directory, openl2m_endpoints()))

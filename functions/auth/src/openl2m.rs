@@ -1,4 +1,4 @@
-//! Tokens for OpenL2M's clients (`contracts/openl2m.md` section 3).
+//! Tokens for OpenL2M clients (`contracts/openl2m.md` section 3).
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::dialect::openl2m::OpenL2m;
+use shared::directory::{RequestOrigin, TokenGrant};
 use shared::error::Refusal;
 use shared::model::UserNumber;
-use shared::sign_in::OneMoreToken;
-use shared::web::body::Unread;
+use shared::web::Failure;
+use shared::web::body::UnparsedBody;
 use shared::web::endpoint::{Access, Endpoint};
-use shared::web::{ClientAddress, Failure};
 use shared::{Directory, Error};
 
 use crate::handlers::read_login;
@@ -20,12 +20,12 @@ use crate::handlers::read_login;
 pub const TOKEN: Endpoint =
     Endpoint { path: "/api/users/token/", name: "Api Obtain Token", allow: "POST, OPTIONS", access: Access::Anyone };
 
-/// How many tokens a user may have that have not run out.
+/// The most unexpired tokens of a user.
 const MOST_TOKENS: usize = 3;
-/// What such a token is called where tokens have titles.
+/// The title of such a token, where tokens have titles.
 const TITLE: &str = "OpenL2M";
 
-/// The answer to a login.
+/// The response to a login.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct TokenOut {
     token: String,
@@ -33,18 +33,18 @@ pub struct TokenOut {
     email: String,
 }
 
-/// `POST /api/users/token/`: a new token each time; the earlier ones keep working.
+/// `POST /api/users/token/`: a new token each time; earlier ones stay valid.
 pub async fn obtain_token(
     State(directory): State<Arc<Directory>>,
-    ClientAddress(address): ClientAddress,
-    Unread { body, .. }: Unread<OpenL2m>,
+    origin: RequestOrigin,
+    UnparsedBody { body, .. }: UnparsedBody<OpenL2m>,
 ) -> Result<Json<TokenOut>, Failure<OpenL2m>> {
     let login = read_login(&body.read().await?)?;
-    match directory.obtain_api_token(login, address.as_deref(), TITLE, MOST_TOKENS).await? {
-        OneMoreToken::Made(user, token) => {
+    match directory.obtain_api_token(login, &origin, TITLE, MOST_TOKENS).await? {
+        TokenGrant::Made(user, token) => {
             let email = user.email.map(|email| email.to_string()).unwrap_or_default();
-            Ok(Json(TokenOut { token: token.0, user_id: user.number, email }))
+            Ok(Json(TokenOut { token: token.into_text(), user_id: user.number, email }))
         }
-        OneMoreToken::TooMany => Err(Error::Refused(Refusal::TooManyTokens).into()),
+        TokenGrant::TooMany => Err(Error::Refused(Refusal::TooManyTokens).into()),
     }
 }

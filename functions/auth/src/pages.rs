@@ -1,4 +1,4 @@
-//! The pages that a mailed confirmation link leads to (`contracts/openwisp.md` section 13.1).
+//! The pages of a mailed confirmation link (`contracts/openwisp.md` section 13.1).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::page::{Viewer, respond, whole};
-use shared::web::body::Unread;
+use shared::dialect::{openwisp::page::Viewer, openwisp::page::html_document, openwisp::page::respond};
+use shared::directory::RequestOrigin;
+use shared::web::body::UnparsedBody;
 use shared::web::csrf::{self, Token};
-use shared::web::{Base, Failure, Input};
+use shared::web::{BaseUrl, Failure, Input};
 use shared::{Directory, Error};
 
 const TITLE: &str = "Confirm E-mail Address";
 
 pub type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
-/// The secret in a link's path; empty when it is no text.
+/// The secret in a link's path; empty if it is not text.
 pub struct Key(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
@@ -32,14 +33,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     }
 }
 
-/// `GET /accounts/confirm-email/<key>/`: asks; nothing is changed yet.
+/// `GET /accounts/confirm-email/<key>/`: asks for confirmation, without a change.
 pub async fn ask(
     State(directory): State<Arc<Directory>>,
     Key(key): Key,
-    base: Base,
+    origin: RequestOrigin,
+    base: BaseUrl,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let Some(confirmable) = directory.confirmable(&key).await? else { return Ok(expired(&base)) };
+    let Some(confirmable) = directory.confirmable(&key, &origin).await? else { return Ok(expired(&base)) };
     let token = Token::of(&headers, &directory);
     let content = html! {
         h1 { (TITLE) }
@@ -61,32 +63,33 @@ pub async fn ask(
 pub async fn confirm(
     State(directory): State<Arc<Directory>>,
     Key(key): Key,
-    base: Base,
+    origin: RequestOrigin,
+    base: BaseUrl,
     headers: HeaderMap,
-    Unread { body, .. }: Unread<OpenWisp>,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
     if csrf::check(&headers, &base, Some(&input)).is_err() {
         return Err(Error::Forbidden.into());
     }
-    if !directory.confirm_address(&key).await? {
+    if !directory.confirm_address(&key, &origin).await? {
         return Ok(expired(&base));
     }
     Ok(found(&format!("{}/accounts/email-verification-success/", base.prefix())))
 }
 
-/// `GET /accounts/email-verification-success/`: says that it is done.
-pub async fn confirmed(base: Base) -> Response {
+/// `GET /accounts/email-verification-success/`: the success message.
+pub async fn confirmed(base: BaseUrl) -> Response {
     page(TITLE, &base, &html! { h1 { "E-mail Address Confirmed" } p { "You can close this page." } })
 }
 
-fn expired(base: &Base) -> Response {
+fn expired(base: &BaseUrl) -> Response {
     page(TITLE, base, &html! { h1 { (TITLE) } p { "This e-mail confirmation link expired or is invalid." } })
 }
 
-/// A page with little on it, the same for everybody.
-pub fn page(title: &str, base: &Base, content: &Markup) -> Response {
-    respond(&whole(title, base, Viewer::Anybody, &html! { div.narrow { (content) } }))
+/// A simple page, the same for all viewers.
+pub fn page(title: &str, base: &BaseUrl, content: &Markup) -> Response {
+    respond(&html_document(title, base, Viewer::Anybody, &html! { div.narrow { (content) } }))
 }
 
 /// 302 to another page.
@@ -98,7 +101,7 @@ pub fn found(target: &str) -> Response {
     response
 }
 
-/// What a form has in a field, or an empty text.
+/// The value of a form field, or an empty text.
 pub fn value(input: &Input, name: &str) -> String {
     let Input::Form(values) = input else { return String::new() };
     let found = values.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.as_str());

@@ -1,6 +1,6 @@
-//! The pages that a mailed link for a new password leads to (`contracts/openwisp.md` section 13.2).
+//! The pages of a mailed password reset link (`contracts/openwisp.md` section 13.2).
 //!
-//! The link's secret goes from the address into a cookie at once, so that it stays out of histories and `Referer`.
+//! The link's secret moves from the URL to a cookie immediately, so that it does not appear in histories and `Referer`.
 
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use http::{HeaderMap, StatusCode};
 use maud::html;
 use shared::dialect::messages::sentence;
 use shared::dialect::openwisp::OpenWisp;
+use shared::directory::RequestOrigin;
 use shared::directory::ResetPassword;
 use shared::error::Violation;
-use shared::web::body::Unread;
+use shared::web::BaseUrl;
+use shared::web::body::UnparsedBody;
 use shared::web::cookies::{Cookie, cookie};
 use shared::web::csrf::{self, Token};
 use shared::web::fields::Reader;
-use shared::web::{Base, ClientAddress};
 use shared::{Directory, Error};
 
 use crate::pages::{Key, Result, found, page};
@@ -24,27 +25,28 @@ use crate::password::new_password;
 
 const TITLE: &str = "Choose a new password";
 const COOKIE_NAME: &str = "resettoken";
-/// Stands in the address in place of the secret.
+/// Replaces the secret in the URL.
 const HIDDEN: &str = "set-password";
 
 /// `GET /accounts/password/reset/key/<uid>-<token>/`: hides the token, then shows the form.
 pub async fn open(
     State(directory): State<Arc<Directory>>,
     Key(pair): Key,
-    base: Base,
+    origin: RequestOrigin,
+    base: BaseUrl,
     headers: HeaderMap,
 ) -> Result<Response> {
     let Some((uid, token)) = pair.split_once('-') else { return Ok(expired(&base)) };
     if token == HIDDEN {
         let token = cookie(&headers, COOKIE_NAME).unwrap_or_default();
-        let good = directory.is_reset_pair(uid, token).await?;
+        let good = directory.is_reset_pair(uid, token, &origin).await?;
         return Ok(if good { form(&directory, &base, &headers, &[]) } else { expired(&base) });
     }
-    if !directory.is_reset_pair(uid, token).await? {
+    if !directory.is_reset_pair(uid, token, &origin).await? {
         return Ok(expired(&base));
     }
     let mut response = found(&format!("{}/accounts/password/reset/key/{uid}-{HIDDEN}/", base.prefix()));
-    let cookie = Cookie { name: COOKIE_NAME, value: token, path: "/accounts/", life: None, readable: false };
+    let cookie = Cookie { name: COOKIE_NAME, value: token, life: None, readable: false };
     cookie.set(response.headers_mut(), &base);
     Ok(response)
 }
@@ -53,10 +55,10 @@ pub async fn open(
 pub async fn submit(
     State(directory): State<Arc<Directory>>,
     Key(pair): Key,
-    ClientAddress(address): ClientAddress,
-    base: Base,
+    origin: RequestOrigin,
+    base: BaseUrl,
     headers: HeaderMap,
-    Unread { body, .. }: Unread<OpenWisp>,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
     if csrf::check(&headers, &base, Some(&input)).is_err() {
@@ -71,8 +73,8 @@ pub async fn submit(
     let mut reader = Reader::new(&input, false);
     let Some((new, again)) = new_password(&mut reader) else { return Ok(refused(&reader.finish())) };
     let uid = pair.split_once('-').map_or("", |(uid, _)| uid).to_owned();
-    let token = cookie(&headers, COOKIE_NAME).unwrap_or_default().to_owned();
-    match directory.reset_password(ResetPassword { uid, token, new, again }, address.as_deref()).await {
+    let token = cookie(&headers, COOKIE_NAME).unwrap_or_default().into();
+    match directory.reset_password(ResetPassword { uid, token, new, again }, &origin).await {
         Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", base.prefix()))),
         Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == "new_password2") => {
             Ok(refused(&violations))
@@ -82,12 +84,12 @@ pub async fn submit(
     }
 }
 
-/// `GET /accounts/password/reset/key/done/`: says that it is done.
-pub async fn done(base: Base) -> Response {
+/// `GET /accounts/password/reset/key/done/`: the success message.
+pub async fn done(base: BaseUrl) -> Response {
     page(TITLE, &base, &html! { h1 { "Your password has been changed." } p { "You can close this page." } })
 }
 
-fn form(directory: &Directory, base: &Base, headers: &HeaderMap, errors: &[String]) -> Response {
+fn form(directory: &Directory, base: &BaseUrl, headers: &HeaderMap, errors: &[String]) -> Response {
     let token = Token::of(headers, directory);
     let invalid = (!errors.is_empty()).then_some("true");
     let content = html! {
@@ -106,7 +108,7 @@ fn form(directory: &Directory, base: &Base, headers: &HeaderMap, errors: &[Strin
                 label for="new2" { "New password again" }
                 input id="new2" type="password" name="new_password2" autocomplete="new-password" required;
             }
-            p.actions { button type="submit" { "Change my password" } }
+            p.actions { button type="submit" { "Change Password" } }
         }
     };
     let mut response = page(TITLE, base, &content);
@@ -114,6 +116,6 @@ fn form(directory: &Directory, base: &Base, headers: &HeaderMap, errors: &[Strin
     response
 }
 
-fn expired(base: &Base) -> Response {
-    page(TITLE, base, &html! { h1 { (TITLE) } p { "This link for a new password expired or was used already." } })
+fn expired(base: &BaseUrl) -> Response {
+    page(TITLE, base, &html! { h1 { (TITLE) } p { "This password reset link has expired or was already used." } })
 }

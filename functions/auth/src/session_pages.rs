@@ -7,24 +7,29 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use maud::html;
-use shared::dialect::openwisp::page::{LOGIN_PATH, STYLE, Viewer, respond, whole};
-use shared::dialect::openwisp::{OpenWisp, session_cookie};
-use shared::sign_in::{Login, SESSION_LIFE};
-use shared::web::body::Unread;
+use shared::auth::Login;
+use shared::dialect::{openwisp::OpenWisp, openwisp::session, openwisp::session_cookie};
+use shared::dialect::{
+    openwisp::page::LOGIN_PATH, openwisp::page::STYLE, openwisp::page::Viewer, openwisp::page::html_document,
+    openwisp::page::respond,
+};
+use shared::directory::RequestOrigin;
+use shared::model::Session;
+use shared::web::BaseUrl;
+use shared::web::body::UnparsedBody;
 use shared::web::csrf::{self, Token};
 use shared::web::negotiation::query_value;
-use shared::web::{Base, ClientAddress};
 use shared::{Directory, Error};
 
 use crate::pages::{Result, page, value};
 
 const TITLE: &str = "Sign in";
 const LEAVE: &str = "Sign out";
-/// Where one comes to who came from nowhere.
+/// The default target after signing in.
 const START: &str = "/api/v1/users/user/";
 const FORGOT: &str = "/api/v1/users/password/reset/";
 
-/// What the page to sign in shows besides its fields.
+/// The content of the login page besides its fields.
 #[derive(Default)]
 struct Shown<'a> {
     next: &'a str,
@@ -33,21 +38,24 @@ struct Shown<'a> {
 }
 
 /// `GET /accounts/login/?next=…`: asks for name and password.
-pub async fn ask(State(directory): State<Arc<Directory>>, base: Base, uri: Uri, headers: HeaderMap) -> Response {
+pub async fn ask(State(directory): State<Arc<Directory>>, base: BaseUrl, uri: Uri, headers: HeaderMap) -> Response {
     let next = query_value(&uri, "next").unwrap_or_default();
     form(&base, &Token::of(&headers, &directory), &Shown { next: &next, ..Shown::default() })
 }
 
-/// `POST /accounts/login/`: begins a session and leads on to `next`.
+/// `POST /accounts/login/`: starts a session and redirects to `next`.
 pub async fn sign_in(
     State(directory): State<Arc<Directory>>,
-    ClientAddress(address): ClientAddress,
-    base: Base,
+    origin: RequestOrigin,
+    base: BaseUrl,
     headers: HeaderMap,
-    Unread { body, .. }: Unread<OpenWisp>,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Response> {
     let input = body.read().await?;
-    let (next, identifier) = (value(&input, "next"), value(&input, "username"));
+    // OpenWISP's own page calls it `login`.
+    let names = ["username", "login"].map(|name| value(&input, name));
+    let identifier = names.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+    let next = value(&input, "next");
     let again = |status: StatusCode, error: &str| {
         let error = Some(error.to_owned());
         let shown = Shown { next: &next, identifier: &identifier, error };
@@ -56,19 +64,16 @@ pub async fn sign_in(
         response
     };
     if csrf::check(&headers, &base, Some(&input)).is_err() {
-        return Ok(again(StatusCode::FORBIDDEN, "This form was not accepted. Please send it once more."));
+        return Ok(again(StatusCode::FORBIDDEN, "This form could not be accepted. Please send it again."));
     }
-    let login = Login { identifier: identifier.clone(), password: value(&input, "password") };
-    let session = match directory.start_session(login, address.as_deref()).await {
-        Ok(session) => session.0,
+    let login = Login { identifier: identifier.clone(), password: value(&input, "password").into() };
+    let session = match directory.start_session(login, &origin).await {
+        Ok(session) => session,
         Err(Error::Unauthenticated(_)) => {
-            return Ok(again(
-                StatusCode::BAD_REQUEST,
-                "Name and password do not belong together, or the account is off.",
-            ));
+            return Ok(again(StatusCode::BAD_REQUEST, "Wrong name or password, or the account is inactive."));
         }
         Err(Error::Throttled { retry_after }) => {
-            let told = format!("There were too many attempts. Please try again in {retry_after} seconds.");
+            let told = format!("Too many attempts. Please try again in {retry_after} seconds.");
             let mut response = again(StatusCode::TOO_MANY_REQUESTS, &told);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
             return Ok(response);
@@ -77,18 +82,18 @@ pub async fn sign_in(
     };
     let target = own_path(&next, &base).map_or_else(|| format!("{}{START}", base.prefix()), str::to_owned);
     let mut response = see_other(&target);
-    session_cookie(&session, SESSION_LIFE).set(response.headers_mut(), &base);
-    // Another token than that of the page before, which somebody else may have seen.
+    session_cookie(&session, Session::LIFE).set(response.headers_mut(), &base);
+    // A new token, because somebody else may have seen the one of the previous page.
     Token::new(&directory).set(response.headers_mut(), &base);
     Ok(response)
 }
 
-/// `GET /accounts/logout/`: asks.
-pub async fn ask_to_leave(State(directory): State<Arc<Directory>>, base: Base, headers: HeaderMap) -> Response {
+/// `GET /accounts/logout/`: asks for confirmation.
+pub async fn ask_to_leave(State(directory): State<Arc<Directory>>, base: BaseUrl, headers: HeaderMap) -> Response {
     let token = Token::of(&headers, &directory);
     let content = html! {
         h1 { (LEAVE) }
-        p { "Your session in this browser ends." }
+        p { "This ends your session in this browser." }
         form method="post" { (token.field()) p.actions { button type="submit" { (LEAVE) } } }
     };
     let mut response = page(LEAVE, &base, &content);
@@ -97,10 +102,19 @@ pub async fn ask_to_leave(State(directory): State<Arc<Directory>>, base: Base, h
 }
 
 /// `POST /accounts/logout/`: ends the session of this browser.
-pub async fn sign_out(base: Base, headers: HeaderMap, Unread { body, .. }: Unread<OpenWisp>) -> Result<Response> {
+pub async fn sign_out(
+    State(directory): State<Arc<Directory>>,
+    origin: RequestOrigin,
+    base: BaseUrl,
+    headers: HeaderMap,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Response> {
     let input = body.read().await?;
     if csrf::check(&headers, &base, Some(&input)).is_err() {
         return Err(Error::Forbidden.into());
+    }
+    if let Some(session) = session(&headers) {
+        directory.sign_out(&session, &origin).await?;
     }
     let mut response = see_other(&format!("{}{LOGIN_PATH}", base.prefix()));
     session_cookie("", 0).set(response.headers_mut(), &base);
@@ -109,12 +123,12 @@ pub async fn sign_out(base: Base, headers: HeaderMap, Unread { body, .. }: Unrea
 
 /// `GET /accounts/style.css`
 pub async fn style() -> Response {
-    // Its address changes with it.
+    // Its URL changes with it.
     let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (headers, STYLE).into_response()
 }
 
-fn form(base: &Base, token: &Token, shown: &Shown<'_>) -> Response {
+fn form(base: &BaseUrl, token: &Token, shown: &Shown<'_>) -> Response {
     let invalid = shown.error.as_ref().map(|_| "true");
     let described = invalid.map(|_| "error");
     let content = html! {
@@ -142,20 +156,20 @@ fn form(base: &Base, token: &Token, shown: &Shown<'_>) -> Response {
             }
         }
     };
-    let mut response = respond(&whole(TITLE, base, Viewer::Anybody, &content));
+    let mut response = respond(&html_document(TITLE, base, Viewer::Anybody, &content));
     token.set(response.headers_mut(), base);
     response
 }
 
-/// The path of an own page that `next` names, if that is what it names.
-fn own_path<'a>(next: &'a str, base: &Base) -> Option<&'a str> {
+/// The path of one of our own pages in `next`, if it is one.
+fn own_path<'a>(next: &'a str, base: &BaseUrl) -> Option<&'a str> {
     let rest = next.strip_prefix(base.prefix())?;
-    // Browsers take `\` for `/`, and `//` for the beginning of another host.
+    // Browsers treat `\` as `/`, and `//` as the start of another host.
     let is_path = rest.starts_with('/') && !rest.starts_with("//") && !next.starts_with("//") && !next.contains('\\');
     (is_path && next.bytes().all(|b| b.is_ascii_graphic())).then_some(next)
 }
 
-fn see_other(target: &str) -> Response {
+pub fn see_other(target: &str) -> Response {
     let mut response = (StatusCode::SEE_OTHER, [(CACHE_CONTROL, "no-store")]).into_response();
     if let Ok(target) = HeaderValue::from_str(target) {
         response.headers_mut().insert(LOCATION, target);
@@ -169,7 +183,7 @@ mod tests {
 
     #[test]
     fn only_own_paths_are_followed() {
-        let base = Base("https://h/prod".to_owned());
+        let base = BaseUrl("https://h/prod".to_owned());
         for (next, expected) in [
             ("/prod/api/v1/users/user/?page=2", true),
             ("/prod/", true),
@@ -186,7 +200,7 @@ mod tests {
         ] {
             assert_eq!(own_path(next, &base).is_some(), expected, "{next}");
         }
-        let bare = Base("http://h".to_owned());
+        let bare = BaseUrl("http://h".to_owned());
         for (next, expected) in
             [("/", true), ("/api/", true), ("//hostile/", false), ("/\\hostile/", false), ("/\t/hostile", false)]
         {

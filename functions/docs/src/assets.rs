@@ -1,4 +1,5 @@
-//! What the pages load. Swagger UI is in `assets/` as it was published, compressed by `gzip -9n`; every browser unpacks that.
+//! The assets of the pages. `assets/` contains Swagger UI as published, compressed with `gzip -9n`; every browser
+//! unpacks that.
 
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
@@ -7,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 /// A file.
 #[derive(Debug)]
 pub struct Asset {
-    /// Its address.
+    /// Its path.
     pub path: &'static str,
     kind: &'static str,
     bytes: &'static [u8],

@@ -1,11 +1,11 @@
 //! The live documentation of all APIs, and the public keys that verify tokens (`contracts/openwisp.md` section 14).
 //!
-//! `openapi.json` is written by the tests from what the functions read and answer (`tests/docs.rs`),
-//! so that nothing here depends on any of them.
+//! The tests write `openapi.json` from the functions' requests and responses (`tests/docs.rs`), so this crate depends
+//! on none of them.
 
 mod assets;
+mod docs_access;
 mod handlers;
-mod readers;
 mod reference;
 
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use shared::dialect::openwisp::endpoint::add_final_slash;
 use shared::web::Failure;
 use shared::{Directory, Error};
 
-/// The addresses that only readers of the documentation may ask.
+/// The paths that only readers of the documentation may use.
 pub const DOCUMENTS: [&str; 4] = ["/api/v1/docs/", "/api/v1/docs.json", "/api/v1/docs.yaml", "/api/v1/redoc/"];
-/// Where the keys are, by which everybody can verify tokens (RFC 7517).
+/// The path of the public keys, with which everybody can verify tokens (RFC 7517).
 pub const KEYS: &str = "/.well-known/jwks.json";
 
 pub use handlers::KeysOut;
 
-/// The OpenAPI document, as it stands in the repository: with any server.
+/// The OpenAPI document, as in the repository: without a specific server.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
-/// The addresses of what the pages load, which everybody may ask.
+/// The paths of the pages' assets, which are public.
 pub fn asset_paths() -> impl Iterator<Item = &'static str> {
     assets::ALL.iter().map(|asset| asset.path)
 }
@@ -42,7 +42,7 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route(json, only(get(handlers::json)))
         .route(yaml, only(get(handlers::yaml)))
         .route(reference, only(get(handlers::reference)))
-        .route_layer(from_fn_with_state(directory.clone(), readers::admit))
+        .route_layer(from_fn_with_state(directory.clone(), docs_access::admit))
         .route("/api/v1/docs", any(add_final_slash))
         .route("/api/v1/redoc", any(add_final_slash))
         .route(KEYS, only(get(handlers::keys)));
@@ -52,7 +52,7 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .with_state(directory)
 }
 
-/// Other methods are told so.
+/// Responds to all other methods with 405.
 fn only(methods: MethodRouter<Arc<Directory>>) -> MethodRouter<Arc<Directory>> {
     methods.fallback(async |method: Method| Failure::<OpenWisp>::from(Error::MethodNotAllowed(method)))
 }

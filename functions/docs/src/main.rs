@@ -4,5 +4,5 @@ use shared::dialect::openwisp::OpenWisp;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::runtime::serve::<OpenWisp>(docs::router).await
+    shared::lambda::serve::<OpenWisp>(docs::router).await
 }

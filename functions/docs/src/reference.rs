@@ -1,12 +1,12 @@
-//! The document as one page to read: no scripts, in order, headings and tables for who reads with ears.
+//! The document as one page: no scripts, in reading order, with headings and tables for screen readers.
 
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Map, Value};
 
-/// The methods of an operation, in the order of reading.
+/// The methods of an operation, in reading order.
 const METHODS: [&str; 7] = ["post", "get", "put", "patch", "delete", "head", "options"];
 
-/// What the page holds.
+/// The content of the page.
 pub fn content(document: &Value, base: &str) -> Markup {
     let operations = operations(document);
     let tags = document["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -26,7 +26,7 @@ pub fn content(document: &Value, base: &str) -> Markup {
                 h1 { (text(&document["info"]["title"])) }
                 p.line { b { "Server" } code { (base) } }
                 (markdown(&document["info"]["description"]))
-                h2 { "Signing in" }
+                h2 { "Authentication" }
                 @for (name, scheme) in entries(&document["components"]["securitySchemes"]) {
                     h3 { (name) }
                     (markdown(&scheme["description"]))
@@ -74,7 +74,7 @@ impl Operation<'_> {
                 @if !self.parameters.is_empty() { (self.parameters_table()) }
                 @if !body.is_null() {
                     (fields(document, resolved(document, &body["schema"]), "Body"))
-                    (example(body, "Example of a body"))
+                    (example(body, "Example request body"))
                 }
                 @for (status, response) in entries(&self.value["responses"]) {
                     @let response = resolved(document, response);
@@ -83,7 +83,7 @@ impl Operation<'_> {
                         p { b { (status) } " " (text(&response["description"])) }
                         @if !content.is_null() {
                             (fields(document, resolved(document, &content["schema"]), "Answer"))
-                            (example(content, "Example of an answer"))
+                            (example(content, "Example response"))
                         }
                     } @else {
                         p.quiet { b { (status) } " " (text(&response["description"])) }
@@ -120,7 +120,7 @@ fn fields(document: &Value, schema: &Value, caption: &str) -> Markup {
     let object = if schema["items"].is_object() { resolved(document, &schema["items"]) } else { schema };
     let required: Vec<&str> = list(&object["required"]).filter_map(Value::as_str).collect();
     let caption =
-        if schema["items"].is_object() { format!("{caption}: a list, each with") } else { caption.to_owned() };
+        if schema["items"].is_object() { format!("{caption}: a list of objects with") } else { caption.to_owned() };
     html! {
         @if object["properties"].is_object() {
             div.scroll tabindex="0" {
@@ -162,7 +162,7 @@ fn example(content: &Value, caption: &str) -> Markup {
     }
 }
 
-/// What a value is, in a few words.
+/// The type of a value, in a few words.
 fn kind(schema: &Value) -> String {
     let names: Vec<String> = match &schema["type"] {
         Value::Array(names) => names.iter().map(text).collect(),

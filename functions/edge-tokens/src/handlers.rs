@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode, Uri};
-use shared::dialect::edge::{Edge, user_of};
+use shared::dialect::{edge::Edge, edge::user_of};
+use shared::directory::Subject;
 use shared::error::Entity;
 use shared::model::TokenId;
-use shared::web::body::Unread;
+use shared::web::body::UnparsedBody;
 use shared::web::links::Paged;
-use shared::web::{Admitted, Base, Failure};
+use shared::web::{Authenticated, BaseUrl, Failure};
 use shared::{Directory, Error};
 
 use crate::wire::{self, TokenOut};
@@ -22,30 +23,31 @@ type Result<T> = std::result::Result<T, Failure<Edge>>;
 /// `GET /api/users/{id}/tokens` (section 7.3).
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
-    base: Base,
+    base: BaseUrl,
     uri: Uri,
 ) -> Result<Response> {
-    let user = user_of(&directory, &caller, &id).await?;
+    let user: Subject = user_of(&directory, &caller, &id).await?.into();
     let page = Paged::new(&uri);
-    let tokens = directory.tokens(&caller, &user, page.stretch()?).await?;
-    Ok(page.answer(&base, tokens, |token| TokenOut::new(token, &user.user, &base))?)
+    let tokens = directory.tokens(&caller, &user.user, page.stretch()?).await?;
+    Ok(page.respond(&base, tokens, |token| TokenOut::new(token, &user.user, &base))?)
 }
 
 /// `POST /api/users/{id}/tokens` (section 7.2).
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
-    base: Base,
-    Unread { body, .. }: Unread<Edge>,
+    base: BaseUrl,
+    UnparsedBody { body, .. }: UnparsedBody<Edge>,
 ) -> Result<Response> {
-    let user = user_of(&directory, &caller, &id).await?;
-    directory.check_may_write_tokens(&caller, &user)?;
+    let user: Subject = user_of(&directory, &caller, &id).await?.into();
+    directory.check_may_write_tokens(&caller, &user).await?;
     let title = wire::title(&body.json_for_form().read().await?)?;
-    let (token, text) = directory.create_token(&caller, &user, &title).await?;
-    let token = TokenOut::new(token, &user.user, &base).with_text(text);
+    let owner = user.user.clone();
+    let (token, text) = directory.create_token(&caller, user, &title).await?;
+    let token = TokenOut::new(token, &owner, &base).with_text(text);
     let location = HeaderValue::from_str(token.url()).map_err(|error| Error::Internal(error.into()))?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(token)).into_response())
 }
@@ -53,41 +55,42 @@ pub async fn create(
 /// `GET /api/users/{id}/tokens/{tokenid}` (section 7.1).
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path((id, token)): Path<(String, String)>,
-    base: Base,
+    base: BaseUrl,
 ) -> Result<Json<TokenOut>> {
-    let user = user_of(&directory, &caller, &id).await?;
-    let token = directory.token(&caller, &user, parse(&token)?).await?;
+    let user: Subject = user_of(&directory, &caller, &id).await?.into();
+    let token = directory.token(&caller, &user.user, parse(&token)?).await?;
     Ok(Json(TokenOut::new(token, &user.user, &base)))
 }
 
 /// `PATCH /api/users/{id}/tokens/{tokenid}` (section 7.4).
 pub async fn update(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path((id, token)): Path<(String, String)>,
-    base: Base,
-    Unread { body, .. }: Unread<Edge>,
+    base: BaseUrl,
+    UnparsedBody { body, .. }: UnparsedBody<Edge>,
 ) -> Result<(StatusCode, Json<TokenOut>)> {
-    let user = user_of(&directory, &caller, &id).await?;
-    directory.check_may_write_tokens(&caller, &user)?;
+    let user: Subject = user_of(&directory, &caller, &id).await?.into();
+    directory.check_may_write_tokens(&caller, &user).await?;
     let id = parse(&token)?;
-    directory.token(&caller, &user, id).await?;
+    directory.token(&caller, &user.user, id).await?;
     let is_active = wire::active(&body.json_for_form().read().await?)?;
-    let token = directory.switch_token(&caller, &user, id, is_active).await?;
-    Ok((StatusCode::ACCEPTED, Json(TokenOut::new(token, &user.user, &base))))
+    let owner = user.user.clone();
+    let token = directory.switch_token(&caller, user, id, is_active).await?;
+    Ok((StatusCode::ACCEPTED, Json(TokenOut::new(token, &owner, &base))))
 }
 
 /// `DELETE /api/users/{id}/tokens/{tokenid}` (section 7.5).
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path((id, token)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    let user = user_of(&directory, &caller, &id).await?;
-    directory.check_may_write_tokens(&caller, &user)?;
-    directory.delete_token(&caller, &user, parse(&token)?).await?;
+    let user: Subject = user_of(&directory, &caller, &id).await?.into();
+    directory.check_may_write_tokens(&caller, &user).await?;
+    directory.delete_token(&caller, user, parse(&token)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -27,7 +27,7 @@ const DETAIL: Endpoint = Endpoint {
     access: Access::User,
 };
 
-/// The addresses that this function serves, and their methods.
+/// The paths that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),

@@ -4,5 +4,5 @@ use shared::dialect::edge::Edge;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::runtime::serve::<Edge>(edge_tokens::router).await
+    shared::lambda::serve::<Edge>(edge_tokens::router).await
 }

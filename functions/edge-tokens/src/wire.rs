@@ -3,14 +3,15 @@
 use serde::Serialize;
 use shared::error::{Error, Result};
 use shared::model::{ApiToken, Timestamp, User};
-use shared::sign_in::PlainToken;
+use shared::secret::Secret;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::{Base, Input};
+use shared::web::{BaseUrl, Input};
 
-const TITLE: Field = Field::new("title", "Title", FieldKind::Text(Blank::Refused)).required().at_most(200);
+const TITLE: Field =
+    Field::new("title", "Title", FieldKind::Text(Blank::Refused)).required().at_most(ApiToken::MAX_TITLE);
 const ACTIVE: Field = Field::new("active", "Active", FieldKind::Boolean);
 
-/// What is shown in place of a hash, so that nobody is handed something to attack (section 12, difference 1).
+/// Shown instead of a hash, so that nobody can attack the hash (section 12, difference 1).
 const MASK: &str = "********";
 
 /// The fields of a new token.
@@ -23,7 +24,7 @@ pub fn change_fields() -> Vec<&'static Field> {
     vec![&ACTIVE]
 }
 
-/// What a body calls a new token.
+/// The title of a new token in a body.
 ///
 /// # Errors
 /// [`Error::Invalid`]
@@ -34,7 +35,7 @@ pub fn title(input: &Input) -> Result<String> {
     title.ok_or(Error::Invalid(violations))
 }
 
-/// Whether a body switches a token on or off, if it says so.
+/// Whether a body activates or deactivates a token, if it contains that.
 ///
 /// # Errors
 /// [`Error::Invalid`]
@@ -62,9 +63,9 @@ pub struct TokenOut {
 }
 
 impl TokenOut {
-    /// The token of a user, for a client of that base, without its text.
-    pub fn new(token: ApiToken, user: &User, base: &Base) -> Self {
-        let ApiToken { id, user: _, title, is_active, created, updated, last_used, good_until } = token;
+    /// The token of a user without its text, for a client of this base URL.
+    pub fn new(token: ApiToken, user: &User, base: &BaseUrl) -> Self {
+        let ApiToken { id, title, is_active, created, updated, last_used, good_until, .. } = token;
         Self {
             id: id.to_string(),
             url: format!("{}/api/users/{}/tokens/{id}/", base.0, user.edge_id),
@@ -80,13 +81,13 @@ impl TokenOut {
         }
     }
 
-    /// The same with its text, which is shown this once.
+    /// The same with its text, which is shown only once.
     #[must_use]
-    pub fn with_text(self, text: PlainToken) -> Self {
-        Self { token: text.0, ..self }
+    pub fn with_text(self, text: Secret) -> Self {
+        Self { token: text.into_text(), ..self }
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }

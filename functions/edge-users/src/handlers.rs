@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode, Uri};
-use shared::dialect::edge::{Edge, user_of};
-use shared::web::body::Unread;
+use shared::dialect::{edge::Edge, edge::user_of};
+use shared::web::body::UnparsedBody;
 use shared::web::links::Paged;
-use shared::web::{Admitted, Base, Failure};
+use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
 use crate::wire::{self, UserOut};
@@ -20,8 +20,8 @@ type Result<T> = std::result::Result<T, Failure<Edge>>;
 /// `GET /api/users` (section 4).
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
-    base: Base,
+    Authenticated { caller, .. }: Authenticated<Edge>,
+    base: BaseUrl,
     uri: Uri,
 ) -> Result<Response> {
     let page = Paged::new(&uri);
@@ -30,62 +30,65 @@ pub async fn list(
     let signed_in: Vec<_> = found.items.iter().map(|row| (row.id, row.has_signed_in)).collect();
     let previous = directory.previous_sign_ins(&signed_in).await?;
     let mut previous = previous.into_iter();
-    Ok(page.answer(&base, found, |row| UserOut::new(row, previous.next().flatten(), &base))?)
+    Ok(page.respond(&base, found, |row| UserOut::new(row, previous.next().flatten(), &base))?)
 }
 
 /// `POST /api/users` (section 5).
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
-    base: Base,
-    Unread { body, .. }: Unread<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
+    base: BaseUrl,
+    UnparsedBody { body, .. }: UnparsedBody<Edge>,
 ) -> Result<Response> {
     let draft = wire::new_user(&body.json_for_form().read().await?);
     let detail = directory.create_user(&caller, draft, None).await?;
+    let version = detail.user.version;
     let user = UserOut::new(detail.user.row(&[]), None, &base);
     let location = HeaderValue::from_str(user.url()).map_err(|error| Error::Internal(error.into()))?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(user)).into_response())
+    Ok(Versioned(version, (StatusCode::CREATED, [(LOCATION, location)], Json(user))).into_response())
 }
 
 /// `GET /api/users/{id}` (section 3).
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
-    base: Base,
-) -> Result<Json<UserOut>> {
+    base: BaseUrl,
+) -> Result<Versioned<Json<UserOut>>> {
     let detail = user_of(&directory, &caller, &id).await?;
-    Ok(Json(shown(&directory, detail.user, &base).await?))
+    Ok(Versioned(detail.user.version, Json(shown(&directory, detail.user, &base).await?)))
 }
 
 /// `PATCH /api/users/{id}` (section 6).
 pub async fn update(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
-    base: Base,
-    Unread { body, .. }: Unread<Edge>,
-) -> Result<(StatusCode, Json<UserOut>)> {
-    // Whether the caller may, before what was sent.
+    base: BaseUrl,
+    IfMatch(expected): IfMatch,
+    UnparsedBody { body, .. }: UnparsedBody<Edge>,
+) -> Result<Versioned<(StatusCode, Json<UserOut>)>> {
+    // Check permission before the body.
     let detail = user_of(&directory, &caller, &id).await?;
-    directory.check_may_change(&caller, &detail)?;
+    directory.check_may_change(&caller, &detail).await?;
     let draft = wire::changes(&body.json_for_form().read().await?, &detail.user);
-    let detail = directory.change_user(&caller, detail, draft).await?;
-    Ok((StatusCode::ACCEPTED, Json(shown(&directory, detail.user, &base).await?)))
+    let user = directory.change_user(&caller, detail, draft, &expected).await?.user;
+    Ok(Versioned(user.version, (StatusCode::ACCEPTED, Json(shown(&directory, user, &base).await?))))
 }
 
 /// `DELETE /api/users/{id}` (section 6, rule 8).
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
+    IfMatch(expected): IfMatch,
 ) -> Result<StatusCode> {
     let detail = user_of(&directory, &caller, &id).await?;
-    directory.delete_user(&caller, detail.user).await?;
+    directory.delete_user(&caller, detail.into(), &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn shown(directory: &Directory, user: shared::model::User, base: &Base) -> Result<UserOut> {
+async fn shown(directory: &Directory, user: shared::model::User, base: &BaseUrl) -> Result<UserOut> {
     let previous = directory.previous_sign_ins(&[(user.id, user.has_signed_in)]).await?;
     Ok(UserOut::new(user.row(&[]), previous.into_iter().next().flatten(), base))
 }

@@ -7,12 +7,12 @@ use axum::response::Response;
 use http::Uri;
 use serde::Serialize;
 use shared::Directory;
-use shared::dialect::edge::{Edge, user_of};
+use shared::dialect::{edge::Edge, edge::user_of};
 use shared::model::SignInAttempt;
 use shared::web::links::Paged;
-use shared::web::{Admitted, Base, Failure};
+use shared::web::{Authenticated, BaseUrl, Failure};
 
-/// An attempt to sign in.
+/// A login attempt.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct AttemptOut {
     success: bool,
@@ -24,15 +24,15 @@ pub struct AttemptOut {
 /// `GET /api/users/{id}/history`
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<Edge>,
+    Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
-    base: Base,
+    base: BaseUrl,
     uri: Uri,
 ) -> Result<Response, Failure<Edge>> {
     let user = user_of(&directory, &caller, &id).await?;
     let page = Paged::new(&uri);
-    let history = directory.history(&caller, &user, page.stretch()?).await?;
-    Ok(page.answer(&base, history, AttemptOut::from)?)
+    let history = directory.history(&caller, &user.user, page.stretch()?, page.after()).await?;
+    Ok(page.respond(&base, history, AttemptOut::from)?)
 }
 
 impl From<SignInAttempt> for AttemptOut {

@@ -1,26 +1,28 @@
-//! Users on the Edge wire: filters and fields in, objects out (sections 3 to 6).
+//! Users on the Edge wire: filters and fields of requests, objects of responses (sections 3 to 6).
 
 use std::collections::BTreeSet;
 
 use http::Uri;
 use serde::Serialize;
 use serde_json::Value;
+use shared::auth::violations_without_user;
 use shared::directory::{Draft, UserFilter};
 use shared::error::{Error, Result, Rule};
 use shared::model::{
-    Change, EmailAddress, NewUser, Sharing, SharingChanges, Timestamp, Tlp, User, UserChanges, UserRow, Username,
+    Change, EdgeProfile, EdgeProfileChanges, EmailAddress, NewUser, Timestamp, Tlp, User, UserChanges, UserRow,
+    Username,
 };
-use shared::sign_in::plain_weaknesses;
+use shared::secret::Secret;
 use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent, boolean_word};
 use shared::web::negotiation::query_value;
-use shared::web::{Base, Input};
+use shared::web::{BaseUrl, Input};
 
 const REQUIRED: FieldKind = FieldKind::Text(Blank::Refused);
 
 const USERNAME: Field = Field::new("username", "Username", REQUIRED).required().at_most(Username::MAX);
 const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required().at_most(1024);
-const FIRST_NAME: Field = Field::new("first_name", "First name", REQUIRED).required().at_most(150);
-const LAST_NAME: Field = Field::new("last_name", "Last name", REQUIRED).required().at_most(150);
+const FIRST_NAME: Field = Field::new("first_name", "First name", REQUIRED).required().at_most(User::MAX_NAME);
+const LAST_NAME: Field = Field::new("last_name", "Last name", REQUIRED).required().at_most(User::MAX_NAME);
 const EMAIL: Field =
     Field::new("email", "Email", FieldKind::Email(Blank::Refused)).required().at_most(EmailAddress::MAX);
 const DESCRIPTION: Field = Field::text("description", "Description");
@@ -29,11 +31,12 @@ const IS_SUPERUSER: Field = Field::new("is_superuser", "Is superuser", FieldKind
 const IS_STAFF: Field = Field::new("is_staff", "Is staff", FieldKind::Boolean);
 const CAN_INBOX: Field = Field::new("can_inbox", "Can inbox", FieldKind::Boolean);
 const ALLOW_REST_ACCESS: Field = Field::new("allow_rest_access", "Allow REST access", FieldKind::Boolean);
-const ORGANIZATION: Field = Field::text("organization", "Organization").nullable().at_most(200);
+const ORGANIZATION: Field =
+    Field::text("organization", "Organization").nullable().at_most(EdgeProfile::MAX_ORGANIZATION);
 const MEMBERSHIPS: Field =
     Field::new("memberships", "Memberships", FieldKind::Choices(&["WHITE", "GREEN", "AMBER", "RED"]));
 
-/// The fields of a user, as clients send them.
+/// The fields of a user in requests.
 pub fn fields() -> Vec<&'static Field> {
     vec![
         &USERNAME,
@@ -52,10 +55,10 @@ pub fn fields() -> Vec<&'static Field> {
     ]
 }
 
-/// What the query asks for (section 4.1).
+/// The filters in a query (section 4.1).
 ///
 /// # Errors
-/// [`Error::Invalid`] for a word that is no boolean.
+/// [`Error::Invalid`] for a word that is not a boolean.
 pub fn filter(uri: &Uri) -> Result<UserFilter> {
     let text = |name| query_value(uri, name).filter(|value| !value.is_empty());
     let is_active = match text(IS_ACTIVE.name) {
@@ -68,10 +71,11 @@ pub fn filter(uri: &Uri) -> Result<UserFilter> {
         last_name: text(LAST_NAME.name),
         email: text(EMAIL.name),
         is_active,
+        ..UserFilter::default()
     })
 }
 
-/// What a body says of a new user (section 5).
+/// The new user in a body (section 5).
 pub fn new_user(input: &Input) -> Draft<NewUser> {
     let mut reader = Reader::new(input, false).without_checkboxes();
     let username = reader.username(&USERNAME);
@@ -83,10 +87,10 @@ pub fn new_user(input: &Input) -> Draft<NewUser> {
         first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
         last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
         is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
-        is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
+        is_edge_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
         is_superuser: reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
         sharing: {
-            let mut all = Sharing::default();
+            let mut all = EdgeProfile::default();
             all.apply(&sharing);
             all
         },
@@ -95,18 +99,18 @@ pub fn new_user(input: &Input) -> Draft<NewUser> {
     Draft { content, violations: reader.finish() }
 }
 
-/// What a body says of changes to a user (section 6).
+/// The changes of a user in a body (section 6).
 pub fn changes(input: &Input, user: &User) -> Draft<UserChanges> {
-    let mut reader = Reader::new(input, true);
+    let mut reader = Reader::new(input, true).keeping(user.wire_texts());
     let content = UserChanges {
         username: reader.username(&USERNAME),
         password: password(&mut reader),
-        // A client may send back what it read, where a name that is missing is null (rule 3).
+        // A client may send back what it has read, where a missing name is null (rule 3).
         first_name: name(&mut reader, FIRST_NAME.nullable()),
         last_name: name(&mut reader, LAST_NAME.nullable()),
         email: own_email(&mut reader, user),
         is_active: reader.boolean(&IS_ACTIVE).value(),
-        is_staff: reader.boolean(&IS_STAFF).value(),
+        is_edge_staff: reader.boolean(&IS_STAFF).value(),
         is_superuser: reader.boolean(&IS_SUPERUSER).value(),
         sharing: sharing(&mut reader),
         ..UserChanges::default()
@@ -114,9 +118,9 @@ pub fn changes(input: &Input, user: &User) -> Draft<UserChanges> {
     Draft { content, violations: reader.finish() }
 }
 
-fn sharing(reader: &mut Reader<'_>) -> SharingChanges {
+fn sharing(reader: &mut Reader<'_>) -> EdgeProfileChanges {
     let memberships = reader.choices(&MEMBERSHIPS, |name| Tlp::ALL.into_iter().find(|tlp| tlp.name() == name));
-    SharingChanges {
+    EdgeProfileChanges {
         description: reader.text(&DESCRIPTION).value(),
         can_inbox: reader.boolean(&CAN_INBOX).value(),
         allow_rest_access: reader.boolean(&ALLOW_REST_ACCESS).value(),
@@ -146,20 +150,20 @@ fn name(reader: &mut Reader<'_>, field: Field) -> Option<String> {
     }
 }
 
-/// A password that is long enough and not of digits alone (section 5.4).
-fn password(reader: &mut Reader<'_>) -> Option<String> {
+/// A password that is long enough and does not consist of digits only (section 5.4).
+fn password(reader: &mut Reader<'_>) -> Option<Secret> {
     let password = reader.text(&PASSWORD).value()?;
-    let weaknesses = plain_weaknesses(&password);
-    let is_good = weaknesses.is_empty();
-    for rule in weaknesses {
+    let password_violations = violations_without_user(&password);
+    let is_good = password_violations.is_empty();
+    for rule in password_violations {
         reader.refuse(&PASSWORD, rule);
     }
-    is_good.then_some(password)
+    is_good.then(|| password.into())
 }
 
 /// A user (section 3).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct UserOut {
     id: String,
     url: String,
@@ -183,10 +187,10 @@ pub struct UserOut {
 }
 
 impl UserOut {
-    /// The user, who signed in last but one at that moment, for a client of that base.
-    pub fn new(row: UserRow, previous: Option<Timestamp>, base: &Base) -> Self {
+    /// The user for a client of this base URL; `previous` is the last login but one.
+    pub fn new(row: UserRow, previous: Option<Timestamp>, base: &BaseUrl) -> Self {
         let url = format!("{}/api/users/{}/", base.0, row.edge_id);
-        let Sharing { description, can_inbox, allow_rest_access, organization, memberships } = row.sharing;
+        let EdgeProfile { description, can_inbox, allow_rest_access, organization, memberships } = row.sharing;
         let named = |name: String| Some(name).filter(|name| !name.is_empty());
         Self {
             id: row.edge_id.to_string(),
@@ -200,7 +204,7 @@ impl UserOut {
             description,
             is_active: row.is_active,
             is_superuser: row.is_superuser,
-            is_staff: row.is_staff,
+            is_staff: row.is_edge_staff,
             can_inbox,
             allow_rest_access,
             organization,
@@ -211,7 +215,7 @@ impl UserOut {
         }
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, mount_all};
+use shared::dialect::{
+    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
+    openwisp::endpoint::mount_all,
+};
 use shared::model::Model;
 
 const LIST: Endpoint = Endpoint {
@@ -20,6 +23,7 @@ const LIST: Endpoint = Endpoint {
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::EmailAddress),
     below_user: true,
+    filters: &[],
     fields: wire::new_fields,
 };
 
@@ -30,10 +34,11 @@ const DETAIL: Endpoint = Endpoint {
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::EmailAddress),
     below_user: true,
+    filters: &[],
     fields: wire::fields,
 };
 
-/// The addresses that this function serves, and their methods.
+/// The paths that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::directory::{AddressChanges, Draft};
-use shared::model::{AddressId, EmailAddress, MailboxEntry};
+use shared::model::{AddressId, EmailAddress, UserEmail};
 use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
 
@@ -13,7 +13,7 @@ const VERIFIED: Field = Field::new("verified", "Verified", FieldKind::Boolean);
 const READ_ONLY_VERIFIED: Field = VERIFIED.read_only();
 const PRIMARY: Field = Field::new("primary", "Primary", FieldKind::Boolean);
 
-/// The fields of a new address, which nobody can say to be verified.
+/// The fields of a new address, which nobody can mark as verified.
 pub fn new_fields(_: bool) -> Vec<&'static Field> {
     fields(false)
 }
@@ -33,21 +33,21 @@ pub struct AddressOut {
     primary: bool,
 }
 
-impl From<MailboxEntry> for AddressOut {
-    fn from(MailboxEntry { id, email, verified, primary }: MailboxEntry) -> Self {
+impl From<UserEmail> for AddressOut {
+    fn from(UserEmail { id, email, verified, primary }: UserEmail) -> Self {
         Self { id, email, verified, primary }
     }
 }
 
-/// What a body says of an address.
+/// The new address in a body.
 pub fn new_address(input: &Input) -> Draft<AddressChanges> {
     read(input, false)
 }
 
-/// What a body says of an address that is there.
+/// The changes of an existing address in a body.
 ///
-/// Only superusers can say whether it is verified. A form says nothing about it that leaves the box out,
-/// or leaves it on as it was: a box does not vouch for another text in the field above it.
+/// Only superusers can set whether it is verified. A form that omits the checkbox, or leaves it checked, does not set
+/// it: the checkbox does not confirm a changed address in the field above it.
 pub fn changes(input: &Input, partial: bool, may_verify: bool, was_verified: bool) -> Draft<AddressChanges> {
     let Draft { mut content, mut violations } = read(input, partial);
     if may_verify {

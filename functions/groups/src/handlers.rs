@@ -8,9 +8,9 @@ use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
 use shared::error::Entity;
 use shared::model::GroupId;
-use shared::web::body::Unread;
+use shared::web::body::UnparsedBody;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Admitted, Base, Failure};
+use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
 use crate::wire::{self, GroupOut};
@@ -18,7 +18,7 @@ use crate::wire::{self, GroupOut};
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
 /// `GET /api/v1/users/group/`.
-pub async fn list(State(directory): State<Arc<Directory>>, base: Base, uri: Uri) -> Result<Json<Page<GroupOut>>> {
+pub async fn list(State(directory): State<Arc<Directory>>, base: BaseUrl, uri: Uri) -> Result<Json<Page<GroupOut>>> {
     let request = PageRequest::new(&uri);
     let groups = directory.groups().await?;
     Ok(Json(request.page_of(&base, groups, GroupOut::from)?))
@@ -27,40 +27,51 @@ pub async fn list(State(directory): State<Arc<Directory>>, base: Base, uri: Uri)
 /// `POST /api/v1/users/group/`.
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
-    Unread { body, .. }: Unread<OpenWisp>,
-) -> Result<(StatusCode, Json<GroupOut>)> {
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Versioned<(StatusCode, Json<GroupOut>)>> {
     let draft = wire::changes(&body.read().await?, false);
     let group = directory.create_group(&caller, draft).await?;
-    Ok((StatusCode::CREATED, Json(group.into())))
+    Ok(Versioned(group.version, (StatusCode::CREATED, Json(group.into()))))
 }
 
 /// `GET /api/v1/users/group/{number}/`.
-pub async fn read(State(directory): State<Arc<Directory>>, Path(number): Path<String>) -> Result<Json<GroupOut>> {
-    Ok(Json(directory.group(id(&number)?).await?.into()))
+pub async fn read(
+    State(directory): State<Arc<Directory>>,
+    Path(number): Path<String>,
+) -> Result<Versioned<Json<GroupOut>>> {
+    let group = directory.group(id(&number)?).await?;
+    Ok(Versioned(group.version, Json(group.into())))
 }
 
 /// `PUT /api/v1/users/group/{number}/`, and `PATCH` for a part of the fields.
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(number): Path<String>,
-    Unread { body, .. }: Unread<OpenWisp>,
-) -> Result<Json<GroupOut>> {
+    IfMatch(expected): IfMatch,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Versioned<Json<GroupOut>>> {
     let group = directory.group(id(&number)?).await?;
     let draft = wire::changes(&body.read().await?, method == Method::PATCH);
-    Ok(Json(directory.change_group(&caller, group, draft).await?.into()))
+    let group = directory.change_group(&caller, group, draft, &expected).await?;
+    Ok(Versioned(group.version, Json(group.into())))
 }
 
 /// `DELETE /api/v1/users/group/{number}/`.
-pub async fn delete(State(directory): State<Arc<Directory>>, Path(number): Path<String>) -> Result<StatusCode> {
+pub async fn delete(
+    State(directory): State<Arc<Directory>>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    Path(number): Path<String>,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode> {
     let group = directory.group(id(&number)?).await?;
-    directory.delete_group(group).await?;
+    directory.delete_group(&caller, group, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A number too large to be an id is no group's.
+/// A number too large to be an id matches no group.
 fn id(number: &str) -> std::result::Result<GroupId, Error> {
     number.parse().map(GroupId).map_err(|_| Error::NotFound(Entity::Group))
 }

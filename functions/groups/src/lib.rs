@@ -10,16 +10,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, mount_all};
+use shared::dialect::{
+    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
+    openwisp::endpoint::mount_all,
+};
 use shared::model::Model;
 
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/group/",
     name: "Group List Create",
-    about: "The groups, by name. A group gives its permissions to its users.",
+    about: "The groups, sorted by name. A group grants its permissions to its users.",
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::Group),
     below_user: false,
+    filters: &[],
     fields: wire::fields,
 };
 
@@ -30,10 +34,11 @@ const DETAIL: Endpoint = Endpoint {
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::Group),
     below_user: false,
+    filters: &[],
     fields: wire::fields,
 };
 
-/// The addresses that this function serves, and their methods.
+/// The paths that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),

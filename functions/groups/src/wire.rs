@@ -8,7 +8,7 @@ use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
 
 const ID: Field = Field::new("id", "Id", FieldKind::Integer).read_only();
-const NAME: Field = Field::new("name", "Name", FieldKind::Text(Blank::Refused)).required().at_most(150);
+const NAME: Field = Field::new("name", "Name", FieldKind::Text(Blank::Refused)).required().at_most(Group::MAX_NAME);
 const PERMISSIONS: Field = Field::new("permissions", "Permissions", FieldKind::References);
 
 /// The fields of a group, in the order of the wire.
@@ -31,12 +31,11 @@ impl From<Group> for GroupOut {
     }
 }
 
-/// What a body says of a group. Permissions may be given as they read: what stands before the colon counts.
+/// The changes of a group in a body. Permissions may be sent as they are shown: only the part before the colon counts.
 pub fn changes(input: &Input, partial: bool) -> Draft<GroupChanges> {
     let mut reader = Reader::new(input, partial);
     let name = reader.text(&NAME).value();
-    let permissions = reader.references_that(&PERMISSIONS, number_before_colon).value();
-    let permissions = permissions.map(|ids| ids.into_iter().map(PermissionId).collect());
+    let permissions = reader.references_that(&PERMISSIONS, PermissionId, number_before_colon).value();
     Draft { content: GroupChanges { name, permissions }, violations: reader.finish() }
 }
 

@@ -1,13 +1,19 @@
-//! What mails say (`contracts/openwisp.md` section 13).
+//! The texts of mails (`contracts/openwisp.md` section 13).
 
 use maud::html;
-use shared::model::{EmailAddress, Mail, MailKind, date_text};
+use shared::model::{AsciiAddress, Mail, MailKind, date_text};
 
-/// A mail in words: plain text and HTML with the same links.
+use crate::Sender;
+
+/// A mail as text: plain text and HTML with the same links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The receiver.
-    pub to: EmailAddress,
+    /// The content of the angle brackets of `Message-ID`: the same whenever the mail is sent again.
+    pub id: String,
+    /// The sender.
+    pub from: AsciiAddress,
+    /// The recipient.
+    pub to: AsciiAddress,
     /// The subject, one line.
     pub subject: String,
     /// Plain text.
@@ -17,45 +23,61 @@ pub struct Message {
 }
 
 impl Message {
-    /// The words for a mail.
-    pub fn new(mail: &Mail, site_name: &str) -> Self {
-        let Mail { to, username, kind, id: _ } = mail;
+    /// The text of a mail. `None` if no mail can reach its recipient.
+    pub fn new(mail: &Mail, sender: &Sender) -> Option<Self> {
+        let to = mail.to.to_ascii()?;
+        let Sender { from, site_name } = sender;
+        let Words { subject, text, html } = Words::new(mail, site_name);
+        let id = format!("{}@{}", mail.id, from.domain);
+        Some(Self { id, from: from.clone(), to, subject, text, html })
+    }
+}
+
+/// The texts of a mail.
+struct Words {
+    subject: String,
+    text: String,
+    html: String,
+}
+
+impl Words {
+    fn new(mail: &Mail, site_name: &str) -> Self {
+        let Mail { username, kind, to: _, id: _ } = mail;
         match kind {
             MailKind::Confirmation { link } => Self {
-                to: to.clone(),
                 subject: format!("[{site_name}] Please Confirm Your Email Address"),
                 text: format!(
                     "Hello from {site_name}!\n\nThe user {username} has given this e-mail address. \
-                     To confirm that this is correct, go to\n\n{link}\n\nThe link works for three days.\n"
+                     To confirm that this is correct, go to\n\n{}\n\nThe link works for three days.\n",
+                    link.reveal()
                 ),
                 html: html! {
                     p { "Hello from " (site_name) "!" }
                     p { "The user " strong { (username) } " has given this e-mail address." }
-                    p { "To confirm that this is correct, go to " a href=(link) { (link) } }
+                    p { "To confirm that this is correct, go to " a href=(link.reveal()) { (link.reveal()) } }
                     p { "The link works for three days." }
                 }
                 .into_string(),
             },
             MailKind::PasswordReset { link } => Self {
-                to: to.clone(),
                 subject: format!("Password reset on {site_name}"),
                 text: format!(
-                    "Hello from {site_name}!\n\nA new password was asked for the user {username}. \
-                     To choose one, go to\n\n{link}\n\nThe link works for three days. \
-                     If you did not ask for it, you need not do anything.\n"
+                    "Hello from {site_name}!\n\nA new password was requested for the user {username}. \
+                     To choose one, go to\n\n{}\n\nThe link works for three days. \
+                     If you did not request it, you do not need to do anything.\n",
+                    link.reveal()
                 ),
                 html: html! {
                     p { "Hello from " (site_name) "!" }
-                    p { "A new password was asked for the user " strong { (username) } "." }
-                    p { "To choose one, go to " a href=(link) { (link) } }
-                    p { "The link works for three days. If you did not ask for it, you need not do anything." }
+                    p { "A new password was requested for the user " strong { (username) } "." }
+                    p { "To choose one, go to " a href=(link.reveal()) class="btn" { (link.reveal()) } }
+                    p { "The link works for three days. If you did not request it, you do not need to do anything." }
                 }
                 .into_string(),
             },
             MailKind::AccountExpires { last_day } => {
                 let last_day = date_text(*last_day);
                 Self {
-                    to: to.clone(),
                     subject: "Action Required: Account Expiration Notice".to_owned(),
                     text: format!(
                         "Hello from {site_name}!\n\nThe account of the user {username} expires: \
@@ -74,36 +96,72 @@ impl Message {
                 }
             }
             MailKind::AccountDeactivated => Self {
-                to: to.clone(),
                 subject: "Your account has been deactivated".to_owned(),
-                text: format!(
-                    "Hello from {site_name}!\n\nThe account of the user {username} has expired and was deactivated. \
-                     If you still need it, ask an administrator.\n"
-                ),
-                html: html! {
-                    p { "Hello from " (site_name) "!" }
-                    p { "The account of the user " strong { (username) } " has expired and was deactivated." }
-                    p { "If you still need it, ask an administrator." }
-                }
-                .into_string(),
+                ..Self::notice(
+                    (site_name, username),
+                    ("The account of", "has expired and was deactivated."),
+                    "If you still need it, ask an administrator.",
+                )
             },
+            MailKind::PasswordChanged => Self {
+                subject: format!("Your password on {site_name} was changed"),
+                ..Self::notice(
+                    (site_name, username),
+                    ("The password of", "was changed."),
+                    "If this was not you, choose a new password immediately and contact an administrator.",
+                )
+            },
+            MailKind::EmailChanged => Self {
+                subject: format!("Your e-mail address on {site_name} was changed"),
+                ..Self::notice(
+                    (site_name, username),
+                    ("The e-mail address of", "was changed."),
+                    "This address may no longer receive mails. If this was not you, contact an administrator.",
+                )
+            },
+        }
+    }
+
+    /// What happened to something of the user (the words before and after the name), and what to do; without a subject.
+    fn notice((site_name, username): (&str, &str), (before, after): (&str, &str), advice: &str) -> Self {
+        Self {
+            subject: String::new(),
+            text: format!("Hello from {site_name}!\n\n{before} the user {username} {after} {advice}\n"),
+            html: html! {
+                p { "Hello from " (site_name) "!" }
+                p { (before) " the user " strong { (username) } " " (after) }
+                p { (advice) }
+            }
+            .into_string(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::model::EmailAddress;
+
     use super::*;
 
-    fn mail(kind: MailKind) -> Mail {
-        let to = EmailAddress::parse("a@b.example").expect("an address");
-        Mail { id: "1".to_owned(), to, username: "a&b".to_owned(), kind }
+    fn message(kind: MailKind) -> Message {
+        let to = EmailAddress::parse("a@bücher.example").expect("an address");
+        let mail = Mail { id: "1".to_owned(), to, username: "a&b".to_owned(), kind };
+        let from = EmailAddress::parse("site@köln.example").expect("an address").to_ascii().expect("a form");
+        Message::new(&mail, &Sender { from, site_name: "Site".to_owned() }).expect("a message")
+    }
+
+    #[test]
+    fn all_domains_are_in_ascii() {
+        let Message { id, from, to, .. } = message(MailKind::AccountDeactivated);
+        assert_eq!(id, "1@xn--kln-sna.example");
+        assert_eq!(from.to_string(), "site@xn--kln-sna.example");
+        assert_eq!(to.to_string(), "a@xn--bcher-kva.example");
     }
 
     #[test]
     fn a_confirmation_names_the_user_and_has_the_link_twice() {
-        let link = "http://h/accounts/confirm-email/k/".to_owned();
-        let message = Message::new(&mail(MailKind::Confirmation { link }), "Site");
+        let link = "http://h/accounts/confirm-email/k/".into();
+        let message = message(MailKind::Confirmation { link });
         assert_eq!(message.subject, "[Site] Please Confirm Your Email Address");
         assert!(message.text.contains("a&b") && message.text.contains("http://h/accounts/confirm-email/k/"));
         assert!(message.html.contains("a&amp;b") && message.html.contains("http://h/accounts/confirm-email/k/"));
@@ -112,15 +170,24 @@ mod tests {
     #[test]
     fn a_reminder_names_the_user_and_the_last_day() {
         let last_day = shared::model::Timestamp::from_micros(0).date();
-        let message = Message::new(&mail(MailKind::AccountExpires { last_day }), "Site");
+        let message = message(MailKind::AccountExpires { last_day });
         assert_eq!(message.subject, "Action Required: Account Expiration Notice");
         assert!(message.text.contains("a&b") && message.text.contains("1970-01-01"));
         assert!(message.html.contains("a&amp;b") && message.html.contains("1970-01-01"));
     }
 
     #[test]
+    fn notices_name_the_user_and_the_site() {
+        for kind in [MailKind::PasswordChanged, MailKind::EmailChanged] {
+            let message = message(kind);
+            assert!(message.subject.starts_with("Your ") && message.subject.contains(" on Site was changed"));
+            assert!(message.text.contains("a&b") && message.html.contains("a&amp;b"));
+        }
+    }
+
+    #[test]
     fn a_deactivation_names_the_user() {
-        let message = Message::new(&mail(MailKind::AccountDeactivated), "Site");
+        let message = message(MailKind::AccountDeactivated);
         assert_eq!(message.subject, "Your account has been deactivated");
         assert!(message.text.contains("a&b") && message.html.contains("a&amp;b"));
     }

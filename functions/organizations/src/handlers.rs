@@ -8,9 +8,9 @@ use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::model::OrganizationId;
-use shared::web::body::Unread;
+use shared::web::body::UnparsedBody;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Admitted, Base, Failure};
+use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 
 use crate::wire::{self, OrganizationDetailOut, OrganizationRowOut};
 
@@ -19,8 +19,8 @@ type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 /// `GET /api/v1/users/organization/` (section 12.1).
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
-    base: Base,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    base: BaseUrl,
     uri: Uri,
 ) -> Result<Json<Page<OrganizationRowOut>>> {
     let request = PageRequest::new(&uri);
@@ -32,42 +32,47 @@ pub async fn list(
 /// `POST /api/v1/users/organization/` (section 12.2).
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Unread { body, .. }: Unread<OpenWisp>,
-) -> Result<(StatusCode, Json<OrganizationRowOut>)> {
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Versioned<(StatusCode, Json<OrganizationRowOut>)>> {
     let draft = wire::new_organization(&body.read().await?);
-    let organization = directory.create_organization(draft).await?;
-    Ok((StatusCode::CREATED, Json(organization.into())))
+    let organization = directory.create_organization(&caller, draft).await?;
+    Ok(Versioned(organization.version, (StatusCode::CREATED, Json(organization.into()))))
 }
 
 /// `GET /api/v1/users/organization/{id}/` (section 12.1).
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<OrganizationId>,
-) -> Result<Json<OrganizationDetailOut>> {
-    Ok(Json(directory.organization(&caller, id).await?.into()))
+) -> Result<Versioned<Json<OrganizationDetailOut>>> {
+    let organization = directory.organization(&caller, id).await?;
+    Ok(Versioned(organization.version, Json(organization.into())))
 }
 
 /// `PUT /api/v1/users/organization/{id}/`, and `PATCH` for a part of the fields (section 12.3).
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<OrganizationId>,
-    Unread { body, .. }: Unread<OpenWisp>,
-) -> Result<Json<OrganizationDetailOut>> {
+    IfMatch(expected): IfMatch,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Versioned<Json<OrganizationDetailOut>>> {
     let organization = directory.organization(&caller, id).await?;
-    let draft = wire::changes(&body.read().await?, method == Method::PATCH);
-    Ok(Json(directory.change_organization(&caller, organization, draft).await?.into()))
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH, &organization);
+    let organization = directory.change_organization(&caller, organization, draft, &expected).await?;
+    Ok(Versioned(organization.version, Json(organization.into())))
 }
 
 /// `DELETE /api/v1/users/organization/{id}/` (section 12.5).
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<OrganizationId>,
+    IfMatch(expected): IfMatch,
 ) -> Result<StatusCode> {
     let organization = directory.organization(&caller, id).await?;
-    directory.delete_organization(&caller, organization).await?;
+    directory.delete_organization(&caller, organization, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,15 +7,16 @@ use shared::model::{
     Change, EmailAddress, MembershipId, Organization, OrganizationChanges, OrganizationId, Timestamp, is_slug, is_url,
 };
 use shared::web::Input;
-use shared::web::fields::{Blank, Field, FieldKind, Nested, Reader, Sent};
+use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
 
 const ID: Field = Field::new("id", "Id", FieldKind::Text(Blank::Refused)).read_only();
-const NAME: Field = Field::new("name", "Name", FieldKind::Text(Blank::Refused)).required().at_most(200);
+const NAME: Field =
+    Field::new("name", "Name", FieldKind::Text(Blank::Refused)).required().at_most(Organization::MAX_NAME);
 const IS_ACTIVE: Field = Field::new("is_active", "Is active", FieldKind::Boolean);
-const SLUG: Field = Field::new("slug", "Slug", FieldKind::Slug).required().at_most(200);
+const SLUG: Field = Field::new("slug", "Slug", FieldKind::Slug).required().at_most(Organization::MAX_SLUG);
 const DESCRIPTION: Field = Field::text("description", "Description");
 const EMAIL: Field = Field::new("email", "Email", FieldKind::Email(Blank::Allowed)).at_most(EmailAddress::MAX);
-const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(200);
+const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(Organization::MAX_URL);
 const ORGANIZATION_USER: Field =
     Field::new("owner.organization_user", "Organization user", FieldKind::Reference).required().nullable();
 const OWNER: Field = Field::new("owner", "Owner", FieldKind::Nested(&[ORGANIZATION_USER]));
@@ -32,7 +33,7 @@ pub fn detail_fields(_: bool) -> Vec<&'static Field> {
     vec![&ID, &NAME, &IS_ACTIVE, &SLUG, &DESCRIPTION, &EMAIL, &URL, &OWNER, &CREATED, &MODIFIED]
 }
 
-/// An organization in a list, and the answer to a creation.
+/// An organization in a list, and in the response to a creation.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct OrganizationRowOut {
     id: OrganizationId,
@@ -83,22 +84,23 @@ impl From<Organization> for OrganizationDetailOut {
     }
 }
 
-/// What a body says of a new organization (section 12.2). The owner is not taken.
+/// The new organization in a body (section 12.2). An owner is ignored.
 pub fn new_organization(input: &Input) -> Draft<OrganizationChanges> {
     let mut reader = Reader::new(input, false);
     let content = fields(&mut reader);
     Draft { content, violations: reader.finish() }
 }
 
-/// What a body says of changes (sections 12.3 and 12.4).
-pub fn changes(input: &Input, partial: bool) -> Draft<OrganizationChanges> {
-    let mut reader = Reader::new(input, partial);
+/// The changes in a body (sections 12.3 and 12.4).
+pub fn changes(input: &Input, partial: bool, organization: &Organization) -> Draft<OrganizationChanges> {
+    let stored = organization.limited_texts().into_iter().map(|(name, text, _)| (name, text)).collect();
+    let mut reader = Reader::new(input, partial).keeping(stored);
     let mut content = fields(&mut reader);
     content.owner = match reader.nested(&OWNER) {
-        Sent::Value(Nested::Object(nested)) => {
-            // A nested object is whole or not there: what it needs is needed in a partial change too.
+        Sent::Value(nested) => {
+            // A nested object is complete or missing: its required fields are required in a partial change too.
             let mut inner = Reader::new(&nested, false);
-            let owner = inner.uuid(&ORGANIZATION_USER).map(MembershipId);
+            let owner = inner.uuid(&ORGANIZATION_USER).map(|named| named.map(MembershipId));
             inner.finish_into(&mut reader);
             Change::from(owner)
         }

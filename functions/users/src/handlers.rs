@@ -2,29 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use http::{Method, StatusCode, Uri};
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::model::UserId;
-use shared::web::body::Unread;
+use shared::web::body::UnparsedBody;
 use shared::web::pagination::{Page, PageRequest};
-use shared::web::{Admitted, Base, Failure};
+use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, LinkBaseUrl, Versioned};
 
+use crate::filter::filter;
 use crate::wire::{self, UserDetailOut, UserRowOut};
 
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
-/// `GET /api/v1/users/user/` (section 7.3).
+/// `GET /api/v1/users/user/` (sections 7.3 and 15).
 pub async fn list(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
-    base: Base,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    base: BaseUrl,
     uri: Uri,
 ) -> Result<Json<Page<UserRowOut>>> {
     let request = PageRequest::new(&uri);
-    let page = directory.users(&caller, |total| request.rows(total)).await?;
+    let filter = filter(&uri)?;
+    let page = directory.users(&caller, &filter, |total| request.rows(total)).await?;
     let rows = page.rows.into_iter().map(|row| UserRowOut::new(row, &caller)).collect();
     Ok(Json(request.envelope(&base, page.total, rows)?))
 }
@@ -32,48 +34,52 @@ pub async fn list(
 /// `POST /api/v1/users/user/` (section 7.2).
 pub async fn create(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
-    base: Base,
-    Unread { body, .. }: Unread<OpenWisp>,
-) -> Result<(StatusCode, Json<UserRowOut>)> {
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    Extension(links): Extension<LinkBaseUrl>,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Versioned<(StatusCode, Json<UserRowOut>)>> {
     let draft = wire::new_user(&body.read().await?, &caller);
-    let detail = directory.create_user(&caller, draft, Some(&base.0)).await?;
+    let detail = directory.create_user(&caller, draft, Some(&links.0)).await?;
     let row = detail.user.row(&detail.memberships);
-    Ok((StatusCode::CREATED, Json(UserRowOut::new(row, &caller))))
+    Ok(Versioned(detail.user.version, (StatusCode::CREATED, Json(UserRowOut::new(row, &caller)))))
 }
 
 /// `GET /api/v1/users/user/{id}/` (section 7.3).
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<UserId>,
-) -> Result<Json<UserDetailOut>> {
+) -> Result<Versioned<Json<UserDetailOut>>> {
     let detail = directory.user(&caller, id).await?;
-    Ok(Json(UserDetailOut::new(detail, &caller)))
+    let detail = directory.ordered(&caller, detail).await?;
+    Ok(Versioned(detail.user.version, Json(UserDetailOut::new(detail, &caller))))
 }
 
 /// `PUT /api/v1/users/user/{id}/`, and `PATCH` for a part of the fields (section 7.4).
 pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<UserId>,
-    Unread { body, .. }: Unread<OpenWisp>,
-) -> Result<Json<UserDetailOut>> {
-    // The object before the body: what is out of sight is 404 whatever was sent.
+    IfMatch(expected): IfMatch,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
+) -> Result<Versioned<Json<UserDetailOut>>> {
+    // Read the object before the body: an invisible object is 404 whatever was sent.
     let detail = directory.user(&caller, id).await?;
-    let draft = wire::changes(&body.read().await?, method == Method::PATCH, &caller);
-    let detail = directory.change_user(&caller, detail, draft).await?;
-    Ok(Json(UserDetailOut::new(detail, &caller)))
+    let draft = wire::changes(&body.read().await?, method == Method::PATCH, &detail.user, &caller);
+    let detail = directory.change_user(&caller, detail, draft, &expected).await?;
+    let detail = directory.ordered(&caller, detail).await?;
+    Ok(Versioned(detail.user.version, Json(UserDetailOut::new(detail, &caller))))
 }
 
 /// `DELETE /api/v1/users/user/{id}/` (section 7.6).
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<UserId>,
+    IfMatch(expected): IfMatch,
 ) -> Result<StatusCode> {
-    let user = directory.user_alone(&caller, id).await?;
-    directory.delete_user(&caller, user).await?;
+    let subject = directory.subject(&caller, id).await?;
+    directory.delete_user(&caller, subject, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }

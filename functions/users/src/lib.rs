@@ -1,19 +1,27 @@
-//! OpenWISP users: `/api/v1/users/user/…` (`contracts/openwisp.md` section 7).
+//! OpenWISP users: `/api/v1/users/user/…` (`contracts/openwisp.md` section 7), and `/api/rollcall/v1/users/{id}/unlock/`.
 
+mod filter;
 mod handlers;
 mod membership;
+mod memberships;
 mod password;
+mod unlock;
 mod wire;
 
+pub use memberships::OrganizationUserOut;
 pub use password::Done;
+pub use unlock::Unlocked;
 pub use wire::{UserDetailOut, UserRowOut};
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use shared::Directory;
-use shared::dialect::openwisp::endpoint::{Access, Endpoint, Endpoints, mount_all};
+use shared::dialect::{
+    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
+    openwisp::endpoint::mount_all,
+};
 use shared::model::Model;
 
 const LIST: Endpoint = Endpoint {
@@ -23,16 +31,18 @@ const LIST: Endpoint = Endpoint {
     allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::User),
     below_user: false,
+    filters: filter::FILTERS,
     fields: wire::row_fields,
 };
 
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/",
     name: "User Detail",
-    about: "A user with all that belongs to it.",
+    about: "A user with all fields.",
     allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::User),
     below_user: false,
+    filters: &[],
     fields: wire::detail_fields,
 };
 
@@ -43,15 +53,52 @@ const PASSWORD: Endpoint = Endpoint {
     allow: "PUT, OPTIONS",
     access: Access::Oneself,
     below_user: false,
+    filters: &[],
     fields: password::fields,
 };
 
-/// The addresses that this function serves, and their methods.
+const MEMBERSHIPS: Endpoint = Endpoint {
+    path: "/api/v1/users/user/{id}/organization/",
+    name: "Organization User List Create",
+    about: "The organizations of a user.",
+    allow: "GET, POST, HEAD, OPTIONS",
+    access: Access::Model(Model::OrganizationUser),
+    below_user: true,
+    filters: &[],
+    fields: memberships::new_fields,
+};
+
+const MEMBERSHIP: Endpoint = Endpoint {
+    path: "/api/v1/users/user/{id}/organization/{organization}/",
+    name: "Organization User Detail",
+    about: "A user's membership in an organization.",
+    allow: "GET, PATCH, DELETE, HEAD, OPTIONS",
+    access: Access::Model(Model::OrganizationUser),
+    below_user: true,
+    filters: &[],
+    fields: memberships::fields,
+};
+
+const UNLOCK: Endpoint = Endpoint {
+    path: "/api/rollcall/v1/users/{id}/unlock/",
+    name: "Unlock User",
+    about: "Lets a user sign in from every network again after too many consecutive failures. For superusers.",
+    allow: "POST, OPTIONS",
+    access: Access::User,
+    below_user: false,
+    filters: &[],
+    fields: |_| Vec::new(),
+};
+
+/// The paths that this function serves, and their methods.
 pub fn endpoints() -> Endpoints {
     vec![
         (&LIST, get(handlers::list).post(handlers::create)),
         (&DETAIL, get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete)),
         (&PASSWORD, put(password::set)),
+        (&MEMBERSHIPS, get(memberships::list).post(memberships::create)),
+        (&UNLOCK, post(unlock::unlock)),
+        (&MEMBERSHIP, get(memberships::read).patch(memberships::change).delete(memberships::delete)),
     ]
 }
 

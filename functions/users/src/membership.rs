@@ -1,4 +1,4 @@
-//! What a body says of a membership (`contracts/openwisp.md` section 8).
+//! Memberships in a user's body (`contracts/openwisp.md` section 8).
 
 use shared::model::{MembershipRequest, OrganizationId, WhenSame};
 use shared::web::fields::{Field, FieldKind, Nested, Reader, Sent};
@@ -14,24 +14,24 @@ pub const ORGANIZATION_USERS: Field =
 /// How a request treats memberships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// A new user: an organization must be named where anything is.
+    /// A new user: if there is a membership, it must name an organization.
     Create,
-    /// PUT: as for a new user, but what a read has answered may be sent back.
+    /// PUT: as for a new user, but a client may send back what it has read.
     Replace,
-    /// PATCH: what names no organization asks for nothing.
+    /// PATCH: without an organization, nothing is requested.
     Update,
 }
 
-/// One membership that is asked for, if any.
+/// The requested membership, if any.
 pub fn read(reader: &mut Reader<'_>, treatment: Treatment) -> Option<MembershipRequest> {
-    let nested = match reader.nested(&ORGANIZATION_USERS) {
+    let nested = match reader.nested_or_first(&ORGANIZATION_USERS) {
         Sent::Value(Nested::Object(nested)) => nested,
         Sent::Value(Nested::EmptyList(nested)) if treatment == Treatment::Create => nested,
         _ => return None,
     };
     let mut inner = Reader::new(&nested, treatment == Treatment::Update);
     let organization = inner.uuid(&ORGANIZATION);
-    // A box that a form leaves out is false where the form is whole.
+    // In a complete form, a missing checkbox means false.
     let is_admin = inner.boolean(&IS_ADMIN).value();
     inner.finish_into(reader);
     let same = match treatment {
@@ -39,7 +39,7 @@ pub fn read(reader: &mut Reader<'_>, treatment: Treatment) -> Option<MembershipR
         Treatment::Create | Treatment::Replace => WhenSame::Keep,
     };
     match organization {
-        Sent::Value(id) => Some(MembershipRequest { organization: OrganizationId(id), is_admin, same }),
+        Sent::Value(named) => Some(MembershipRequest { organization: named.map(OrganizationId), is_admin, same }),
         Sent::Null | Sent::Absent => None,
     }
 }

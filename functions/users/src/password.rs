@@ -5,24 +5,25 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
-use shared::directory::SetPassword;
+use shared::directory::RequestOrigin;
+use shared::directory::{Draft, SetPassword};
 use shared::model::UserId;
-use shared::web::body::Unread;
+use shared::web::body::UnparsedBody;
 use shared::web::fields::{Field, FieldKind, Reader};
-use shared::web::{Admitted, ClientAddress, Failure};
-use shared::{Directory, Error};
+use shared::web::{Authenticated, Failure};
 
 const CURRENT: Field = Field::new("current_password", "Current password", FieldKind::Secret).required().nullable();
 const NEW: Field = Field::new("new_password", "New password", FieldKind::Secret).required().at_most(128);
 const CONFIRM: Field = Field::new("confirm_password", "Confirm password", FieldKind::Secret).required().at_most(128);
 
-/// The fields of a password to be set.
+/// The fields for setting a password.
 pub fn fields(_: bool) -> Vec<&'static Field> {
     vec![&CURRENT, &NEW, &CONFIRM]
 }
 
-/// That it was done.
+/// The success message.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct Done {
     status: &'static str,
@@ -32,20 +33,19 @@ pub struct Done {
 /// `PUT /api/v1/users/user/{id}/password/`.
 pub async fn set(
     State(directory): State<Arc<Directory>>,
-    Admitted { caller, .. }: Admitted<OpenWisp>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<UserId>,
-    ClientAddress(address): ClientAddress,
-    Unread { body, .. }: Unread<OpenWisp>,
+    origin: RequestOrigin,
+    UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Json<Done>, Failure<OpenWisp>> {
-    let user = directory.user_alone_or_oneself(&caller, id).await?;
+    let of = directory.subject_or_oneself(&caller, id).await?;
+    // Check permission before the body.
+    directory.check_may_set_password(&caller, &of).await?;
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
-    let current = reader.text(&CURRENT).value();
-    let (new, again) = (reader.text(&NEW).value(), reader.text(&CONFIRM).value());
-    let violations = reader.finish();
-    let (Some(new), Some(again), true) = (new, again, violations.is_empty()) else {
-        return Err(Error::Invalid(violations).into());
-    };
-    directory.set_password(&caller, user, SetPassword { current, new, again }, address.as_deref()).await?;
+    let current = reader.secret(&CURRENT).value();
+    let (new, again) = (reader.secret(&NEW).value(), reader.secret(&CONFIRM).value());
+    let draft = Draft { content: SetPassword { current, new, again }, violations: reader.finish() };
+    directory.set_password(&caller, of, draft, &origin).await?;
     Ok(Json(Done { status: "Success", message: "Password updated successfully" }))
 }

@@ -1,11 +1,11 @@
-//! Users on the OpenWISP wire: the fields in, the objects out.
+//! Users on the OpenWISP wire: fields of requests, objects of responses.
 
 use serde::Serialize;
 use shared::directory::{Act, Caller, Draft, UserDetail};
 use shared::error::Rule;
 use shared::model::{
-    Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, UserChanges, UserRow, Username,
-    date_text, is_url,
+    Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, User, UserChanges, UserRow,
+    Username, date_text, is_url,
 };
 use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
@@ -17,7 +17,7 @@ const USERNAME: Field = Field::new("username", "Username", FieldKind::Text(Blank
     .required()
     .at_most(Username::MAX)
     .help("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.");
-/// In a new user an empty address is told apart from a missing one, so both are let through here.
+/// For a new user an empty address differs from a missing one, so both are accepted here.
 const NEW_EMAIL: Field = Field::new("email", "Email address", FieldKind::Email(Blank::Allowed))
     .required()
     .nullable()
@@ -27,12 +27,12 @@ const EMAIL: Field =
 const PASSWORD: Field = Field::new("password", "Password", FieldKind::Secret).required().at_most(128);
 const EMAIL_VERIFIED: Field = Field::new("email_verified", "Email verified", FieldKind::Boolean);
 const IS_VERIFIED: Field = Field::new("is_verified", "Is verified", FieldKind::Boolean);
-const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(150);
-const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(150);
+const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(User::MAX_NAME);
+const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(User::MAX_NAME);
 const BIO: Field = Field::text("bio", "Bio");
-const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(200);
-const COMPANY: Field = Field::text("company", "Company").at_most(30);
-const LOCATION: Field = Field::text("location", "Location").at_most(256);
+const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(User::MAX_URL);
+const COMPANY: Field = Field::text("company", "Company").at_most(User::MAX_COMPANY);
+const LOCATION: Field = Field::text("location", "Location").at_most(User::MAX_LOCATION);
 const NOTES: Field = Field::text("notes", "Notes");
 const PHONE_NUMBER: Field =
     Field::new("phone_number", "Phone number", FieldKind::Text(Blank::Allowed)).nullable().at_most(128);
@@ -43,7 +43,7 @@ const IS_STAFF: Field = Field::new("is_staff", "Staff status", FieldKind::Boolea
 const IS_SUPERUSER: Field = Field::new("is_superuser", "Superuser status", FieldKind::Boolean);
 const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::DateTime).read_only();
 const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime).read_only();
-const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References);
+const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References).at_most_items(User::MAX_GROUPS);
 const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
 /// The fields of a list row and of a new user, in the order of the wire.
 pub fn row_fields(is_superuser: bool) -> Vec<&'static Field> {
@@ -101,12 +101,12 @@ fn for_caller(fields: &[&'static Field], is_superuser: bool) -> Vec<&'static Fie
     fields.iter().copied().filter(|field| is_superuser || !hidden.contains(&field.name)).collect()
 }
 
-/// What a body says of a new user (section 7.2).
+/// The new user in a body (section 7.2).
 pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
     let mut reader = Reader::new(input, false);
     let username = reader.username(&USERNAME);
     let email = new_email(&mut reader);
-    let password = reader.text(&PASSWORD).value();
+    let password = reader.secret(&PASSWORD).value();
     let email_verified = reader.boolean(&EMAIL_VERIFIED).value();
     let is_verified = reader.boolean(&IS_VERIFIED).value();
     let content = NewUser {
@@ -122,16 +122,16 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
         is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
         is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
         is_superuser: caller.user.is_superuser && reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
-        groups: reader.references(&GROUPS).value().unwrap_or_default().into_iter().map(GroupId).collect(),
+        groups: reader.references(&GROUPS, GroupId).value().unwrap_or_default(),
         membership: membership::read(&mut reader, Treatment::Create),
         ..NewUser::default()
     };
     Draft { content, violations: reader.finish() }
 }
 
-/// What a body says of changes (section 7.4).
-pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChanges> {
-    let mut reader = Reader::new(input, partial);
+/// The changes in a body (section 7.4).
+pub fn changes(input: &Input, partial: bool, user: &User, caller: &Caller) -> Draft<UserChanges> {
+    let mut reader = Reader::new(input, partial).keeping(user.wire_texts());
     let mut content = UserChanges {
         username: reader.username(&USERNAME),
         email: match reader.email(&EMAIL) {
@@ -150,13 +150,12 @@ pub fn changes(input: &Input, partial: bool, caller: &Caller) -> Draft<UserChang
         expiration_date: reader.date(&EXPIRATION_DATE).into(),
         is_active: reader.boolean(&IS_ACTIVE).value(),
         is_staff: reader.boolean(&IS_STAFF).value(),
-        groups: reader.references(&GROUPS).value().map(|ids| ids.into_iter().map(GroupId).collect()),
+        groups: reader.references(&GROUPS, GroupId).value(),
         ..UserChanges::default()
     };
     if caller.user.is_superuser {
         content.is_superuser = reader.boolean(&IS_SUPERUSER).value();
-        let permissions = reader.references(&USER_PERMISSIONS).value();
-        content.permissions = permissions.map(|ids| ids.into_iter().map(PermissionId).collect());
+        content.permissions = reader.references(&USER_PERMISSIONS, PermissionId).value();
         let treatment = if partial { Treatment::Update } else { Treatment::Replace };
         content.membership = membership::read(&mut reader, treatment);
     }
@@ -193,7 +192,7 @@ fn phone_number(reader: &mut Reader<'_>) -> Sent<PhoneNumber> {
     }
 }
 
-/// A user in a list, and the answer to a creation (section 7.1).
+/// A user in a list, and in the response to a creation (section 7.1).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct UserRowOut {
     id: UserIdOut,
@@ -271,7 +270,7 @@ impl UserRowOut {
 
 impl UserDetailOut {
     /// The user as the caller may see it.
-    pub fn new(UserDetail { user, memberships }: UserDetail, caller: &Caller) -> Self {
+    pub fn new(UserDetail { user, memberships, .. }: UserDetail, caller: &Caller) -> Self {
         let to_superuser = caller.user.is_superuser;
         Self {
             id: user.id,
@@ -299,7 +298,7 @@ impl UserDetailOut {
     }
 }
 
-/// The memberships that the caller may see: a manager those in the organizations that it manages.
+/// The memberships that the caller may see: managers see those in the organizations that they manage.
 fn in_sight(memberships: &[Membership], caller: &Caller) -> Vec<MembershipOut> {
     let visible = |organization| caller.may(Act::NameOrganization(organization));
     memberships.iter().filter(|membership| visible(membership.organization)).map(MembershipOut::from).collect()

@@ -1,4 +1,4 @@
-//! How the Edge Users API speaks (`contracts/edge.md` sections 1, 9 and 10).
+//! The conventions of the Edge Users API (`contracts/edge.md` sections 1, 9 and 10).
 
 use axum::response::Response;
 use base64::Engine as _;
@@ -6,15 +6,18 @@ use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::answers::{answer, detail, respond};
-use super::{Dialect, authorization, messages, refused};
-use crate::directory::{Caller, Directory, Rights, Sight, UserDetail};
+use super::error_bodies::{detail, respond, status_and_body};
+use super::{authorization, messages, refused};
+use crate::auth::Credential;
+use crate::directory::RequestOrigin;
+use crate::directory::{Caller, Directory, Policy, Rights, UserDetail, Visibility};
 use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
 use crate::model::EdgeId;
-use crate::sign_in::{Credential, Visit};
-use crate::web::endpoint::{Access, Admission, visit};
+use crate::web::dialect::Dialect;
+use crate::web::endpoint::{Access, Admission};
 use crate::web::failure::render;
 use crate::web::negotiation::Representation;
+use crate::web::request_context::origin;
 
 /// The Soltra Edge Users API.
 #[derive(Debug, Clone, Copy)]
@@ -40,14 +43,14 @@ impl Dialect for Edge {
             Error::NotFound(_) => (StatusCode::NOT_FOUND, detail("Not found.")),
             Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field_in(violations, sentence)),
             Error::Unauthenticated(Unauthenticated::WrongPassword) => unauthorized("Invalid username/password."),
-            other => answer(other),
+            other => status_and_body(other),
         };
         respond(status, body, error, "Basic realm=\"api\"")
     }
 
-    /// Who shows no good credentials does not learn what addresses there are (section 1).
-    async fn nowhere(directory: &Directory, parts: &mut Parts) -> Response {
-        let refused = Self::admit(directory, Access::User, &parts.headers, &visit(parts)).await.err();
+    /// Callers without valid credentials do not learn which paths exist (section 1).
+    async fn not_found(directory: &Directory, parts: &mut Parts) -> Response {
+        let refused = Self::admit(directory, Access::User, &parts.headers, &origin(parts)).await.err();
         render::<Self>(&refused.unwrap_or(Error::NoRoute))
     }
 }
@@ -61,30 +64,30 @@ impl Admission for Edge {
         directory: &Directory,
         access: Access,
         headers: &HeaderMap,
-        visit: &Visit,
+        origin: &RequestOrigin,
     ) -> Result<Option<Caller>> {
         let credential = Self::credential(headers)?;
         let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
-        let user = directory.authenticate_noted(&credential, visit).await?;
-        let rights = Rights::of_office(&user)?;
+        let found = directory.authenticate_and_record(&credential, origin).await?;
+        let caller = directory.caller(found, Policy::Roles).await?;
         let enough = match access {
             Access::Anyone | Access::User => true,
-            Access::Staff => matches!(rights, Rights::Everything | Rights::Staff),
-            Access::Superuser => rights == Rights::Everything,
+            Access::Staff => matches!(caller.rights, Rights::Everything | Rights::Staff),
+            Access::Superuser => caller.rights == Rights::Everything,
         };
-        if enough { Ok(Some(Caller { user, rights })) } else { Err(Error::Forbidden) }
+        if enough { Ok(Some(caller)) } else { Err(Error::Forbidden) }
     }
 }
 
-/// The user that a part of the path names, whom the caller may see.
+/// The user named by a part of the path, if the caller may see that user.
 ///
 /// # Errors
-/// As [`Directory::user_by_edge_id`]; what is no id names nobody (section 2.1).
+/// As [`Directory::user_by_edge_id`]; an invalid id matches nobody (section 2.1).
 pub async fn user_of(directory: &Directory, caller: &Caller, id: &str) -> Result<UserDetail> {
     match EdgeId::parse(id) {
         Some(id) => directory.user_by_edge_id(caller, id).await,
-        // To who may see one user alone, all others are forbidden, whether they exist or not (section 10).
-        None if caller.sight() == Sight::Oneself => Err(Error::Forbidden),
+        // For a caller who may see only one user, all others are forbidden, whether they exist or not (section 10).
+        None if caller.visibility() == Visibility::Oneself => Err(Error::Forbidden),
         None => Err(Error::NotFound(Entity::User)),
     }
 }
@@ -98,7 +101,7 @@ fn basic(pair: &[u8]) -> Result<Credential> {
     Ok(Credential::Basic { username: username.to_owned(), password: password.to_owned() })
 }
 
-/// `username:token`, as it is or in base64, which has no colon.
+/// `username:token`, plain or in base64 (which has no colon).
 fn named_token(pair: &[u8]) -> Result<Credential> {
     let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
     let bytes = if pair.contains(&b':') { pair.to_vec() } else { STANDARD.decode(pair).map_err(|_| invalid())? };
@@ -107,7 +110,7 @@ fn named_token(pair: &[u8]) -> Result<Credential> {
     Ok(Credential::NamedToken { username: username.to_owned(), token: token.to_owned() })
 }
 
-/// A taken user name is told in fewer words here (section 5.2).
+/// The message for a taken user name is shorter here (section 5.2).
 fn sentence(violation: &Violation) -> String {
     match violation.rule {
         Rule::Taken if violation.field == "username" => messages::UNIQUE.to_owned(),

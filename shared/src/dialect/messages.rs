@@ -1,10 +1,10 @@
-//! The sentences for refused values, which the APIs have in common (`contracts/openwisp.md` section 5).
+//! The messages for invalid values, which the APIs have in common (`contracts/openwisp.md` section 5).
 
 use serde_json::{Map, Value};
 
-use crate::error::{Kind, Refusal, Rule, Similar, Violation};
+use crate::error::{JsonKind, Refusal, Rule, Similar, Violation};
 
-/// The sentence for what a value breaks.
+/// The message for a broken rule.
 pub fn sentence(violation: &Violation) -> String {
     match &violation.rule {
         Rule::Required => "This field is required.".to_owned(),
@@ -30,20 +30,23 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::NotList(kind) => format!("Expected a list of items but got type \"{}\".", python_name(*kind)),
         Rule::NotObject(kind) => format!("Invalid data. Expected a dictionary, but got {}.", python_name(*kind)),
         Rule::UnknownReference(key) => format!("Invalid pk \"{key}\" - object does not exist."),
+        // Quirk: Django looks up even a null key. Where it does not, as for the permissions of a group, null is a kind.
+        Rule::WrongReference(JsonKind::Null) if violation.field != "permissions" => {
+            "Invalid pk \"None\" - object does not exist.".to_owned()
+        }
         Rule::WrongReference(kind) => format!("Incorrect type. Expected pk value, received {}.", python_name(*kind)),
         Rule::NotUuid(text) => format!("“{text}” is not a valid UUID."),
         Rule::Taken => taken(violation.field).to_owned(),
         Rule::TakenInAnotherCase => "User with this Email address already exists.".to_owned(),
         Rule::AddressTaken => "email address with this email address already exists.".to_owned(),
         Rule::AddressTwice => "Email address with this User and Email address already exists.".to_owned(),
+        Rule::MembershipTwice => "Organization user with this User and Organization already exists.".to_owned(),
         Rule::SecondPrimary => "Constraint “unique_primary_email” is violated.".to_owned(),
         Rule::TooMany(most) => format!("Ensure this field has no more than {most} elements."),
         Rule::NotSlug => "Enter a valid \"slug\" consisting of letters, numbers, underscores or hyphens.".to_owned(),
         Rule::SlugOwner(id) => id.clone(),
         Rule::NotMember => "The selected user is not member of this organization.".to_owned(),
-        Rule::OwnersMembership => {
-            "The membership of the organization's owner cannot be changed; remove the ownership first.".to_owned()
-        }
+        Rule::OwnersMembership => OWNERS_MEMBERSHIP.to_owned(),
         Rule::Mismatch => "The two password fields didn’t match.".to_owned(),
         Rule::WrongPassword => "Your old password was entered incorrectly. Please enter it again.".to_owned(),
         Rule::SameAsOld => "New password cannot be the same as your old password.".to_owned(),
@@ -69,29 +72,33 @@ pub fn sentence(violation: &Violation) -> String {
     }
 }
 
-/// The sentence for a rule of the directory that forbids something.
+/// The message for a rule of the directory that forbids a request.
 pub fn refusal(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::LastSuperuser => "The last active superuser cannot be deleted, deactivated or stripped of its rights.",
         Refusal::TooManyTokens => "Too many tokens exist!",
         Refusal::TooLargeToAnswer => {
-            "All users do not fit into one answer. Accept gzip, or ask for parts with ?after=0&limit=1000."
+            "The list of users does not fit into one response. Accept gzip, or request parts with ?after=0&limit=1000."
         }
-        Refusal::TooLargeToStore => "The user's texts are too long in total.",
+        Refusal::PageTooLarge => "This does not fit into one response. Request fewer items with ?page_size=.",
+        Refusal::TooLargeToStore => "The texts are too long in total.",
+        Refusal::TooMuchAtOnce => "This changes too much at once. Change fewer things with one request.",
+        Refusal::MostTokens => "The user has 100 API tokens, which is the most. Delete one first.",
+        Refusal::OwnersMembership => OWNERS_MEMBERSHIP,
         Refusal::TooManyToMove => "The user is in too many organizations for date_joined to be changed.",
     }
 }
 
-/// What Python calls a kind of value, as clients of the real systems read it.
-pub fn python_name(kind: Kind) -> &'static str {
+/// Python's name for a kind of value, which clients of the real systems expect.
+pub fn python_name(kind: JsonKind) -> &'static str {
     match kind {
-        Kind::Null => "NoneType",
-        Kind::Boolean => "bool",
-        Kind::Integer => "int",
-        Kind::Float => "float",
-        Kind::Text => "str",
-        Kind::List => "list",
-        Kind::Object => "dict",
+        JsonKind::Null => "NoneType",
+        JsonKind::Boolean => "bool",
+        JsonKind::Integer => "int",
+        JsonKind::Float => "float",
+        JsonKind::Text => "str",
+        JsonKind::List => "list",
+        JsonKind::Object => "dict",
     }
 }
 
@@ -100,7 +107,7 @@ pub fn by_field(violations: &[Violation]) -> Value {
     by_field_in(violations, sentence)
 }
 
-/// The same in other words.
+/// The same with other messages.
 pub(super) fn by_field_in(violations: &[Violation], sentence: impl Fn(&Violation) -> String) -> Value {
     let mut root = Map::new();
     for violation in violations {
@@ -138,7 +145,10 @@ fn taken(field: &str) -> &'static str {
     }
 }
 
-/// What a value must be that somebody else has, where nothing more is said.
+const OWNERS_MEMBERSHIP: &str =
+    "The membership of the organization's owner cannot be changed; remove the ownership first.";
+
+/// The message for a value that another object has, without further detail.
 pub(super) const UNIQUE: &str = "This field must be unique.";
 
 #[cfg(test)]

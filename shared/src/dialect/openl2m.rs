@@ -1,14 +1,16 @@
-//! How the OpenL2M Users Admin API speaks (`contracts/openl2m.md` sections 2 and 8).
+//! The conventions of the OpenL2M Users Admin API (`contracts/openl2m.md` sections 2 and 8).
 
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::answers::{answer, detail, respond};
-use super::{Dialect, authorization, messages, refused};
-use crate::directory::{Caller, Directory, Rights};
+use super::error_bodies::{detail, respond, status_and_body};
+use super::{authorization, messages, refused};
+use crate::auth::Credential;
+use crate::directory::RequestOrigin;
+use crate::directory::{Caller, Directory, Policy, Rights};
 use crate::error::{Entity, Error, Result, Unauthenticated};
-use crate::sign_in::{Credential, Visit};
+use crate::web::dialect::Dialect;
 use crate::web::endpoint::{Access, Admission};
 use crate::web::negotiation::{Representation, negotiate};
 
@@ -42,7 +44,7 @@ impl Dialect for OpenL2m {
                 (StatusCode::UNAUTHORIZED, detail("Token expired"))
             }
             Error::Unauthenticated(Unauthenticated::Inactive) => (StatusCode::UNAUTHORIZED, detail("User inactive")),
-            other => answer(other),
+            other => status_and_body(other),
         };
         respond(status, body, error, "Token")
     }
@@ -51,7 +53,7 @@ impl Dialect for OpenL2m {
 impl Admission for OpenL2m {
     fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
         match negotiate(uri, headers)? {
-            // There are no pages; whoever prefers one gets JSON (section 10.8).
+            // There are no pages; clients that prefer HTML get JSON (section 10.8).
             Representation::Html => Ok(Representation::Json(None)),
             json @ Representation::Json(_) => Ok(json),
         }
@@ -61,18 +63,18 @@ impl Admission for OpenL2m {
         directory: &Directory,
         access: Access,
         headers: &HeaderMap,
-        visit: &Visit,
+        origin: &RequestOrigin,
     ) -> Result<Option<Caller>> {
         let Some(credential) = Self::credential(headers)? else {
             let missing = Err(Error::Unauthenticated(Unauthenticated::NoCredentials));
             return if access == Access::Anyone { Ok(None) } else { missing };
         };
-        let user = directory.authenticate(&credential, visit.address.as_deref()).await?;
-        let rights = if user.is_superuser { Rights::Everything } else { Rights::Oneself };
-        if matches!(access, Access::Superuser | Access::Staff) && rights != Rights::Everything {
+        let found = directory.authenticate(&credential, origin).await?;
+        let caller = directory.caller(found, Policy::Superusers).await?;
+        if matches!(access, Access::Superuser | Access::Staff) && caller.rights != Rights::Everything {
             return Err(Error::Forbidden);
         }
-        Ok(Some(Caller { user, rights }))
+        Ok(Some(caller))
     }
 }
 

@@ -1,68 +1,86 @@
-//! A user's e-mail addresses: added, changed, removed (`contracts/openwisp.md` section 10).
+//! A user's e-mail addresses: add, change, remove (`contracts/openwisp.md` section 10).
 
-use super::{Act, Caller, Directory, Draft, too_busy};
+use super::{Act, Caller, Directory, Draft, Expected, Subject, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
-use crate::model::{AddressId, EmailAddress, MailboxEntry, User};
-use crate::store::keys::Sequence;
-use crate::store::{UserWrite, Written};
+use crate::model::Sequence;
+use crate::model::{Action, AddressId, EmailAddress, Model, User, UserEmail};
+use crate::store::{UserWrite, WriteOutcome};
 
-/// The name under which violations of the address as a whole are told.
+/// The field name for violations of the address as a whole.
 const WHOLE: &str = "__all__";
 
-/// Changes of an address, or an address to be added. What is `None` stays.
+/// An address of a user, and the version of the user's record, which contains it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressDetail {
+    /// The address.
+    pub entry: UserEmail,
+    /// See [`User::version`].
+    pub version: u64,
+}
+
+/// Changes of an address, or an address to add. `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct AddressChanges {
     /// The address.
     pub email: Option<EmailAddress>,
-    /// See [`MailboxEntry::primary`].
+    /// See [`UserEmail::primary`].
     pub primary: Option<bool>,
-    /// See [`MailboxEntry::verified`].
+    /// See [`UserEmail::verified`].
     pub verified: Option<bool>,
 }
 
 impl Directory {
-    /// Adds an address to a user, not verified. No mail is sent.
+    /// Adds an unverified address to a user. No mail is sent.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong.
-    pub async fn add_address(&self, caller: &Caller, user: User, draft: Draft<AddressChanges>) -> Result<MailboxEntry> {
+    /// [`Error::Invalid`] with all violations.
+    pub async fn add_address(
+        &self,
+        caller: &Caller,
+        owner: Subject,
+        draft: Draft<AddressChanges>,
+    ) -> Result<AddressDetail> {
         let Draft { content, violations } = draft;
         let AddressChanges { email, primary, verified: _ } = content;
         let violations = self.with_taken(violations, email.as_ref()).await?;
         let (Some(email), true) = (email, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
         let id = AddressId(self.store.sequence_next(Sequence::Addresses).await?);
-        let entry = MailboxEntry { id, email, verified: false, primary: primary.unwrap_or_default() };
-        self.change_addresses(caller, user, |addresses| {
+        let entry = UserEmail { id, email, verified: false, primary: primary.unwrap_or_default() };
+        let any = Expected::any();
+        let added = self.change_addresses(caller, owner, Action::Add, &any, |_, addresses| {
             if addresses.len() >= User::MAX_ADDRESSES {
                 return Err(Error::invalid("email", Rule::TooMany(User::MAX_ADDRESSES)));
             }
             addresses.push(entry.clone());
             Ok(entry.clone())
-        })
-        .await
+        });
+        let (entry, version) = added.await?;
+        Ok(AddressDetail { entry, version })
     }
 
-    /// Changes one of a user's addresses. Another text is not verified, whatever the old one was.
+    /// Changes one of a user's addresses. A changed text is unverified, even if the old one was verified.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong, [`Error::NotFound`] when it is gone meanwhile.
+    /// [`Error::Invalid`] with all violations, [`Error::NotFound`] if it was deleted meanwhile, [`Error::Changed`] if
+    /// the user is not at an `expected` version.
     pub async fn change_address(
         &self,
         caller: &Caller,
-        user: User,
+        owner: Subject,
         id: AddressId,
         draft: Draft<AddressChanges>,
-    ) -> Result<MailboxEntry> {
+        expected: &Expected,
+    ) -> Result<AddressDetail> {
         let Draft { content, violations } = draft;
         let AddressChanges { email, primary, verified } = content;
-        let verified = verified.filter(|_| caller.may(Act::VerifyAddress));
-        let own = self.address(&user, id)?;
+        let AddressDetail { entry: own, version } = self.address(&owner.user, id)?;
+        expected.check(version)?;
         let moved = email.as_ref().filter(|email| email.folded() != own.email.folded());
         let violations = self.with_taken(violations, moved).await?;
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        self.change_addresses(caller, user, |addresses| {
+        let changed = self.change_addresses(caller, owner, Action::Change, expected, |caller, addresses| {
             let entry = addresses.iter_mut().find(|entry| entry.id == id);
             let entry = entry.ok_or(Error::NotFound(Entity::EmailAddress))?;
             if let Some(email) = &email {
@@ -70,68 +88,100 @@ impl Directory {
                 entry.email = email.clone();
             }
             entry.primary = primary.unwrap_or(entry.primary);
-            entry.verified = verified.unwrap_or(entry.verified);
+            if let Some(verified) = verified.filter(|_| caller.may(Act::VerifyAddress)) {
+                entry.verified = verified;
+            }
             Ok(entry.clone())
-        })
-        .await
+        });
+        let (entry, version) = changed.await?;
+        Ok(AddressDetail { entry, version })
     }
 
-    /// Removes one of a user's addresses, also the primary or the last one.
+    /// Fails unless the caller may act this way on the addresses of a user.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is gone meanwhile.
-    pub async fn delete_address(&self, caller: &Caller, user: User, id: AddressId) -> Result<()> {
-        self.change_addresses(caller, user, |addresses| {
+    /// [`Error::Forbidden`], or when the store does not answer.
+    pub async fn check_may_change_addresses(&self, caller: &Caller, owner: &Subject, action: Action) -> Result<()> {
+        self.must_manage(caller, owner, Some((action, Model::EmailAddress))).await.map(drop)
+    }
+
+    /// Removes one of a user's addresses, even the primary or the last one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Changed`] if the user is not at an `expected` version.
+    pub async fn delete_address(
+        &self,
+        caller: &Caller,
+        owner: Subject,
+        id: AddressId,
+        expected: &Expected,
+    ) -> Result<()> {
+        let deleted = self.change_addresses(caller, owner, Action::Delete, expected, |_, addresses| {
             let before = addresses.len();
             addresses.retain(|entry| entry.id != id);
             if addresses.len() == before { Err(Error::NotFound(Entity::EmailAddress)) } else { Ok(()) }
-        })
-        .await
+        });
+        deleted.await.map(drop)
     }
 
     /// One of a user's addresses.
     ///
     /// # Errors
     /// [`Error::NotFound`] when the user has no such address.
-    pub fn address<'a>(&self, user: &'a User, id: AddressId) -> Result<&'a MailboxEntry> {
-        let found = user.addresses.iter().find(|entry| entry.id == id);
-        found.ok_or(Error::NotFound(Entity::EmailAddress))
+    pub fn address(&self, user: &User, id: AddressId) -> Result<AddressDetail> {
+        let found = user.addresses.iter().find(|entry| entry.id == id).cloned();
+        let entry = found.ok_or(Error::NotFound(Entity::EmailAddress))?;
+        Ok(AddressDetail { entry, version: user.version })
     }
 
-    /// Writes what `change` makes of the addresses, on the user's newest state, if it keeps the rules.
+    /// Applies `change` to the addresses for a caller, on the newest state of both, and writes them if they are valid.
+    /// Returns the result of `change`, and the user's version afterwards.
     async fn change_addresses<T>(
         &self,
         caller: &Caller,
-        user: User,
-        change: impl Fn(&mut Vec<MailboxEntry>) -> Result<T>,
-    ) -> Result<T> {
-        let mut current = user;
-        let mut tries = self.store.tries();
+        owner: Subject,
+        action: Action,
+        expected: &Expected,
+        change: impl Fn(&Caller, &mut Vec<UserEmail>) -> Result<T>,
+    ) -> Result<(T, u64)> {
+        let (mut caller, mut current) = (caller.clone(), owner);
+        let mut retries = self.store.retries();
         loop {
-            let before = &current;
+            let basis = self.must_manage(&caller, &current, Some((action, Model::EmailAddress))).await?;
+            let before = &current.user;
+            expected.check(before.version)?;
             let mut after = before.clone();
-            let changed = change(&mut after.addresses)?;
+            let changed = change(&caller, &mut after.addresses)?;
             check(&after.addresses)?;
             if after == *before {
-                return Ok(changed);
+                return Ok((changed, before.version));
             }
-            let write = UserWrite { before: Some(before), after: Some(&after), ..UserWrite::default() };
+            let write = UserWrite {
+                before: Some(before),
+                after: Some(&after),
+                mails: self.notices(before, &after),
+                basis: Some(&basis),
+                ..UserWrite::default()
+            };
             match self.store.user_write(&write).await? {
-                Written::Done => return Ok(changed),
-                Written::Taken(_) => return Err(Error::invalid("email", Rule::AddressTaken)),
-                Written::Stale if tries.again().await => current = self.user_alone(caller, before.id).await?,
-                Written::Stale => return Err(too_busy()),
-                Written::OtherSuperuserLost | Written::UnknownGroup(_) => {
-                    return Err(Error::internal("a change of addresses met another rule"));
+                WriteOutcome::Done => return Ok((changed, before.version + 1)),
+                WriteOutcome::Taken(_) => return Err(Error::invalid("email", Rule::AddressTaken)),
+                WriteOutcome::Stale if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    current = self.subject(&caller, current.user.id).await?;
+                }
+                WriteOutcome::Stale => return Err(too_busy()),
+                WriteOutcome::OtherSuperuserLost | WriteOutcome::UnknownGroup(_) => {
+                    return Err(Error::internal("unexpected conflict while changing e-mail addresses"));
                 }
             }
         }
     }
 
-    /// Adds a violation when the address is verified, for whomever.
+    /// Adds a violation if any user has verified this address.
     async fn with_taken(&self, mut violations: Vec<Violation>, email: Option<&EmailAddress>) -> Result<Vec<Violation>> {
         if let Some(email) = email
-            && self.store.user_claiming_address(email).await?.is_some()
+            && self.store.user_by_address(email).await?.is_some()
         {
             violations.push(Violation { field: "email", rule: Rule::AddressTaken });
         }
@@ -139,8 +189,8 @@ impl Directory {
     }
 }
 
-/// What must hold between the addresses of one user.
-fn check(addresses: &[MailboxEntry]) -> Result<()> {
+/// The rules between the addresses of one user.
+fn check(addresses: &[UserEmail]) -> Result<()> {
     let mut texts: Vec<String> = addresses.iter().map(|entry| entry.email.folded()).collect();
     texts.sort_unstable();
     if texts.windows(2).any(|pair| pair[0] == pair[1]) {

@@ -1,38 +1,68 @@
-//! What expiration dates ask for: a reminder in time, and an end (`contracts/openwisp.md` sections 7.5 and 13.3).
+//! Expiration dates: a reminder in time, then deactivation (`contracts/openwisp.md` sections 7.5 and 13.3).
 //!
-//! Every user of whom a date asks something has one entry, by the day on which it is due; [`User::expiry_due`] says which,
-//! and the store keeps the entry with the user's record. So the job reads what is due and nothing else,
-//! takes up what was due on days on which it did not run, and may run as often as it likes:
-//! a step is one transaction of the user's record, its entry and its mail, so it is taken once or not at all.
+//! A user whose date requires a step has one entry, under the day on which it is due; [`User::expiry_due`] computes it,
+//! and the store keeps the entry with the user's record. So the job reads only what is due, catches up on days when it
+//! did not run, and may run any number of times: a step is one transaction of the user's record, its entry and its
+//! mail, so it happens once or not at all.
 
-use super::{Directory, new_mail, too_busy};
+use tokio::time::Instant;
+
+use super::cleanup::{Failed, PASS};
+use super::{Directory, SystemCaller, new_mail, too_busy};
 use crate::error::Result;
 use crate::model::{Expiry, Mail, MailKind, User, UserId};
-use crate::store::{UserWrite, Written};
+use crate::store::{DueUser, UserWrite, WriteOutcome};
+
+/// How many entries are read at once.
+const PIECE: usize = 500;
 
 impl Directory {
-    /// Reminds the users whose accounts end within seven days, and switches off those whose last day is over.
+    /// Reminds users whose accounts end within seven days, and deactivates those whose last day is over.
     ///
-    /// The last active superuser is not spared: an expired account works no more, so nothing is lost by saying so.
-    /// What fails for one user does not keep the others waiting.
+    /// This includes the last active superuser: an expired account does not work anyway. A failed user is noted, moves
+    /// to the end of the queue, and is retried with growing pauses as cleanup is.
     ///
     /// # Errors
-    /// When the store does not answer; the next call takes up what this one has left.
-    pub async fn expire_accounts(&self) -> Result<()> {
+    /// When the store cannot list the entries or save a note; the next call continues where this one stopped.
+    pub async fn expire_accounts(&self, by: SystemCaller) -> Result<()> {
+        let deadline = Instant::now() + PASS;
+        let now = self.ambient.now();
         let mut result = Ok(());
-        for id in self.store.users_due(self.ambient.now().date()).await? {
-            if let Err(error) = self.expire(id).await {
-                tracing::warn!(user.id = %id, error = %error, "an expiration date waits");
-                result = Err(error);
+        let (mut after, mut failed_before) = (None, Vec::new());
+        loop {
+            let mut due = self.store.users_due(now.date(), after.as_ref(), PIECE).await?;
+            let is_last = due.len() < PIECE;
+            after = due.last().cloned();
+            due.retain(|due| due.backoff.is_over(now));
+            let (again, fresh): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.backoff.failures > 0);
+            failed_before.extend(again);
+            let now_due =
+                if is_last { fresh.into_iter().chain(std::mem::take(&mut failed_before)).collect() } else { fresh };
+            for due in now_due {
+                if Instant::now() >= deadline {
+                    return result;
+                }
+                result = result.and(self.expire_or_note(by, due).await);
+            }
+            if is_last {
+                return result;
             }
         }
-        result
     }
 
-    /// Does what the user's date asks for today.
+    async fn expire_or_note(&self, by: SystemCaller, mut due: DueUser) -> Result<()> {
+        let Err(error) = self.expire(due.user).await else { return Ok(()) };
+        tracing::warn!(by = ?by, user.id = %due.user, error = %error, "expiry step failed; will retry");
+        due.backoff = due.backoff.failed(self.ambient.now());
+        let (target, reason) = (due.user.to_string(), &error.code());
+        Failed { kind: "expiration", target, reason, backoff: due.backoff }.log();
+        self.store.user_due_rests(&due).await
+    }
+
+    /// Takes the step that the user's date requires today.
     async fn expire(&self, id: UserId) -> Result<()> {
-        let mut tries = self.store.tries();
-        while tries.next().await {
+        let mut retries = self.store.retries();
+        while retries.next().await {
             let Some((before, memberships)) = self.store.user_with_memberships(id).await? else { return Ok(()) };
             let Some(expiry) = before.expiry_on(self.ambient.now().date()) else { return Ok(()) };
             let mut after = before.clone();
@@ -47,7 +77,7 @@ impl Directory {
                 mails: self.expiry_mail(&before, expiry).into_iter().collect(),
                 ..UserWrite::default()
             };
-            if self.store.user_write(&write).await? == Written::Done {
+            if self.store.user_write(&write).await? == WriteOutcome::Done {
                 tracing::info!(user.id = %id, expiry = ?expiry, "an expiration date was followed");
                 return Ok(());
             }
@@ -55,7 +85,7 @@ impl Directory {
         Err(too_busy())
     }
 
-    /// What the user is told; nothing, without a verified address.
+    /// The mail to the user; `None` without a verified address.
     fn expiry_mail(&self, user: &User, expiry: Expiry) -> Option<Mail> {
         let kind = match (expiry, user.expiration_date) {
             (Expiry::Remind, last_day) => MailKind::AccountExpires { last_day: last_day? },

@@ -1,14 +1,14 @@
-//! Groups: made, read, changed, removed (`contracts/openwisp.md` section 11).
+//! Groups: create, read, change, remove (`contracts/openwisp.md` section 11).
 
 use std::collections::BTreeSet;
 
-use super::{Act, Caller, Directory, Draft, too_busy};
+use super::users::unknown_permission;
+use super::{Act, Caller, Directory, Draft, Expected, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
-use crate::model::{Group, GroupChanges, GroupId, Permission, PermissionId};
-use crate::store::GroupWritten;
-use crate::store::keys::{Sequence, Work};
+use crate::model::{Action, CleanupTask, Group, GroupChanges, GroupId, Model, PermissionId, Sequence};
+use crate::store::{Basis, GroupWriteOutcome};
 
-/// Groups with smaller ids exist from installation.
+/// Groups with smaller ids exist from the installation.
 const FIRST_ID: u64 = 3;
 
 impl Directory {
@@ -25,45 +25,71 @@ impl Directory {
     /// One group.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none.
+    /// [`Error::NotFound`] if it does not exist.
     pub async fn group(&self, id: GroupId) -> Result<Group> {
         self.store.group(id).await?.ok_or(Error::NotFound(Entity::Group))
     }
 
-    /// Makes a group.
+    /// Creates a group.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong.
+    /// [`Error::Invalid`] with all violations.
     pub async fn create_group(&self, caller: &Caller, draft: Draft<GroupChanges>) -> Result<Group> {
         let Draft { content, mut violations } = draft;
-        violations.extend(unknown_permission(content.permissions.as_ref()));
-        violations.extend(content.permissions.as_ref().and_then(|given| beyond(caller, given)));
+        violations.extend(content.permissions.as_ref().and_then(|ids| unknown_permission("permissions", ids)));
+        let mut caller = caller.clone();
+        let none = BTreeSet::new();
+        let given = content.permissions.as_deref().unwrap_or(&none);
+        let (mut basis, beyond) = self.must_change_group(&caller, Action::Add, &none, given).await?;
+        violations.extend(beyond);
         let (Some(name), true) = (&content.name, violations.is_empty()) else {
             return Err(self.refused(violations, content.name.as_deref(), None).await?);
         };
         let id = GroupId(self.store.sequence_next(Sequence::Groups).await? + FIRST_ID - 1);
-        let group = Group { id, version: 1, name: name.clone(), permissions: content.permissions.unwrap_or_default() };
-        match self.store.group_write(None, Some(&group)).await? {
-            GroupWritten::Done => Ok(group),
-            GroupWritten::NameTaken => Err(Error::invalid("name", Rule::Taken)),
-            GroupWritten::Stale => Err(Error::internal("a new group met an old one")),
+        let group = Group { id, version: 1, name: name.clone(), permissions: given.clone() };
+        let mut retries = self.store.retries();
+        loop {
+            match self.store.group_write(None, Some(&group), &basis).await? {
+                GroupWriteOutcome::Done => return Ok(group),
+                GroupWriteOutcome::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
+                GroupWriteOutcome::Stale if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    let (newer, beyond) = self.must_change_group(&caller, Action::Add, &none, given).await?;
+                    if let Some(violation) = beyond {
+                        return Err(Error::Invalid(vec![violation]));
+                    }
+                    basis = newer;
+                }
+                GroupWriteOutcome::Stale => return Err(too_busy()),
+            }
         }
     }
 
-    /// Changes a group. Changes of other fields that happen meanwhile survive.
+    /// Changes a group. Concurrent changes of other fields are kept.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong; nothing is changed then.
-    pub async fn change_group(&self, caller: &Caller, group: Group, draft: Draft<GroupChanges>) -> Result<Group> {
+    /// [`Error::Invalid`] with all violations, [`Error::Changed`] if the group is not at an `expected` version. Nothing
+    /// is changed then.
+    pub async fn change_group(
+        &self,
+        caller: &Caller,
+        group: Group,
+        draft: Draft<GroupChanges>,
+        expected: &Expected,
+    ) -> Result<Group> {
         let Draft { content, mut violations } = draft;
-        let gained = |before: &Group| content.permissions.as_ref().map(|after| after - &before.permissions);
-        violations.extend(unknown_permission(content.permissions.as_ref()));
-        violations.extend(gained(&group).and_then(|gained| beyond(caller, &gained)));
+        violations.extend(content.permissions.as_ref().and_then(|ids| unknown_permission("permissions", ids)));
+        let mut caller = caller.clone();
+        let wanted = |before: &Group| content.permissions.as_deref().unwrap_or(&before.permissions).clone();
+        let (mut basis, beyond) =
+            self.must_change_group(&caller, Action::Change, &group.permissions, &wanted(&group)).await?;
+        expected.check(group.version)?;
+        violations.extend(beyond);
         if !violations.is_empty() {
             return Err(self.refused(violations, content.name.as_deref(), Some(&group)).await?);
         }
         let mut before = group;
-        let mut tries = self.store.tries();
+        let mut retries = self.store.retries();
         loop {
             let mut after = before.clone();
             if let Some(name) = &content.name {
@@ -75,50 +101,71 @@ impl Directory {
             if after == before {
                 return Ok(before);
             }
-            match self.store.group_write(Some(&before), Some(&after)).await? {
-                GroupWritten::Done => return Ok(Group { version: before.version + 1, ..after }),
-                GroupWritten::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
-                GroupWritten::Stale if tries.again().await => {
+            match self.store.group_write(Some(&before), Some(&after), &basis).await? {
+                GroupWriteOutcome::Done => return Ok(Group { version: before.version + 1, ..after }),
+                GroupWriteOutcome::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
+                GroupWriteOutcome::Stale if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
                     before = self.group(before.id).await?;
-                    if let Some(violation) = gained(&before).and_then(|gained| beyond(caller, &gained)) {
+                    let (newer, beyond) =
+                        self.must_change_group(&caller, Action::Change, &before.permissions, &wanted(&before)).await?;
+                    expected.check(before.version)?;
+                    if let Some(violation) = beyond {
                         return Err(Error::Invalid(vec![violation]));
                     }
+                    basis = newer;
                 }
-                GroupWritten::Stale => return Err(too_busy()),
+                GroupWriteOutcome::Stale => return Err(too_busy()),
             }
         }
     }
 
-    /// Removes a group. Its users lose it at once, however many they are;
-    /// their records follow, by this request for a few and by follow-up work for the others.
+    /// Removes a group. Its users lose it immediately, however many they are. This request updates the records of a few
+    /// users, cleanup those of the others.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is gone meanwhile.
-    pub async fn delete_group(&self, group: Group) -> Result<()> {
-        let mut before = group;
-        let mut tries = self.store.tries();
+    /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Forbidden`] if it has permissions that the caller
+    /// lacks, [`Error::Changed`] if it is not at an `expected` version.
+    pub async fn delete_group(&self, caller: &Caller, group: Group, expected: &Expected) -> Result<()> {
+        let (mut caller, mut before) = (caller.clone(), group);
+        let mut retries = self.store.retries();
         loop {
-            match self.store.group_write(Some(&before), None).await? {
-                GroupWritten::Stale if tries.again().await => before = self.group(before.id).await?,
-                GroupWritten::Stale => return Err(too_busy()),
-                GroupWritten::Done | GroupWritten::NameTaken => {
-                    self.follow_up_some(Work::Group(before.id)).await;
+            let none = BTreeSet::new();
+            let (basis, beyond) = self.must_change_group(&caller, Action::Delete, &before.permissions, &none).await?;
+            if beyond.is_some() {
+                return Err(Error::Forbidden);
+            }
+            expected.check(before.version)?;
+            match self.store.group_write(Some(&before), None, &basis).await? {
+                GroupWriteOutcome::Stale if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    before = self.group(before.id).await?;
+                }
+                GroupWriteOutcome::Stale => return Err(too_busy()),
+                GroupWriteOutcome::Done | GroupWriteOutcome::NameTaken => {
+                    self.clean_up_after(CleanupTask::Group(before.id)).await;
                     return Ok(());
                 }
             }
         }
     }
 
-    /// Takes at most `limit` users out of a removed group; `true` when none is left.
-    pub(super) async fn finish_group_removal(&self, id: GroupId, limit: usize) -> Result<bool> {
-        let users = self.store.group_users(id, limit).await?;
-        for &user in &users {
-            self.leave_group(user, id).await?;
-        }
-        Ok(users.len() < limit)
+    /// Fails if the caller may not do `action` on groups. Returns the records that the decision depends on, and a
+    /// violation if the caller lacks a permission that the group's users gain or lose.
+    async fn must_change_group(
+        &self,
+        caller: &Caller,
+        action: Action,
+        before: &BTreeSet<PermissionId>,
+        after: &BTreeSet<PermissionId>,
+    ) -> Result<(Basis, Option<Violation>)> {
+        caller.must(Act::Model(action, Model::Group))?;
+        let (may, basis) = self.may_change_permissions(caller, before, after).await?;
+        let violation = Violation { field: "permissions", rule: Rule::BeyondOwnRights };
+        Ok((basis, (!may).then_some(violation)))
     }
 
-    /// What is wrong, and whether the name is taken besides.
+    /// All violations, including a taken name.
     async fn refused(&self, mut violations: Vec<Violation>, name: Option<&str>, own: Option<&Group>) -> Result<Error> {
         if let Some(name) = name
             && own.is_none_or(|own| own.name != name)
@@ -128,15 +175,4 @@ impl Directory {
         }
         Ok(Error::Invalid(violations))
     }
-}
-
-/// The first permission that does not exist.
-fn unknown_permission(ids: Option<&BTreeSet<PermissionId>>) -> Option<Violation> {
-    let unknown = ids?.iter().find(|id| Permission::by_id(**id).is_none())?;
-    Some(Violation { field: "permissions", rule: Rule::UnknownReference(unknown.to_string()) })
-}
-
-/// Permissions that a group would gain and the caller does not have: its users would get them from nobody.
-fn beyond(caller: &Caller, gained: &BTreeSet<PermissionId>) -> Option<Violation> {
-    (!caller.may(Act::Give(gained))).then_some(Violation { field: "permissions", rule: Rule::BeyondOwnRights })
 }

@@ -1,19 +1,24 @@
 //! What exists from the start: the default groups and the first superuser.
 
-use super::{Directory, Draft};
-use crate::error::Result;
+use super::{Directory, Draft, SystemCaller};
+use crate::auth::violations_without_user;
+use crate::error::{Result, Violation};
 use crate::model::{EmailAddress, NewUser, Organization, OrganizationId, User, Username, default_groups};
+use crate::secret::Secret;
+use crate::store::Basis;
 
 impl Directory {
-    /// Makes the default groups and the organization `default`, once in the life of a directory. `true` when this was the time.
+    /// Creates the default groups and the organization `default`, once in the life of a directory. `true` if this call
+    /// created them.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn install(&self) -> Result<bool> {
+    pub async fn install(&self, by: SystemCaller) -> Result<bool> {
+        by.must_be_operator()?;
         self.install_without(false, false).await
     }
 
-    /// The same for a directory into which its groups, or its organizations, are about to move.
+    /// The same for a directory into which groups or organizations are about to be imported.
     pub(super) async fn install_without(&self, groups: bool, organization: bool) -> Result<bool> {
         if self.store.is_installed().await? {
             return Ok(false);
@@ -33,14 +38,14 @@ impl Directory {
                 created: now,
                 modified: now,
             };
-            // It may be there from a start that was stopped before the next step.
-            self.store.organization_write(None, Some(&organization)).await?;
+            // It may exist from a start that was interrupted before the next step.
+            self.store.organization_write(None, Some(&organization), &[], &Basis::default()).await?;
         }
         let defaults = default_groups();
         self.store.installation_insert(if groups { &[] } else { &defaults }).await
     }
 
-    /// Whether nobody is in the directory.
+    /// Whether the directory has no users.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -48,16 +53,22 @@ impl Directory {
         Ok(self.store.user_counts().await?.total() == 0)
     }
 
-    /// Makes a superuser, who is active and staff.
+    /// Creates an active superuser with the staff flag of OpenWISP and OpenL2M. Superusers do not need the Edge staff
+    /// role.
     ///
     /// # Errors
-    /// When the name or the address is taken.
+    /// [`Error::Invalid`](crate::Error::Invalid) when the name or the e-mail address is taken, or when the password has
+    /// fewer than 8 characters or only digits.
     pub async fn create_superuser(
         &self,
+        by: SystemCaller,
         username: Username,
         email: Option<EmailAddress>,
-        password: String,
+        password: Secret,
     ) -> Result<User> {
+        by.must_be_operator()?;
+        let password_violations = violations_without_user(&password).into_iter();
+        let violations: Vec<_> = password_violations.map(|rule| Violation { field: "password", rule }).collect();
         let user = NewUser {
             username: Some(username),
             email,
@@ -67,7 +78,7 @@ impl Directory {
             is_superuser: true,
             ..NewUser::default()
         };
-        let detail = self.insert_user(Draft { content: user, violations: Vec::new() }, None, None).await?;
+        let detail = self.insert_user(Draft { content: user, violations }, None, None).await?;
         Ok(detail.user)
     }
 }

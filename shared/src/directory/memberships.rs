@@ -1,11 +1,27 @@
-//! Memberships asked for with a user (`contracts/openwisp.md` section 8).
+//! Memberships: requested with a user (`contracts/openwisp.md` section 8), and individually (section 15).
 
-use super::{Act, Caller, Directory};
-use crate::error::{Result, Rule, Violation};
-use crate::model::{Membership, MembershipId, MembershipRequest, Organization, User, WhenSame};
-use crate::store::{MembershipWrite, OrganizationState};
+use super::{Act, Caller, Directory, Draft, UserDetail, Visibility, too_busy};
+use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
+use crate::model::{
+    Action, Membership, MembershipId, MembershipRequest, Model, Named, Organization, OrganizationId, User, UserId,
+    Username, WhenSame,
+};
+use crate::store::{Direction, MembershipWrite, OrganizationState, UserWrite, WriteOutcome};
 
-/// What a request about a membership comes to.
+/// The field name for violations that no single field causes.
+const WHOLE: &str = "__all__";
+const ORGANIZATION: &str = "organization";
+
+/// A requested membership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMembership {
+    /// The organization, if one was named.
+    pub organization: Option<Named<OrganizationId>>,
+    /// Whether the user is to manage it.
+    pub is_admin: bool,
+}
+
+/// The effect of a request about a membership.
 pub(super) struct MembershipPlan {
     organization: Organization,
     before: Option<Membership>,
@@ -14,36 +30,22 @@ pub(super) struct MembershipPlan {
 }
 
 impl Directory {
-    /// What a request comes to for a user with those memberships; `None` for nothing.
-    /// The inner error is a violation.
+    /// The effect of a request for a user with those memberships; `None` for none. The inner error is a violation.
     pub(super) async fn plan_membership(
         &self,
         caller: Option<&Caller>,
         memberships: &[Membership],
-        request: MembershipRequest,
+        request: &MembershipRequest,
     ) -> Result<std::result::Result<Option<MembershipPlan>, Violation>> {
-        let MembershipRequest { organization: id, is_admin, same } = request;
-        let in_sight = caller.is_none_or(|caller| caller.may(Act::NameOrganization(id)));
-        let found = if in_sight { self.store.organization(id).await? } else { None };
-        // The caller's record may not have followed yet.
-        let seen = |found: &Organization| {
-            caller.is_none_or(|caller| caller.may(Act::SeeOrganization { id, is_active: found.is_active }))
-        };
-        let Some(organization) = found.filter(seen) else {
-            let rule = Rule::UnknownReference(id.to_string());
+        let MembershipRequest { organization: Named { id, sent }, is_admin, same } = request;
+        let (id, is_admin, same) = (*id, *is_admin, *same);
+        let Some(organization) = self.nameable(caller, id).await? else {
+            let rule = Rule::UnknownReference(sent.clone());
             return Ok(Err(Violation { field: "organization_users.organization", rule }));
         };
         let before = memberships.iter().find(|membership| membership.organization == id).cloned();
         let Some(before) = before else {
-            let is_admin = is_admin.unwrap_or_default();
-            let after = Membership {
-                id: MembershipId::generate(&*self.ambient),
-                organization: id,
-                name: organization.name.clone(),
-                is_admin,
-            };
-            let becomes_owner = is_admin && organization.owner.is_none();
-            return Ok(Ok(Some(MembershipPlan { organization, before: None, after: Some(after), becomes_owner })));
+            return Ok(Ok(Some(self.joined(organization, is_admin.unwrap_or_default()))));
         };
         if !organization.is_active {
             return Ok(Ok(None));
@@ -55,30 +57,220 @@ impl Directory {
         if is_same && same == WhenSame::Keep {
             return Ok(Ok(None));
         }
-        if organization.owner.is_some_and(|(owner, _)| owner == before.id) {
-            return Ok(Err(Violation { field: "organization_users", rule: Rule::OwnersMembership }));
+        let planned = MembershipPlan::changed(organization, before, (!is_same).then_some(is_admin));
+        Ok(planned.map(Some).map_err(|rule| Violation { field: "organization_users", rule }))
+    }
+
+    /// The memberships of a user whom the caller can see, sorted by the organizations' names, as far as the caller may
+    /// see them: managers see those in the organizations that they manage.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the user does not exist or is out of sight.
+    pub async fn memberships(&self, caller: &Caller, id: UserId) -> Result<Vec<Membership>> {
+        let detail = self.user(caller, id).await?;
+        let mut memberships = self.ordered(caller, detail).await?.memberships;
+        memberships.retain(|membership| caller.may(Act::NameOrganization(membership.organization)));
+        Ok(memberships)
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// As there; and if the user is not in the organization, or the caller may not see that.
+    pub async fn membership(&self, caller: &Caller, id: UserId, organization: OrganizationId) -> Result<Membership> {
+        let mut memberships = self.user(caller, id).await?.memberships.into_iter();
+        let found = memberships.find(|membership| membership.organization == organization);
+        let seen = found.filter(|_| caller.may(Act::NameOrganization(organization)));
+        seen.ok_or(Error::NotFound(Entity::Membership))
+    }
+
+    /// Fails unless the caller may act this way on the memberships of a user.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`] if the user does not exist or is out of sight.
+    pub async fn check_may_change_memberships(&self, caller: &Caller, id: UserId, action: Action) -> Result<()> {
+        let subject = self.subject(caller, id).await?;
+        self.must_manage(caller, &subject, Some((action, Model::OrganizationUser))).await.map(drop)
+    }
+
+    /// Adds a user to an organization. The first manager of an organization without an owner becomes its owner.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all violations, [`Error::Forbidden`]. Nothing is changed then.
+    pub async fn add_membership(&self, caller: &Caller, id: UserId, draft: Draft<NewMembership>) -> Result<Membership> {
+        let Draft { content: NewMembership { organization, is_admin }, violations } = draft;
+        let (Some(named), true) = (organization, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        let made =
+            self.write_membership_of(caller, id, Action::Add, named.id, |directory, organization, before| {
+                match (organization, before) {
+                    (None, _) => Err(Error::invalid(ORGANIZATION, Rule::UnknownReference(named.sent.clone()))),
+                    (Some(_), Some(_)) => Err(Error::invalid(WHOLE, Rule::MembershipTwice)),
+                    (Some(organization), None) => Ok(Some(directory.joined(organization, is_admin))),
+                }
+            });
+        made.await?.ok_or_else(|| Error::internal("a membership disappeared right after it was created"))
+    }
+
+    /// Makes a member a manager of the organization, or a manager an ordinary member.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user is not a member, or the caller may not see that; [`Error::Refused`] for the owner's
+    /// membership; [`Error::Forbidden`].
+    pub async fn change_membership(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        organization: OrganizationId,
+        is_admin: Option<bool>,
+    ) -> Result<Membership> {
+        let gone = Error::NotFound(Entity::Membership);
+        let changed = self.write_membership_of(caller, id, Action::Change, organization, |_, organization, before| {
+            let (organization, before) = member(organization, before)?;
+            match is_admin {
+                Some(is_admin) if is_admin != before.is_admin => {
+                    changed(organization, before, Some(is_admin)).map(Some)
+                }
+                _ => Ok(None),
+            }
+        });
+        changed.await?.ok_or(gone)
+    }
+
+    /// Removes a user from an organization.
+    ///
+    /// # Errors
+    /// As [`Directory::change_membership`].
+    pub async fn remove_membership(&self, caller: &Caller, id: UserId, organization: OrganizationId) -> Result<()> {
+        let removed = self.write_membership_of(caller, id, Action::Delete, organization, |_, organization, before| {
+            let (organization, before) = member(organization, before)?;
+            changed(organization, before, None).map(Some)
+        });
+        removed.await.map(drop)
+    }
+
+    /// Applies `plan` to the organization, if the caller may name it, and to the user's membership in it, on the newest
+    /// state of all. Returns the resulting membership.
+    async fn write_membership_of(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        action: Action,
+        named: OrganizationId,
+        plan: impl Fn(&Self, Option<Organization>, Option<Membership>) -> Result<Option<MembershipPlan>>,
+    ) -> Result<Option<Membership>> {
+        let mut caller = caller.clone();
+        let mut retries = self.store.retries();
+        loop {
+            let current = self.user(&caller, id).await?;
+            let subject = current.clone().into();
+            let basis = self.must_manage(&caller, &subject, Some((action, Model::OrganizationUser))).await?;
+            let UserDetail { user: before, memberships, .. } = current;
+            let there = memberships.iter().find(|membership| membership.organization == named).cloned();
+            let organization = self.nameable(Some(&caller), named).await?;
+            let Some(plan) = plan(self, organization, there.clone())? else { return Ok(there) };
+            let memberships = plan.applied_to(&memberships);
+            let mut after = before.clone();
+            plan.apply_to(&mut after);
+            let write = UserWrite {
+                before: Some(&before),
+                after: Some(&after),
+                memberships: Some(&memberships),
+                membership: Some(plan.write()),
+                basis: Some(&basis),
+                ..UserWrite::default()
+            };
+            match self.store.user_write(&write).await? {
+                WriteOutcome::Done => return Ok(plan.after),
+                WriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
+                WriteOutcome::Stale => return Err(too_busy()),
+                WriteOutcome::Taken(_) | WriteOutcome::OtherSuperuserLost | WriteOutcome::UnknownGroup(_) => {
+                    return Err(Error::internal("unexpected conflict while changing a membership"));
+                }
+            }
         }
-        let after = (!is_same).then(|| Membership { is_admin, ..before.clone() });
-        Ok(Ok(Some(MembershipPlan { organization, before: Some(before), after, becomes_owner: false })))
+    }
+
+    /// The organization, if the caller may name it.
+    async fn nameable(&self, caller: Option<&Caller>, id: OrganizationId) -> Result<Option<Organization>> {
+        let in_sight = caller.is_none_or(|caller| caller.may(Act::NameOrganization(id)));
+        let found = if in_sight { self.store.organization(id).await? } else { None };
+        // The caller's record may not be up to date yet.
+        let seen = |found: &Organization| {
+            caller.is_none_or(|caller| caller.may(Act::SeeOrganization { id, is_active: found.is_active }))
+        };
+        Ok(found.filter(seen))
+    }
+
+    /// The effect of joining an organization.
+    fn joined(&self, organization: Organization, is_admin: bool) -> MembershipPlan {
+        let after = Membership { id: MembershipId::generate(&*self.ambient), organization: organization.id, is_admin };
+        let becomes_owner = is_admin && organization.owner.is_none();
+        MembershipPlan { organization, before: None, after: Some(after), becomes_owner }
+    }
+
+    /// The members of an organization whom the caller can see, each as membership and user name, newest first; `None`
+    /// if there are more than `most`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the organization does not exist or is out of sight.
+    pub async fn members_of(
+        &self,
+        caller: &Caller,
+        id: OrganizationId,
+        most: usize,
+    ) -> Result<Option<Vec<(MembershipId, Username)>>> {
+        self.organization(caller, id).await?;
+        let members = self.store.members(id, None, Direction::ToOlder, most.saturating_add(1)).await?;
+        if members.len() > most {
+            return Ok(None);
+        }
+        let mut rows = self.rows_of(&members).await?;
+        rows.retain(|row| caller.visibility() == Visibility::Everyone || !row.is_superuser);
+        self.add_memberships(&mut rows).await?;
+        let named = rows.into_iter().filter_map(|row| {
+            let membership = row.memberships.into_iter().find(|membership| membership.organization == id)?;
+            Some((membership.id, row.username))
+        });
+        Ok(Some(named.collect()))
     }
 }
 
+/// A member's organization and membership, if the caller sees both.
+fn member(organization: Option<Organization>, before: Option<Membership>) -> Result<(Organization, Membership)> {
+    organization.zip(before).ok_or(Error::NotFound(Entity::Membership))
+}
+
+/// A membership that is changed or removed, unless it is the owner's.
+fn changed(organization: Organization, before: Membership, is_admin: Option<bool>) -> Result<MembershipPlan> {
+    let planned = MembershipPlan::changed(organization, before, is_admin);
+    planned.map_err(|_| Error::Refused(Refusal::OwnersMembership))
+}
+
 impl MembershipPlan {
-    /// The memberships as they will be.
-    pub(super) fn applied_to(&self, memberships: &[Membership]) -> Vec<Membership> {
-        let others = memberships.iter().filter(|membership| membership.organization != self.organization.id).cloned();
-        let mut memberships: Vec<Membership> = others.chain(self.after.clone()).collect();
-        Membership::sort(&mut memberships);
-        memberships
+    /// A membership that is changed or removed; the owner's stays.
+    fn changed(
+        organization: Organization,
+        before: Membership,
+        is_admin: Option<bool>,
+    ) -> std::result::Result<Self, Rule> {
+        if organization.owner.is_some_and(|(owner, _)| owner == before.id) {
+            return Err(Rule::OwnersMembership);
+        }
+        let after = is_admin.map(|is_admin| Membership { is_admin, ..before.clone() });
+        Ok(Self { organization, before: Some(before), after, becomes_owner: false })
     }
 
-    /// Brings what the user manages in line.
+    /// The memberships afterwards.
+    pub(super) fn applied_to(&self, memberships: &[Membership]) -> Vec<Membership> {
+        let others = memberships.iter().filter(|membership| membership.organization != self.organization.id).cloned();
+        others.chain(self.after.clone()).collect()
+    }
+
+    /// Updates the organizations that the user manages.
     pub(super) fn apply_to(&self, user: &mut User) {
-        if self.organization.is_active && self.after.as_ref().is_some_and(|membership| membership.is_admin) {
-            user.manages.insert(self.organization.id);
-        } else {
-            user.manages.remove(&self.organization.id);
-        }
+        let manages = self.after.as_ref().is_some_and(|membership| membership.is_admin);
+        // An owner's membership does not change, and a user who becomes owner here manages the organization.
+        user.place_in(self.organization.id, manages, self.becomes_owner, self.organization.is_active);
     }
 
     /// For the store.

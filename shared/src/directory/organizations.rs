@@ -1,19 +1,21 @@
-//! Organizations: made, read, changed, removed (`contracts/openwisp.md` section 12).
+//! Organizations: create, read, change, remove (`contracts/openwisp.md` section 12).
 
-use super::{Act, Caller, Directory, Draft, Sight, too_busy};
+use super::users::too_long;
+use super::{Act, Caller, Directory, Draft, Expected, Subject, Visibility, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
-use crate::model::{Change, MembershipId, Organization, OrganizationChanges, OrganizationId};
-use crate::store::OrganizationWritten;
-use crate::store::keys::Work;
+use crate::model::{
+    Action, Change, CleanupTask, MembershipId, Model, Named, Organization, OrganizationChanges, OrganizationId, User,
+};
+use crate::store::{Basis, OrganizationWriteOutcome};
 
 const OWNER: &str = "owner.organization_user";
 
-/// A stretch of the list of organizations.
+/// A page of the list of organizations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrganizationPage {
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// The ones asked for, newest first.
+    /// The requested ones, newest first.
     pub organizations: Vec<Organization>,
 }
 
@@ -21,21 +23,26 @@ impl Directory {
     /// The organizations that the caller can see, newest first; `rows` as in [`Directory::users`].
     ///
     /// # Errors
-    /// What `rows` answers, or when the store does not.
+    /// Errors of `rows`, or when the store does not answer.
     pub async fn organizations(
         &self,
         caller: &Caller,
         rows: impl Fn(u64) -> Result<(u64, usize)>,
     ) -> Result<OrganizationPage> {
-        match caller.sight() {
-            Sight::Everyone => {
+        match caller.visibility() {
+            Visibility::Everyone => {
                 let counts = self.store.organization_counts().await?;
                 let total = counts.total();
                 let (offset, limit) = rows(total)?;
-                let organizations = self.store.organization_rows(&counts, offset, limit).await?;
+                let (mut organizations, described) = self.store.organization_rows(&counts, offset, limit).await?;
+                for whole in self.store.organizations(&described).await? {
+                    if let Some(row) = organizations.iter_mut().find(|row| row.id == whole.id) {
+                        *row = whole;
+                    }
+                }
                 Ok(OrganizationPage { total, organizations })
             }
-            Sight::Managed | Sight::Oneself => {
+            Visibility::Managed | Visibility::Oneself => {
                 let mut managed = self.store.organizations(&caller.user.manages).await?;
                 managed
                     .retain(|&Organization { id, is_active, .. }| caller.may(Act::SeeOrganization { id, is_active }));
@@ -51,19 +58,24 @@ impl Directory {
     /// An organization that the caller can see.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none, or out of sight.
+    /// [`Error::NotFound`] if it does not exist or is out of sight.
     pub async fn organization(&self, caller: &Caller, id: OrganizationId) -> Result<Organization> {
         let found = self.store.organization(id).await?;
         let seen = |found: &Organization| caller.may(Act::SeeOrganization { id, is_active: found.is_active });
         found.filter(seen).ok_or(Error::NotFound(Entity::Organization))
     }
 
-    /// Makes an organization.
+    /// Creates an organization.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong; a taken slug also names who has it.
-    pub async fn create_organization(&self, draft: Draft<OrganizationChanges>) -> Result<Organization> {
+    /// [`Error::Invalid`] with all violations; for a taken slug, it names the organization that has it.
+    pub async fn create_organization(
+        &self,
+        caller: &Caller,
+        draft: Draft<OrganizationChanges>,
+    ) -> Result<Organization> {
         let Draft { content, mut violations } = draft;
+        let mut caller = caller.clone();
         let OrganizationChanges { name, slug, is_active, description, email, url, owner: _ } = content;
         let (Some(name), Some(slug_given), true) = (name, &slug, violations.is_empty()) else {
             if let Some(slug) = &slug
@@ -87,28 +99,43 @@ impl Directory {
             created: now,
             modified: now,
         };
-        match self.store.organization_write(None, Some(&organization)).await? {
-            OrganizationWritten::Done => Ok(organization),
-            OrganizationWritten::SlugTaken(by) => Err(Error::Invalid(vec![
-                Violation { field: "slug", rule: Rule::Taken },
-                Violation { field: "organization", rule: Rule::SlugOwner(by.to_string()) },
-            ])),
-            OrganizationWritten::Stale => Err(Error::internal("a new organization met an old one")),
+        violations.extend(too_long(organization.too_long(None)));
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let mut retries = self.store.retries();
+        loop {
+            caller.must(Act::Model(Action::Add, Model::Organization))?;
+            match self.store.organization_write(None, Some(&organization), &[], &caller.basis()).await? {
+                OrganizationWriteOutcome::Done => return Ok(organization),
+                OrganizationWriteOutcome::SlugTaken(by) => {
+                    return Err(Error::Invalid(vec![
+                        Violation { field: "slug", rule: Rule::Taken },
+                        Violation { field: "organization", rule: Rule::SlugOwner(by.to_string()) },
+                    ]));
+                }
+                OrganizationWriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
+                OrganizationWriteOutcome::Stale => return Err(too_busy()),
+            }
         }
     }
 
-    /// Changes an organization; the time of its last change moves even when nothing else does.
+    /// Changes an organization. Its time of change is updated even if nothing else changes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong; nothing is changed then.
+    /// [`Error::Invalid`] with all violations, [`Error::Changed`] if the organization is not at an `expected` version.
+    /// Nothing is changed then.
     pub async fn change_organization(
         &self,
         caller: &Caller,
         organization: Organization,
         draft: Draft<OrganizationChanges>,
+        expected: &Expected,
     ) -> Result<Organization> {
         let Draft { content, mut violations } = draft;
-        let owner = self.new_owner(caller, &organization, &content.owner).await;
+        let mut caller = caller.clone();
+        expected.check(organization.version)?;
+        let owner = self.new_owner(&caller, &organization, &content.owner).await;
         let owner = match owner {
             Ok(owner) => owner,
             Err(Error::Invalid(more)) => {
@@ -121,7 +148,7 @@ impl Directory {
             return Err(Error::Invalid(violations));
         }
         let mut before = organization;
-        let mut tries = self.store.tries();
+        let mut retries = self.store.retries();
         loop {
             let mut after = before.clone();
             apply(&mut after, &content);
@@ -130,61 +157,109 @@ impl Directory {
                 Change::Clear => after.owner = None,
                 Change::Set(owner) => after.owner = Some(*owner),
             }
+            let long: Vec<Violation> = too_long(after.too_long(Some(&before))).collect();
+            if !long.is_empty() {
+                return Err(Error::Invalid(long));
+            }
             after.modified = self.ambient.now();
-            match self.store.organization_write(Some(&before), Some(&after)).await? {
-                OrganizationWritten::Done => {
-                    if (&after.name, after.is_active) != (&before.name, before.is_active) {
-                        self.follow_up_some(Work::Organization(before.id)).await;
+            caller.must(Act::Model(Action::Change, Model::Organization))?;
+            expected.check(before.version)?;
+            let owners = self.owners_of(&before, &after).await?;
+            let basis = self.must_change_owners(&caller, &owners).await?;
+            let owners: Vec<_> = owners.iter().map(|(before, after)| (before, after)).collect();
+            match self.store.organization_write(Some(&before), Some(&after), &owners, &basis).await? {
+                OrganizationWriteOutcome::Done => {
+                    if after.is_active != before.is_active {
+                        self.clean_up_after(CleanupTask::Organization(before.id)).await;
                     }
                     return Ok(Organization { version: before.version + 1, ..after });
                 }
-                OrganizationWritten::SlugTaken(_) => return Err(Error::invalid("slug", Rule::Taken)),
-                OrganizationWritten::Stale if tries.again().await => {
-                    before = self.organization(caller, before.id).await?;
-                    if let Change::Set((membership, _)) = &owner {
-                        self.new_owner(caller, &before, &Change::Set(*membership)).await?;
-                    }
+                OrganizationWriteOutcome::SlugTaken(_) => return Err(Error::invalid("slug", Rule::Taken)),
+                OrganizationWriteOutcome::Stale if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    before = self.organization(&caller, before.id).await?;
+                    self.new_owner(&caller, &before, &content.owner).await?;
                 }
-                OrganizationWritten::Stale => return Err(too_busy()),
+                OrganizationWriteOutcome::Stale => return Err(too_busy()),
             }
         }
     }
 
-    /// Removes an organization; its members stay, and see it no more.
+    /// Removes an organization; its members stay but no longer see it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is gone meanwhile.
-    pub async fn delete_organization(&self, caller: &Caller, organization: Organization) -> Result<()> {
-        let mut before = organization;
-        let mut tries = self.store.tries();
+    /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Changed`] if it is not at an `expected` version.
+    pub async fn delete_organization(
+        &self,
+        caller: &Caller,
+        organization: Organization,
+        expected: &Expected,
+    ) -> Result<()> {
+        let (mut caller, mut before) = (caller.clone(), organization);
+        let mut retries = self.store.retries();
         loop {
-            match self.store.organization_write(Some(&before), None).await? {
-                OrganizationWritten::Done => {
-                    self.follow_up_some(Work::Organization(before.id)).await;
+            caller.must(Act::Model(Action::Delete, Model::Organization))?;
+            expected.check(before.version)?;
+            match self.store.organization_write(Some(&before), None, &[], &caller.basis()).await? {
+                OrganizationWriteOutcome::Done => {
+                    self.clean_up_after(CleanupTask::Organization(before.id)).await;
                     return Ok(());
                 }
-                _ if tries.again().await => before = self.organization(caller, before.id).await?,
+                _ if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    before = self.organization(&caller, before.id).await?;
+                }
                 _ => return Err(too_busy()),
             }
         }
     }
 
-    /// Whose the membership is that shall own the organization.
+    /// The users who gain or lose ownership of an organization: their records before and after.
+    async fn owners_of(&self, before: &Organization, after: &Organization) -> Result<Vec<(User, User)>> {
+        let mut owners = Vec::new();
+        if before.owner == after.owner {
+            return Ok(owners);
+        }
+        for (membership, user) in [before.owner, after.owner].into_iter().flatten() {
+            // The user may have been deleted meanwhile; then the write is stale, or cleanup will follow.
+            let Some(user) = self.store.user(user).await? else { continue };
+            let Some(found) = self.store.membership(user.id, after.id).await? else { continue };
+            let owns = after.owner.is_some_and(|(owner, _)| owner == membership);
+            let mut changed = user.clone();
+            changed.place_in(after.id, found.is_admin, owns, after.is_active);
+            owners.push((user, changed));
+        }
+        Ok(owners)
+    }
+
+    /// Fails unless the caller may take ownership from, or give it to, each of these users. Returns the records that
+    /// the decision depends on.
+    async fn must_change_owners(&self, caller: &Caller, owners: &[(User, User)]) -> Result<Basis> {
+        let mut basis = caller.basis();
+        for (user, _) in owners {
+            let subject = Subject { user: user.clone(), visibility: Basis::default() };
+            basis.extend(self.must_manage(caller, &subject, None).await?);
+        }
+        Ok(basis)
+    }
+
+    /// The user of the membership that is to own the organization.
     async fn new_owner(
         &self,
         caller: &Caller,
         organization: &Organization,
-        owner: &Change<MembershipId>,
+        owner: &Change<Named<MembershipId>>,
     ) -> Result<Change<(MembershipId, crate::model::UserId)>> {
-        let id = match owner {
+        let Named { id, sent } = match owner {
             Change::Keep => return Ok(Change::Keep),
             Change::Clear => return Ok(Change::Clear),
-            Change::Set(id) => *id,
+            Change::Set(named) => named,
         };
+        let id = *id;
         let found = self.store.membership_of_id(id).await?;
         let seen = found.filter(|(_, of)| caller.may(Act::NameOrganization(*of)));
         match seen {
-            None => Err(Error::invalid(OWNER, Rule::UnknownReference(id.to_string()))),
+            None => Err(Error::invalid(OWNER, Rule::UnknownReference(sent.clone()))),
             Some((_, of)) if of != organization.id => Err(Error::invalid(OWNER, Rule::NotMember)),
             Some((user, _)) => Ok(Change::Set((id, user))),
         }

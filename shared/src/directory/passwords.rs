@@ -1,148 +1,162 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
-use super::{Act, Caller, Directory, new_mail, too_busy};
-use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
-use crate::model::{MailKind, User, UserId};
-use crate::sign_in::link::{ResetPair, reset_pair};
-use crate::sign_in::password::{Verdict, is_usable};
-use crate::sign_in::strength::weaknesses;
-use crate::store::{UserWrite, Written};
+use super::{Act, Caller, Directory, Draft, Subject, too_busy};
+use crate::auth::link::ResetToken;
+use crate::auth::password::Verdict;
+use crate::auth::password_violations;
+use crate::directory::RequestOrigin;
+use crate::directory::sign_in::Guessed;
+use crate::error::{Error, Refusal, Result, Rule, Violation};
+use crate::model::CleanupTask;
+use crate::model::{Action, MAX_PASSWORD, Model, User, UserId};
+use crate::secret::Secret;
+use crate::store::{UserWrite, WriteOutcome};
 
 /// A password to be set for a user.
+#[derive(Debug)]
 pub struct SetPassword {
-    /// The present one, if the caller gave it.
-    pub current: Option<String>,
-    /// The new one.
-    pub new: String,
-    /// The new one again.
-    pub again: String,
+    /// The current one, if the caller sent it.
+    pub current: Option<Secret>,
+    /// The new one, unless it is invalid.
+    pub new: Option<Secret>,
+    /// The new one again, unless it is invalid.
+    pub again: Option<Secret>,
 }
 
-/// A password to be changed by who knows the old one.
+/// A password change by a user who knows the old one.
+#[derive(Debug)]
 pub struct ChangePassword {
-    /// The present one.
-    pub old: String,
+    /// The current one.
+    pub old: Secret,
     /// The new one.
-    pub new: String,
+    pub new: Secret,
     /// The new one again.
-    pub again: String,
+    pub again: Secret,
 }
 
-/// A password to be set by who got the mailed link.
+/// A password reset with a mailed link.
+#[derive(Debug)]
 pub struct ResetPassword {
-    /// Whose.
+    /// The user.
     pub uid: String,
     /// The link's secret.
-    pub token: String,
+    pub token: Secret,
     /// The new one.
-    pub new: String,
+    pub new: Secret,
     /// The new one again.
-    pub again: String,
+    pub again: Secret,
 }
 
 impl Directory {
-    /// Sets the password of a user whom the caller may change, or the caller's own (section 9.1).
-    ///
-    /// Only a superuser, or somebody else than the user, need not know the present password.
-    /// `address` is the client's, against which wrong ones count. Set by somebody else, it ends the user's tokens.
+    /// Fails unless the caller may set the password of a user, or their own.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong.
+    /// [`Error::Forbidden`], or when the store does not answer.
+    pub async fn check_may_set_password(&self, caller: &Caller, of: &Subject) -> Result<()> {
+        self.must_manage(caller, of, need(caller, &of.user)).await.map(drop)
+    }
+
+    /// Sets the password of a user whom the caller may change, or the caller's own (section 9.1).
+    ///
+    /// The current password is not needed by superusers, nor for another user's password; wrong ones count against the
+    /// client IP. All signed tokens and sessions of the user end, except the session of the request.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all violations, [`Error::Forbidden`].
     pub async fn set_password(
         &self,
         caller: &Caller,
-        user: User,
-        set: SetPassword,
-        address: Option<&str>,
+        of: Subject,
+        draft: Draft<SetPassword>,
+        origin: &RequestOrigin,
     ) -> Result<()> {
-        let SetPassword { current, new, again } = set;
-        let is_own = caller.user.id == user.id;
-        let must_know = !caller.may(Act::SetPassword { of: user.id, proven: false });
-        if must_know {
-            self.check_own_password(&user, current.as_deref(), "current_password", address).await?;
+        const CURRENT: &str = "current_password";
+        let Draft { content: SetPassword { current, new, again }, mut violations } = draft;
+        self.check_may_set_password(caller, &of).await?;
+        let must_know = !caller.may(Act::SetPassword { of: of.user.id, proven: false });
+        if must_know && new.is_some() && violations.iter().all(|violation| violation.field != CURRENT) {
+            match self.check_own_password(&of.user, current.as_deref(), CURRENT, origin).await {
+                Err(Error::Invalid(wrong)) => violations.extend(wrong),
+                other => other?,
+            }
         }
-        if new != again {
-            return Err(Error::invalid("confirm_password", Rule::Mismatch));
+        if new.is_some() && new == current {
+            violations.push(Violation { field: "new_password", rule: Rule::SameAsOld });
         }
-        if current.as_deref() == Some(&new) {
-            return Err(Error::invalid("new_password", Rule::SameAsOld));
+        if again.is_some() && new != again {
+            violations.push(Violation { field: "confirm_password", rule: Rule::Mismatch });
         }
-        let known = current.as_deref().filter(|_| must_know).map(|current| ("current_password", current));
-        self.replace_password(user, known, new, !is_own).await
+        let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+        let known = current.as_deref().filter(|_| must_know).map(|current| (CURRENT, current));
+        self.replace_password(caller, of, known, new).await
     }
 
-    /// Changes the caller's own password (section 9.2). Tokens stay good.
+    /// Changes the caller's own password (section 9.2). All signed tokens and sessions end, except the session of the
+    /// request.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong.
+    /// [`Error::Invalid`] with all violations.
     pub async fn change_own_password(
         &self,
         caller: &Caller,
         change: ChangePassword,
-        address: Option<&str>,
+        origin: &RequestOrigin,
     ) -> Result<()> {
         let ChangePassword { old, new, again } = change;
         let user = caller.user.clone();
-        self.check_own_password(&user, Some(&old), "old_password", address).await?;
+        self.check_own_password(&user, Some(&old), "old_password", origin).await?;
         self.check_new_password(&user, &new, &again).await?;
-        self.replace_password(user, Some(("old_password", &old)), new, false).await
+        let own = Subject::oneself(caller);
+        self.replace_password(caller, own, Some(("old_password", &old)), new).await
     }
 
-    /// Mails a link for a new password to each active user whom `identifier` names and who can sign in (section 9.3).
-    /// The answer does not tell whether there was any.
+    /// Sets a password with the pair of a mailed link (section 9.4). The pair is used up, and all sessions, signed
+    /// tokens and API tokens of the user end.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub async fn request_password_reset(&self, identifier: &str, base: &str, address: Option<&str>) -> Result<()> {
-        let now = self.ambient.now();
-        let ids = self.named(identifier.trim()).await?;
-        // Every request counts, so that nobody's mailbox is flooded.
-        self.attempt(address, &ids).await?;
-        for id in ids {
-            let Some(user) = self.store.user(id).await? else { continue };
-            let Some(to) = user.email.clone() else { continue };
-            if !user.is_active_on(now.date()) || !is_usable(&user.password) {
-                continue;
-            }
-            let pair = reset_pair(&self.keys, now, &user).await?;
-            let kind = MailKind::PasswordReset { link: format!("{base}/accounts/password/reset/key/{pair}/") };
-            let mail = new_mail(&*self.ambient, to, &user, kind);
-            self.store.outbox_insert(&mail).await?;
-        }
-        Ok(())
-    }
-
-    /// Sets a password with the pair of a mailed link (section 9.4). The pair is used up, and all tokens of the user end.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with what is wrong; the pair is still good after a refused password.
-    pub async fn reset_password(&self, reset: ResetPassword, address: Option<&str>) -> Result<()> {
+    /// [`Error::Invalid`] with the violations; the pair remains valid if the password is refused.
+    pub async fn reset_password(&self, reset: ResetPassword, origin: &RequestOrigin) -> Result<()> {
         let ResetPassword { uid, token, new, again } = reset;
-        let attempt = self.attempt(address, &[]).await?;
+        let mut attempt = self.attempt(Guessed::Secret, &uid, origin).await?;
         let mut user = self.user_of_pair(&uid, &token).await?;
-        attempt.forgive(&self.store).await?;
-        self.check_new_password(&user, &new, &again).await?;
+        if let Err(error) = self.check_new_password(&user, &new, &again).await {
+            self.attempt_forgiven(attempt).await?;
+            return Err(error);
+        }
         let hash = self.hasher.hash(new).await?;
-        let mut tries = self.store.tries();
+        let mut retries = self.store.retries();
         loop {
-            match self.write_password(&user, &hash, true).await? {
-                Written::Done => return Ok(()),
-                // A password that was changed meanwhile has ended the pair; other changes have not.
-                _ if tries.again().await => user = self.user_of_pair(&uid, &token).await?,
+            let after = User { api_tokens_ended: user.api_tokens_ended + 1, ..with_password(&user, &hash) };
+            let mails = self.notices(&user, &after);
+            let write = UserWrite { before: Some(&user), after: Some(&after), mails, ..UserWrite::default() };
+            match self.write_password(&write).await? {
+                WriteOutcome::Done => {
+                    self.clean_up_after(CleanupTask::EndedTokens(user.id)).await;
+                    // The user owns the mailbox, so this counts as a successful login, whatever others have tried.
+                    self.attempt_on(attempt.as_mut(), Some(user.id)).await?;
+                    return self.attempt_succeeded(attempt, user.id).await;
+                }
+                // A password change meanwhile invalidates the pair; other changes do not.
+                _ if retries.again().await => user = self.user_of_pair(&uid, &token).await?,
                 _ => return Err(too_busy()),
             }
         }
     }
 
-    /// Whether a pair could set a password now.
+    /// Whether a pair is valid now. An invalid pair counts as a failure.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub async fn is_reset_pair(&self, uid: &str, token: &str) -> Result<bool> {
-        match self.user_of_uid(uid).await? {
-            Some(user) => self.is_reset_token(&user, token).await,
-            None => Ok(false),
+    /// [`Error::Throttled`] after too many failures.
+    pub async fn is_reset_pair(&self, uid: &str, token: &str, origin: &RequestOrigin) -> Result<bool> {
+        let attempt = self.attempt(Guessed::Secret, uid, origin).await?;
+        let is_good = match self.user_of_uid(uid).await? {
+            Some(user) => self.is_reset_token(&user, token).await?,
+            None => false,
+        };
+        if is_good {
+            self.attempt_forgiven(attempt).await?;
         }
+        Ok(is_good)
     }
 
     /// The user whose password the pair can set now.
@@ -164,31 +178,32 @@ impl Directory {
 
     async fn is_reset_token(&self, user: &User, token: &str) -> Result<bool> {
         let now = self.ambient.now();
-        let Some(pair) = ResetPair::parse(token) else { return Ok(false) };
-        Ok(user.is_active_on(now.date()) && pair.fits(&self.keys, now, user).await?)
+        let Some(pair) = ResetToken::parse(token) else { return Ok(false) };
+        Ok(user.is_active_on(now.date()) && pair.verify(&self.keys, now, user).await?)
     }
 
-    /// Checks a password that its user claims to know; failures count against user and address.
+    /// Checks a password that its user claims to know; failures count against user and network.
     async fn check_own_password(
         &self,
         user: &User,
         given: Option<&str>,
         field: &'static str,
-        address: Option<&str>,
+        origin: &RequestOrigin,
     ) -> Result<()> {
-        let attempt = self.attempt(address, &[user.id]).await?;
+        let mut attempt = self.attempt(Guessed::Secret, &user.id.to_string(), origin).await?;
+        let counts = self.attempt_on(attempt.as_mut(), Some(user.id)).await?;
         let right = match given {
             Some(given) => self.is_password(user, given).await?,
             None => false,
         };
-        if !right {
+        if !right || !counts {
             return Err(Error::invalid(field, Rule::WrongPassword));
         }
-        attempt.forgive(&self.store).await
+        self.attempt_succeeded(attempt, user.id).await
     }
 
-    pub(super) async fn is_password(&self, user: &User, password: &str) -> Result<bool> {
-        let verdict = self.hasher.verify(password.to_owned(), Some(user.password.clone())).await?;
+    pub(crate) async fn is_password(&self, user: &User, password: &str) -> Result<bool> {
+        let verdict = self.hasher.verify(password.into(), Some(user.password.clone())).await?;
         Ok(verdict != Verdict::Wrong)
     }
 
@@ -197,7 +212,10 @@ impl Directory {
         if new != again {
             return Err(Error::invalid("new_password2", Rule::Mismatch));
         }
-        let mut rules = weaknesses(user, new);
+        if new.len() > MAX_PASSWORD {
+            return Err(Error::invalid("new_password2", Rule::TooLong(MAX_PASSWORD)));
+        }
+        let mut rules = password_violations(user, new);
         if self.is_password(user, new).await? {
             rules.push(Rule::Reused);
         }
@@ -207,42 +225,66 @@ impl Directory {
         Err(Error::Invalid(rules.into_iter().map(|rule| Violation { field: "new_password2", rule }).collect()))
     }
 
-    /// Writes a new password on the user's newest state.
-    /// Where the caller had to know the old one, as the field of that name said, it must still be the old one.
+    /// Writes a new password on the user's newest state. If the caller had to know the old one, which that field names,
+    /// it must still be the old one.
     async fn replace_password(
         &self,
-        user: User,
+        caller: &Caller,
+        of: Subject,
         known: Option<(&'static str, &str)>,
-        new: String,
-        ends_tokens: bool,
+        new: Secret,
     ) -> Result<()> {
+        let (mut caller, mut of) = (caller.clone(), of);
+        // Do not hash for callers without permission.
+        let mut basis = self.must_manage(&caller, &of, need(&caller, &of.user)).await?;
         let hash = self.hasher.hash(new).await?;
-        let mut user = user;
-        let mut tries = self.store.tries();
-        while self.write_password(&user, &hash, ends_tokens).await? != Written::Done {
-            if !tries.again().await {
+        let mut retries = self.store.retries();
+        loop {
+            let user = &of.user;
+            let after = with_password(user, &hash);
+            let write = UserWrite {
+                before: Some(user),
+                after: Some(&after),
+                mails: self.notices(user, &after),
+                basis: Some(&basis),
+                kept_session: caller.session().filter(|_| caller.user.id == user.id),
+                ..UserWrite::default()
+            };
+            if self.write_password(&write).await? == WriteOutcome::Done {
+                return Ok(());
+            }
+            if !retries.again().await {
                 return Err(too_busy());
             }
-            let newer = self.store.user(user.id).await?.ok_or(Error::NotFound(Entity::User))?;
+            // A concurrent password change has ended the caller's credentials.
+            caller = self.refreshed(&caller).await?;
+            caller.must(Act::SetPassword { of: of.user.id, proven: known.is_some() })?;
+            let newer = self.subject_or_oneself(&caller, of.user.id).await?;
             if let Some((field, old)) = known
-                && newer.password != user.password
-                && !self.is_password(&newer, old).await?
+                && newer.user.password != of.user.password
+                && !self.is_password(&newer.user, old).await?
             {
                 return Err(Error::invalid(field, Rule::WrongPassword));
             }
-            user = newer;
+            of = newer;
+            basis = self.must_manage(&caller, &of, need(&caller, &of.user)).await?;
         }
-        Ok(())
     }
 
-    async fn write_password(&self, user: &User, hash: &str, ends_tokens: bool) -> Result<Written> {
-        let mut after = user.clone();
-        hash.clone_into(&mut after.password);
-        after.token_version += u64::from(ends_tokens);
-        let write = UserWrite { before: Some(user), after: Some(&after), ..UserWrite::default() };
-        match self.store.user_write(&write).await? {
-            written @ (Written::Done | Written::Stale) => Ok(written),
+    async fn write_password(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
+        match self.store.user_write(write).await? {
+            written @ (WriteOutcome::Done | WriteOutcome::Stale) => Ok(written),
             _ => Err(Error::Refused(Refusal::TooLargeToStore)),
         }
     }
+}
+
+/// The model permission needed to set a password: none for one's own.
+fn need(caller: &Caller, of: &User) -> Option<(Action, Model)> {
+    (caller.user.id != of.id).then_some((Action::Change, Model::User))
+}
+
+/// The user with another password, which ends all signed tokens and sessions.
+fn with_password(user: &User, hash: &Secret) -> User {
+    User { password: hash.clone(), token_version: user.token_version + 1, ..user.clone() }
 }

@@ -1,19 +1,20 @@
-//! Users found by what their fields contain, oldest first (`contracts/edge.md` section 4).
+//! Searching users by the contents of their fields: oldest first for Edge (`contracts/edge.md` section 4), newest first
+//! for OpenWISP (`contracts/openwisp.md` section 15).
 
 use std::collections::BTreeSet;
 
-use super::{Caller, Directory};
-use crate::error::Result;
-use crate::model::{EmailAddress, UserRow, fold};
-use crate::store::{Search, SearchField};
+use super::{Caller, Directory, SystemCaller, UserPage, Visibility};
+use crate::error::{Error, Result};
+use crate::model::{EmailAddress, GroupId, OrganizationId, UserId, UserRow, fold};
+use crate::store::{Member, Search, SearchField};
 
-/// Up to how many things a list that is not counted says exactly how many there are.
+/// Up to this number, the total of a list without a counter is exact.
 const COUNTED: u64 = 1000;
 
-/// What users must have. `None` asks for nothing.
+/// Conditions on users. `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserFilter {
-    /// A part of the user name, in any letter case.
+    /// A part of the user name, ignoring case.
     pub username: Option<String>,
     /// A part of the first name.
     pub first_name: Option<String>,
@@ -21,39 +22,55 @@ pub struct UserFilter {
     pub last_name: Option<String>,
     /// A part of the e-mail.
     pub email: Option<String>,
-    /// Whether the account is switched on.
+    /// Whether the account is active.
     pub is_active: Option<bool>,
+    /// Parts, each of the user name, the first name, the last name or the e-mail.
+    pub any: Vec<String>,
+    /// A group that the user is in.
+    pub group: Option<GroupId>,
+    /// An organization of which the user is a member.
+    pub organization: Option<OrganizationId>,
 }
 
-/// Which stretch of a list is wanted.
+/// The users among whom a caller searches.
+struct Scope {
+    /// The members of these; `None` for all users.
+    organizations: Option<Vec<OrganizationId>>,
+    /// But not these users.
+    hidden: BTreeSet<UserId>,
+}
+
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stretch {
     /// At most `limit` after the first `offset`.
     From {
-        /// How many to leave out.
+        /// How many to skip.
         offset: u64,
-        /// How many to give at most.
+        /// How many to return at most.
         limit: usize,
     },
-    /// The last page, where pages have that size.
+    /// The last page, for pages of this size.
     Last(usize),
 }
 
-/// A stretch of a list whose total may be too large to be counted.
+/// A page of a list whose total may be too large to count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
-    /// What was asked for.
+    /// The requested items.
     pub items: Vec<T>,
     /// How many come before.
     pub offset: u64,
-    /// How many there are in all; `None` for more than 1,000.
+    /// The total number; `None` for more than 1,000.
     pub total: Option<u64>,
-    /// Whether there are more after these.
+    /// Whether more follow.
     pub more: bool,
+    /// Where the next page begins, for lists that can be continued there.
+    pub next: Option<String>,
 }
 
 impl Stretch {
-    /// What to leave out and how many to give at most, of `total`.
+    /// How many to skip and how many to return at most, of `total`.
     pub(super) fn of(self, total: u64) -> (u64, usize) {
         match self {
             Self::From { offset, limit } => (offset, limit),
@@ -65,7 +82,7 @@ impl Stretch {
         }
     }
 
-    /// How many of a list, from its beginning, [`Stretch::cut`] must get.
+    /// How many items from the beginning [`Stretch::cut`] needs.
     pub(super) fn needed(self) -> usize {
         match self {
             Self::From { offset, limit } => {
@@ -77,90 +94,188 @@ impl Stretch {
         }
     }
 
-    /// This stretch of a list of which all is at hand, or all that the stretch and the counting need.
+    /// Cuts this part out of a list that is completely available, or as far as the part and the count need it.
     pub(super) fn cut<T>(self, all: Vec<T>) -> Listed<T> {
         let known = u64::try_from(all.len()).unwrap_or(u64::MAX);
         let (offset, limit) = self.of(known);
         let more = known > offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         let items = all.into_iter().skip(skip).take(limit).collect();
-        Listed { items, offset, total: (known <= COUNTED).then_some(known), more }
+        Listed { items, offset, total: (known <= COUNTED).then_some(known), more, next: None }
     }
 }
 
 impl UserFilter {
-    /// Whether it asks for nothing: every text contains the empty one.
+    /// Whether it has no conditions: every text contains the empty text.
     pub fn is_empty(&self) -> bool {
-        let Search { parts, is_active } = self.search();
-        parts.is_empty() && is_active.is_none()
+        self.search() == Search::default()
     }
 
-    /// As the store searches for it.
+    /// The search for the store.
     fn search(&self) -> Search {
-        let Self { username, first_name, last_name, email, is_active } = self;
+        let Self { username, first_name, last_name, email, is_active, any, group, organization } = self;
         let parts = [
             (SearchField::Username, username),
             (SearchField::FirstName, first_name),
             (SearchField::LastName, last_name),
             (SearchField::Email, email),
         ];
-        let parts = parts.into_iter().filter_map(|(field, part)| Some((field, part.clone()?)));
-        Search { parts: parts.filter(|(_, part)| !part.is_empty()).collect(), is_active: *is_active }
+        let parts = parts.into_iter().filter_map(|(field, part)| Some((vec![field], part.clone()?)));
+        let parts = parts.chain(any.iter().map(|part| (SearchField::ALL.to_vec(), part.clone())));
+        Search {
+            parts: parts.filter(|(_, part)| !part.is_empty()).collect(),
+            is_active: *is_active,
+            group: *group,
+            organizations: organization.map(|id| vec![id]),
+        }
     }
 
-    /// Whether a user has what it asks for.
+    /// Whether a user meets the conditions. Rows do not contain organizations; the member lists are exact.
     pub fn fits(&self, row: &UserRow) -> bool {
-        let Self { username, first_name, last_name, email, is_active } = self;
-        let contains =
-            |value: &str, part: &Option<String>| part.as_ref().is_none_or(|part| fold(value).contains(&fold(part)));
-        contains(row.username.as_str(), username)
-            && contains(&row.first_name, first_name)
-            && contains(&row.last_name, last_name)
-            && contains(row.email.as_ref().map_or("", EmailAddress::as_str), email)
+        let Self { username, first_name, last_name, email, is_active, any, group, organization: _ } = self;
+        let row_email = row.email.as_ref().map_or("", EmailAddress::as_str);
+        let asked = [username, first_name, last_name, email];
+        let values = [row.username.as_str(), &row.first_name, &row.last_name, row_email].map(fold);
+        let contains = |value: &String, part: &String| value.contains(&fold(part));
+        values.iter().zip(asked).all(|(value, part)| part.as_ref().is_none_or(|part| contains(value, part)))
+            && any.iter().all(|part| values.iter().any(|value| contains(value, part)))
             && is_active.is_none_or(|wanted| row.is_active == wanted)
+            && group.is_none_or(|group| row.groups.contains(&group))
     }
 }
 
 impl Directory {
-    /// The users with what `filter` asks for, oldest first.
+    /// The users who match `filter`, oldest first, with their descriptions and without their memberships.
     ///
     /// # Errors
-    /// [`crate::Error::Forbidden`] for who may not see everybody.
+    /// [`crate::Error::Forbidden`] for callers who may not see all users.
     pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, stretch: Stretch) -> Result<Listed<UserRow>> {
         caller.must_see_everyone()?;
         if filter.is_empty() {
             return self.users_in_order(stretch).await;
         }
-        let mut places = self.store.search(&filter.search(), stretch.needed()).await?;
-        loop {
-            let page = stretch.cut(places.clone());
-            let rows = self.store.rows_in_places(&page.items).await?;
-            let mut good = Vec::new();
-            let mut stale: BTreeSet<String> = page.items.into_iter().collect();
-            for (place, row) in rows.into_iter().filter(|(_, row)| filter.fits(row)) {
-                stale.remove(&place);
-                good.push(row);
+        if let Stretch::From { offset, .. } = stretch
+            && offset > COUNTED
+            && offset >= self.store.user_counts().await?.total()
+        {
+            // Whatever can be found, nothing of it is at that offset.
+            return Ok(Listed { items: Vec::new(), offset, total: None, more: false, next: None });
+        }
+        let mut found = self.store.search(&filter.search(), stretch.needed()).await?;
+        let items = self.fitting(filter, &mut found, true, |total| Ok(stretch.of(total))).await?;
+        let Listed { offset, total, more, next, .. } = stretch.cut(found);
+        Ok(Listed { items, offset, total, more, next })
+    }
+
+    /// [`Directory::users`], according to the user records.
+    pub(super) async fn users_that(
+        &self,
+        caller: &Caller,
+        filter: &UserFilter,
+        rows: impl Fn(u64) -> Result<(u64, usize)>,
+    ) -> Result<UserPage> {
+        let Some(Scope { organizations, hidden }) = self.scope(caller, filter).await? else {
+            rows(0)?;
+            return Ok(UserPage::default());
+        };
+        let search = Search { organizations, ..filter.search() };
+        if let Some(on) = search.is_active
+            && search == (Search { is_active: Some(on), ..Search::default() })
+            && let Some(page) = self.switched_page(on, &rows).await?
+        {
+            return Ok(page);
+        }
+        match (&search, &search.organizations) {
+            // Lists with counters are read by rank.
+            (Search { parts, is_active: None, group: None, .. }, None) if parts.is_empty() => {
+                let counts = self.store.user_counts().await?;
+                let total = counts.total();
+                let (offset, limit) = rows(total)?;
+                Ok(UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? })
             }
-            if stale.is_empty() {
-                return Ok(Listed { items: good, offset: page.offset, total: page.total, more: page.more });
+            (Search { parts, is_active: None, group: None, .. }, Some(organizations)) if parts.is_empty() => {
+                self.members_page(organizations, hidden, rows).await
             }
-            places.retain(|place| !stale.contains(place));
+            // Everything else is counted by reading its entries.
+            _ => {
+                let mut found = self.store.search(&search, usize::MAX).await?;
+                found.retain(|member| !hidden.contains(&member.user));
+                found.reverse();
+                let rows = self.fitting(filter, &mut found, false, rows).await?;
+                Ok(UserPage { total: u64::try_from(found.len()).unwrap_or(u64::MAX), rows })
+            }
         }
     }
 
-    /// Writes the whole search index again, from the users; `done` is told how many users each step has dealt with.
-    /// What was stopped is taken up where it stopped.
+    /// The users among whom the caller searches; `None` if the filter names something that does not exist or is out of
+    /// sight.
+    async fn scope(&self, caller: &Caller, filter: &UserFilter) -> Result<Option<Scope>> {
+        let mut scope = match caller.visibility() {
+            Visibility::Everyone => Scope { organizations: None, hidden: BTreeSet::new() },
+            Visibility::Managed => {
+                let managed = self.managed_organizations(caller).await?;
+                Scope { organizations: Some(managed), hidden: BTreeSet::new() }
+            }
+            Visibility::Oneself => return Err(Error::Forbidden),
+        };
+        if let Some(id) = filter.organization {
+            let is_there = match &scope.organizations {
+                Some(managed) => managed.contains(&id),
+                None => self.store.organization(id).await?.is_some(),
+            };
+            scope.organizations = Some(if is_there { vec![id] } else { Vec::new() });
+        }
+        if scope.organizations.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        if let Some(id) = filter.group
+            && self.store.group(id).await?.is_none()
+        {
+            return Ok(None);
+        }
+        if caller.visibility() == Visibility::Managed {
+            scope.hidden = self.all_superusers().await?;
+        }
+        Ok(Some(scope))
+    }
+
+    /// The rows of a part of the found users: `rows` decides, given the total, how many to skip and to return. Users
+    /// who turn out not to match are removed from `found`. Full records contain more than their rows.
+    async fn fitting(
+        &self,
+        filter: &UserFilter,
+        found: &mut Vec<Member>,
+        by_records: bool,
+        rows: impl Fn(u64) -> Result<(u64, usize)>,
+    ) -> Result<Vec<UserRow>> {
+        loop {
+            let (offset, limit) = rows(u64::try_from(found.len()).unwrap_or(u64::MAX))?;
+            let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+            let part: Vec<Member> = found.iter().skip(skipped).take(limit).cloned().collect();
+            let mut good = if by_records { self.records_of(&part).await? } else { self.rows_of(&part).await? };
+            good.retain(|row| filter.fits(row));
+            if good.len() == part.len() {
+                return Ok(good);
+            }
+            let stale: BTreeSet<UserId> = part.into_iter().map(|member| member.user).collect();
+            found.retain(|member| !stale.contains(&member.user) || good.iter().any(|row| row.id == member.user));
+        }
+    }
+
+    /// Rebuilds the search index from the users; `done` receives the number of users processed in each step. An
+    /// interrupted run resumes where it stopped.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn reindex(&self, mut done: impl FnMut(usize)) -> Result<()> {
+    pub async fn reindex(&self, by: SystemCaller, mut done: impl FnMut(usize)) -> Result<()> {
+        by.must_be_operator()?;
         while let Some(users) = self.store.reindex_some().await? {
             done(users);
         }
         Ok(())
     }
 
-    /// A stretch of all users, oldest first.
+    /// A part of all users, oldest first.
     async fn users_in_order(&self, stretch: Stretch) -> Result<Listed<UserRow>> {
         let counts = self.store.user_counts().await?;
         let total = counts.total();
@@ -174,6 +289,13 @@ impl Directory {
             self.store.user_rows(&counts, total - end, length).await?
         };
         items.reverse();
-        Ok(Listed { items, offset, total: Some(total), more: end < total })
+        let described = items.iter().filter(|row| row.lacks.description).map(|row| row.id).collect();
+        let mut described = self.store.users_by_ids(&described).await?;
+        for row in &mut items {
+            if let Some(user) = described.remove(&row.id) {
+                row.sharing.description = user.sharing.description;
+            }
+        }
+        Ok(Listed { items, offset, total: Some(total), more: end < total, next: None })
     }
 }

@@ -1,30 +1,106 @@
-//! Signing in with a browser (`contracts/openwisp.md` section 16).
+//! Signing in and out with a browser (`contracts/openwisp.md` section 16), and the caller's own sessions.
 
-use super::{Directory, too_busy};
-use crate::error::{Error, Refusal, Result, Unauthenticated};
-use crate::model::User;
-use crate::sign_in::session::session;
-use crate::sign_in::{Login, PlainToken};
-use crate::store::{UserWrite, Written};
+use super::{Caller, Directory, Subject, too_busy};
+use crate::auth::{Credential, Login};
+use crate::directory::RequestOrigin;
+use crate::directory::sign_in::{Means, Names};
+use crate::error::{Entity, Error, Refusal, Result, Unauthenticated};
+use crate::model::{Session, SessionId, User};
+use crate::secret::Secret;
+use crate::store::{UserWrite, WriteOutcome};
 
 impl Directory {
-    /// A session for who knows the password of the user whom `login` names, as for [`Directory::obtain_token`].
-    /// The user's last login is now, which ends the links for a new password that were mailed before.
+    /// Creates a session if the password is that of the user whom `login` names, as for [`Directory::obtain_token`]. It
+    /// sets the user's last login to now, which invalidates earlier password reset links. Beyond [`Session::MOST`]
+    /// sessions, the oldest one ends.
     ///
     /// # Errors
     /// As [`Directory::obtain_token`].
-    pub async fn start_session(&self, login: Login, address: Option<&str>) -> Result<PlainToken> {
-        let Login { identifier, password } = login;
-        let ids = self.named(identifier.trim()).await?;
-        let user = self.sign_in(&ids, &password, address).await?;
-        let user = self.note_login(user, &password).await?;
-        session(&self.keys, self.ambient.now(), &user).await.map(PlainToken)
+    pub async fn start_session(&self, login: Login, origin: &RequestOrigin) -> Result<Secret> {
+        let user = self.sign_in(&login, Names::All, origin).await?;
+        let user = self.note_login(user, &login.password).await?;
+        let sessions = self.store.sessions(user.id).await?;
+        let oldest: Vec<_> =
+            (sessions.iter().map(|session| session.id).take((sessions.len() + 1).saturating_sub(Session::MOST)))
+                .collect();
+        self.store.sessions_remove(user.id, &oldest).await?;
+        // It contains the version of the user whose password was checked: a concurrent password change has ended it.
+        let (session, text) = self.new_session(&user, origin);
+        if self.store.session_insert(&session).await? {
+            Ok(text)
+        } else {
+            Err(Error::Unauthenticated(Unauthenticated::WrongPassword))
+        }
     }
 
-    /// Writes the last login on the newest state of a user, as long as the password is still that one.
+    /// Ends the session of a browser; nothing happens if it is no longer valid.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn sign_out(&self, credential: &Credential, origin: &RequestOrigin) -> Result<()> {
+        match self.authenticate(credential, origin).await {
+            Ok(found) => match found.means {
+                Means::Session(session) => self.store.sessions_remove(session.user, &[session.id]).await,
+                _ => Ok(()),
+            },
+            Err(Error::Unauthenticated(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The caller's own valid sessions, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn own_sessions(&self, caller: &Caller) -> Result<Vec<Session>> {
+        let now = self.ambient.now();
+        let mut sessions = self.store.sessions(caller.user.id).await?;
+        sessions.retain(|session| session.version == caller.user.token_version && now < session.good_until);
+        Ok(sessions)
+    }
+
+    /// Ends one of the caller's own sessions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the caller has no session with that id.
+    pub async fn end_own_session(&self, caller: &Caller, id: SessionId) -> Result<()> {
+        if !self.own_sessions(caller).await?.iter().any(|session| session.id == id) {
+            return Err(Error::NotFound(Entity::Session));
+        }
+        self.store.sessions_remove(caller.user.id, &[id]).await
+    }
+
+    /// Signs the caller out everywhere: all sessions and all signed tokens end, including those of the request. API
+    /// tokens stay.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn sign_out_everywhere(&self, caller: &Caller) -> Result<()> {
+        let mut caller = caller.clone();
+        let mut retries = self.store.retries();
+        loop {
+            let own = Subject::oneself(&caller);
+            let basis = self.must_manage(&caller, &own, None).await?;
+            let before = &own.user;
+            let after = User { token_version: before.token_version + 1, ..before.clone() };
+            let write =
+                UserWrite { before: Some(before), after: Some(&after), basis: Some(&basis), ..UserWrite::default() };
+            match self.store.user_write(&write).await? {
+                WriteOutcome::Done => break,
+                WriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
+                WriteOutcome::Stale => return Err(too_busy()),
+                _ => return Err(Error::Refused(Refusal::TooLargeToStore)),
+            }
+        }
+        // They are invalid already; what a failure leaves here expires.
+        let sessions = self.store.sessions(caller.user.id).await?;
+        self.store.sessions_remove(caller.user.id, &sessions.iter().map(|session| session.id).collect::<Vec<_>>()).await
+    }
+
+    /// Writes the last login on the newest state of a user, if the password is still the same.
     async fn note_login(&self, user: User, password: &str) -> Result<User> {
-        let mut tries = self.store.tries();
-        while tries.next().await {
+        let mut retries = self.store.retries();
+        while retries.next().await {
             let now = self.ambient.now();
             let gone = || Error::Unauthenticated(Unauthenticated::WrongPassword);
             let found = self.store.user_with_memberships(user.id).await?;
@@ -40,8 +116,8 @@ impl Directory {
                 ..UserWrite::default()
             };
             match self.store.user_write(&write).await? {
-                Written::Done => return Ok(after),
-                Written::Stale => {}
+                WriteOutcome::Done => return Ok(after),
+                WriteOutcome::Stale => {}
                 _ => return Err(Error::Refused(Refusal::TooLargeToStore)),
             }
         }

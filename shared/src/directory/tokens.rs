@@ -1,13 +1,13 @@
 //! API tokens of users (`contracts/edge.md` section 7).
 
-use super::{Act, Caller, Directory, Listed, Stretch, UserDetail};
-use crate::error::{Entity, Error, Result};
-use crate::model::{ApiToken, TokenId, User};
-use crate::sign_in::PlainToken;
-use crate::store::TokenWritten;
+use super::{Act, Caller, Directory, Listed, Stretch, Subject, too_busy};
+use crate::error::{Entity, Error, Refusal, Result, Rule};
+use crate::model::{ApiToken, TokenId, User, is_longer};
+use crate::secret::Secret;
+use crate::store::TokenWriteOutcome;
 
 impl Directory {
-    /// How many API tokens there are, of all users.
+    /// The number of API tokens of all users.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -19,79 +19,137 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not see them.
-    pub async fn tokens(&self, caller: &Caller, user: &UserDetail, stretch: Stretch) -> Result<Listed<ApiToken>> {
-        caller.must(Act::SeeTokensOf(&user.user))?;
-        let list = self.store.tokens(user.user.id).await?;
+    pub async fn tokens(&self, caller: &Caller, user: &User, stretch: Stretch) -> Result<Listed<ApiToken>> {
+        caller.must(Act::SeeTokensOf(user))?;
+        let list = self.store.tokens(user.id).await?.without_ended(user);
         let total = u64::try_from(list.entries().len()).ok();
-        let Listed { items, offset, total: _, more } = stretch.cut(list.entries().to_vec());
-        Ok(Listed { items: self.store.token_records(&items).await?, offset, total, more })
+        let Listed { items, offset, total: _, more, next } = stretch.cut(list.entries().to_vec());
+        Ok(Listed { items: self.store.token_records(&items).await?, offset, total, more, next })
     }
 
-    /// Fails unless the caller may make, change and remove tokens of a user.
+    /// The caller's own tokens, oldest first.
     ///
     /// # Errors
-    /// [`Error::Forbidden`].
-    pub fn check_may_write_tokens(&self, caller: &Caller, user: &UserDetail) -> Result<()> {
-        caller.must(Act::WriteTokensOf(&user.user))
+    /// When the store does not answer.
+    pub async fn own_tokens(&self, caller: &Caller) -> Result<Vec<ApiToken>> {
+        let list = self.store.tokens(caller.user.id).await?.without_ended(&caller.user);
+        self.store.token_records(list.entries()).await
+    }
+
+    /// Deletes one of the caller's own tokens. It stops working immediately.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the caller has no token with that id.
+    pub async fn delete_own_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
+        let own = Subject::oneself(caller);
+        self.delete_token(caller, own, id).await
+    }
+
+    /// Fails unless the caller may create, change and delete tokens of a user.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], or when the store does not answer.
+    pub async fn check_may_write_tokens(&self, caller: &Caller, owner: &Subject) -> Result<()> {
+        self.must_manage(caller, owner, None).await.map(drop)
     }
 
     /// A token of a user.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the user has none of that id, [`Error::Forbidden`] when the caller may not see it.
-    pub async fn token(&self, caller: &Caller, user: &UserDetail, id: TokenId) -> Result<ApiToken> {
-        caller.must(Act::SeeTokensOf(&user.user))?;
-        self.token_of(&user.user, id).await.map(|(_, token)| token)
+    /// [`Error::NotFound`] if the user has no token with that id, [`Error::Forbidden`] when the caller may not see it.
+    pub async fn token(&self, caller: &Caller, user: &User, id: TokenId) -> Result<ApiToken> {
+        caller.must(Act::SeeTokensOf(user))?;
+        self.token_of(user, id).await.map(|(_, token)| token)
     }
 
-    /// Makes a token for a user; its text is shown this once.
+    /// Creates a token for a user, who may have [`ApiToken::MAX_PER_USER`]; its text is shown only once.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the caller may not.
-    pub async fn create_token(
-        &self,
-        caller: &Caller,
-        user: &UserDetail,
-        title: &str,
-    ) -> Result<(ApiToken, PlainToken)> {
-        caller.must(Act::WriteTokensOf(&user.user))?;
-        let (token, text) = self.new_token(user.user.id, title);
-        match self.token_insert(&token, &text, None).await? {
-            TokenWritten::Done => Ok((token, text)),
-            TokenWritten::UserGone => Err(Error::NotFound(Entity::User)),
-            TokenWritten::Stale => Err(Error::internal("a new token met an old one")),
+    /// [`Error::Forbidden`] when the caller may not, [`Error::Refused`] when the user has the maximum number,
+    /// [`Error::Invalid`] for a title of more than [`ApiToken::MAX_TITLE`] characters.
+    pub async fn create_token(&self, caller: &Caller, owner: Subject, title: &str) -> Result<(ApiToken, Secret)> {
+        if is_longer(title, ApiToken::MAX_TITLE) {
+            return Err(Error::invalid("title", Rule::TooLong(ApiToken::MAX_TITLE)));
+        }
+        let (mut caller, mut owner) = (caller.clone(), owner);
+        let mut retries = self.store.retries();
+        loop {
+            let basis = self.must_manage(&caller, &owner, None).await?;
+            let list = self.store.tokens(owner.user.id).await?;
+            if list.room(&owner.user) == 0 {
+                return Err(Error::Refused(Refusal::MostTokens));
+            }
+            // Whoever created the token of this request could know the new one too.
+            let made_by_other = caller.user.id != owner.user.id || caller.uses_token_of_another();
+            let (token, text) = self.new_token(&owner.user, title, made_by_other);
+            match self.token_insert(&token, &text, &list, &basis).await? {
+                TokenWriteOutcome::Done => return Ok((token, text)),
+                TokenWriteOutcome::UserGone => return Err(Error::NotFound(Entity::User)),
+                TokenWriteOutcome::Stale if retries.again().await => {
+                    (caller, owner) = self.caller_and_owner_again(&caller, &owner).await?;
+                }
+                TokenWriteOutcome::Stale => return Err(too_busy()),
+            }
         }
     }
 
-    /// Switches a token on or off; without a word for that it stays as it is.
+    /// Activates or deactivates a token; `None` keeps its state.
     ///
     /// # Errors
     /// As [`Directory::token`].
     pub async fn switch_token(
         &self,
         caller: &Caller,
-        user: &UserDetail,
+        owner: Subject,
         id: TokenId,
         is_active: Option<bool>,
     ) -> Result<ApiToken> {
-        caller.must(Act::WriteTokensOf(&user.user))?;
-        let (hash, token) = self.token_of(&user.user, id).await?;
-        let Some(is_active) = is_active else { return Ok(token) };
-        let switched = self.store.token_switch(&hash, is_active, self.ambient.now()).await?;
-        switched.ok_or(Error::NotFound(Entity::Token))
+        let (mut caller, mut owner) = (caller.clone(), owner);
+        let mut retries = self.store.retries();
+        loop {
+            let basis = self.must_manage(&caller, &owner, None).await?;
+            let (hash, token) = self.token_of(&owner.user, id).await?;
+            let Some(is_active) = is_active else { return Ok(token) };
+            let now = self.ambient.now();
+            if self.store.token_switch(&hash, is_active, now, &basis).await? {
+                return Ok(ApiToken { is_active, updated: now, ..token });
+            }
+            if !retries.again().await {
+                return Err(too_busy());
+            }
+            (caller, owner) = self.caller_and_owner_again(&caller, &owner).await?;
+        }
     }
 
-    /// Removes a token, which stops working at once.
+    /// Deletes a token. It stops working immediately.
     ///
     /// # Errors
     /// As [`Directory::token`].
-    pub async fn delete_token(&self, caller: &Caller, user: &UserDetail, id: TokenId) -> Result<()> {
-        caller.must(Act::WriteTokensOf(&user.user))?;
-        let (hash, token) = self.token_of(&user.user, id).await?;
-        self.store.token_remove(token.user, id, &hash).await
+    pub async fn delete_token(&self, caller: &Caller, owner: Subject, id: TokenId) -> Result<()> {
+        let (mut caller, mut owner) = (caller.clone(), owner);
+        let mut retries = self.store.retries();
+        loop {
+            let basis = self.must_manage(&caller, &owner, None).await?;
+            let (hash, token) = self.token_of(&owner.user, id).await?;
+            if self.store.token_remove(token.user, id, &hash, &basis).await? {
+                return Ok(());
+            }
+            if !retries.again().await {
+                return Err(too_busy());
+            }
+            (caller, owner) = self.caller_and_owner_again(&caller, &owner).await?;
+        }
     }
 
-    async fn token_of(&self, user: &User, id: TokenId) -> Result<(String, ApiToken)> {
-        self.store.token_of_user(user.id, id).await?.ok_or(Error::NotFound(Entity::Token))
+    /// The current state of both.
+    async fn caller_and_owner_again(&self, caller: &Caller, owner: &Subject) -> Result<(Caller, Subject)> {
+        let caller = self.refreshed(caller).await?;
+        let owner = self.subject_or_oneself(&caller, owner.user.id).await?;
+        Ok((caller, owner))
+    }
+
+    async fn token_of(&self, user: &User, id: TokenId) -> Result<(Secret, ApiToken)> {
+        let found = self.store.token_of_user(user.id, id).await?;
+        found.filter(|(_, token)| !token.is_ended(user)).ok_or(Error::NotFound(Entity::Token))
     }
 }

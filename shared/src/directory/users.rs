@@ -1,87 +1,123 @@
-//! Users: made, read, changed, removed.
+//! Users: read, change, remove.
 
 use std::collections::BTreeSet;
 
-use super::follow_up::Going;
+use super::cleanup::PendingRemovals;
 use super::memberships::MembershipPlan;
-use super::{Act, Caller, Directory, Rights, Sight, UserField, new_mail, too_busy};
+use super::roles::end_tokens_of_others;
+use super::{Act, Caller, Directory, Expected, Rights, UserField, UserFilter, Visibility, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
+use crate::model::CleanupTask;
 use crate::model::{
-    AddressId, Date, EdgeId, GroupId, Mail, MailKind, MailboxEntry, Membership, NewUser, Permission, PermissionId,
-    User, UserChanges, UserId, UserNumber, UserRow,
+    Date, EdgeId, GroupId, Membership, OrganizationId, Permission, PermissionId, References, User, UserChanges, UserId,
+    UserNumber, UserRow,
 };
-use crate::sign_in::link::confirmation_key;
-use crate::store::keys::{Sequence, Work};
-use crate::store::{Claim, Taken, UserWrite, Written};
+use crate::store::{Basis, Claim, Taken, UserWrite, WriteOutcome};
 
-/// What a client sent: the part that could be used, and what was wrong with the rest.
+/// What a client sent: the valid part, and the violations in the rest.
 ///
-/// The directory adds what only it can see, so that a client learns everything at once.
+/// The directory adds the violations that only it can find, so that a client gets all of them at once.
 #[derive(Debug, Clone)]
 pub struct Draft<T> {
-    /// The usable part.
+    /// The valid part.
     pub content: T,
-    /// What was refused so far.
+    /// The violations so far.
     pub violations: Vec<Violation>,
 }
 
-/// A user and where it belongs.
+/// A user with their memberships.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserDetail {
     /// The user.
     pub user: User,
-    /// Its memberships, by the organizations' names.
+    /// Its memberships; see [`Directory::ordered`].
     pub memberships: Vec<Membership>,
+    /// The records that prove that the caller sees the user.
+    pub(super) visibility: Basis,
+    /// Shows whether names of organizations have changed since.
+    pub(super) names: String,
 }
 
-/// A stretch of the list of users.
+/// A user as the object of an act.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The user.
+    pub user: User,
+    /// The records that prove that the caller sees the user.
+    pub(super) visibility: Basis,
+}
+
+impl From<UserDetail> for Subject {
+    fn from(UserDetail { user, visibility, .. }: UserDetail) -> Self {
+        Self { user, visibility }
+    }
+}
+
+impl Subject {
+    /// The caller, who always sees their own account.
+    pub(super) fn oneself(caller: &Caller) -> Self {
+        Self { user: caller.user.clone(), visibility: Basis::default() }
+    }
+}
+
+/// A page of the list of users.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserPage {
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// The rows asked for, newest first.
+    /// The requested rows, newest first.
     pub rows: Vec<UserRow>,
 }
 
 impl Directory {
-    /// The users whom the caller can see, newest first: `rows` tells, of the total, how many to leave out and to give.
+    /// The users whom the caller can see and who match `filter`, newest first. `rows` decides, given the total, how
+    /// many to skip and to return. A group or an organization that does not exist or is out of sight has no users.
     ///
     /// # Errors
-    /// What `rows` answers, or when the store does not.
-    pub async fn users(&self, caller: &Caller, rows: impl Fn(u64) -> Result<(u64, usize)>) -> Result<UserPage> {
-        let mut page = match caller.sight() {
-            Sight::Everyone => {
-                let counts = self.store.user_counts().await?;
-                let total = counts.total();
-                let (offset, limit) = rows(total)?;
-                UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? }
-            }
-            Sight::Managed => self.managed_users(caller, rows).await?,
-            Sight::Oneself => return Err(Error::Forbidden),
-        };
-        self.hide_going_of(&mut page.rows).await?;
+    /// Errors of `rows`, [`Error::Forbidden`] for callers who see nobody else, or when the store does not answer.
+    pub async fn users(
+        &self,
+        caller: &Caller,
+        filter: &UserFilter,
+        rows: impl Fn(u64) -> Result<(u64, usize)>,
+    ) -> Result<UserPage> {
+        let mut page = self.users_that(caller, filter, rows).await?;
+        self.add_memberships(&mut page.rows).await?;
+        let going = self.hide_going_of(&mut page.rows).await?;
+        let lists = page.rows.iter_mut().map(|row| &mut row.memberships).collect();
+        self.order(caller, lists, &going.names).await?;
         Ok(page)
     }
 
-    /// All users, in order of their numbers; read by the piece, so it costs an eighth of reading each.
+    /// Reads the memberships of users who are in more organizations than their rows contain.
+    pub(super) async fn add_memberships(&self, rows: &mut [UserRow]) -> Result<()> {
+        for row in rows.iter_mut().filter(|row| row.lacks.memberships) {
+            if let Some((_, memberships)) = self.store.user_with_memberships(row.id).await? {
+                row.memberships = memberships;
+            }
+        }
+        Ok(())
+    }
+
+    /// All users, sorted by number; read in batches, which costs an eighth of reading each.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for who may not see everybody.
+    /// [`Error::Forbidden`] for callers who may not see all users.
     pub async fn users_by_number(&self, caller: &Caller) -> Result<Vec<UserRow>> {
         caller.must_see_everyone()?;
         let counts = self.store.user_counts().await?;
         let mut rows = self.store.user_rows(&counts, 0, usize::MAX).await?;
         rows.sort_by_key(|row| row.number);
-        // Whoever moves to another year meanwhile may be met in both.
+        // A user who is moved to another year meanwhile may appear in both.
         rows.dedup_by_key(|row| row.number);
         self.hide_going_of(&mut rows).await?;
         Ok(rows)
     }
 
-    /// Users with larger numbers than `after`, in order of these, at most `limit`, and whether there are more.
+    /// At most `limit` users with larger numbers than `after`, sorted by number, and whether there are more.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for who may not see everybody.
+    /// [`Error::Forbidden`] for callers who may not see all users.
     pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<(Vec<UserRow>, bool)> {
         caller.must_see_everyone()?;
         let users = self.store.users_after(after, limit.saturating_add(1)).await?;
@@ -91,132 +127,133 @@ impl Directory {
         Ok((rows, more))
     }
 
-    async fn hide_going_of(&self, rows: &mut [UserRow]) -> Result<()> {
-        self.hide_going(rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships)).collect()).await.map(drop)
+    async fn hide_going_of(&self, rows: &mut [UserRow]) -> Result<PendingRemovals> {
+        self.hide_removed(rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships)).collect()).await
     }
 
     /// A user whom the caller can see.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none, or out of sight; [`Error::Forbidden`] where asking is.
+    /// [`Error::NotFound`] if the user does not exist or is out of sight; [`Error::Forbidden`] for callers who may not
+    /// ask.
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
-        if caller.sight() == Sight::Oneself && id != caller.user.id {
+        if caller.visibility() == Visibility::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
         let found = self.store.user_with_memberships(id).await?;
         let (mut user, mut memberships) = found.ok_or(Error::NotFound(Entity::User))?;
-        let going = self.hide_going(vec![(&mut user.groups, &mut memberships)]).await?;
+        let PendingRemovals { names, .. } = self.hide_removed(vec![(&mut user.groups, &mut memberships)]).await?;
         let organizations = memberships.iter().map(|membership| membership.organization);
-        let organizations: Vec<_> = organizations.filter(|id| !going.hides(*id)).collect();
-        let see = Act::SeeUser { id, is_superuser: user.is_superuser, organizations: &organizations };
-        if caller.may(see) { Ok(UserDetail { user, memberships }) } else { Err(Error::NotFound(Entity::User)) }
+        let visibility = self.must_see(caller, &user, organizations.collect()).await?;
+        Ok(UserDetail { user, memberships, visibility, names })
     }
 
-    /// The user with that number, as [`Directory::user`] gives it.
+    /// Refuses a user of those organizations whom the caller does not see. Returns what the visibility depends on: for
+    /// a manager, an active organization that both are in.
+    async fn must_see(&self, caller: &Caller, user: &User, organizations: Vec<OrganizationId>) -> Result<Basis> {
+        let mut visibility = Basis::default();
+        let mut seen_by = organizations;
+        if caller.visibility() == Visibility::Managed {
+            seen_by.retain(|id| caller.user.manages.contains(id));
+            // The caller's record may not reflect a closed organization yet; the first one is nearly always open.
+            for id in std::mem::take(&mut seen_by) {
+                let found = self.store.organization(id).await?.filter(|organization| organization.is_active);
+                if let Some(organization) = found {
+                    visibility.rest_on_organization(&organization);
+                    seen_by.push(id);
+                    break;
+                }
+            }
+        }
+        let see = Act::SeeUser { id: user.id, is_superuser: user.is_superuser, organizations: &seen_by };
+        if caller.may(see) { Ok(visibility) } else { Err(Error::NotFound(Entity::User)) }
+    }
+
+    /// The user with that number; see [`Directory::user`].
     ///
     /// # Errors
     /// As there.
     pub async fn user_by_number(&self, caller: &Caller, number: UserNumber) -> Result<UserDetail> {
-        let id = self.store.user_claiming_number(number).await?;
+        let id = self.store.user_by_number(number).await?;
         self.user(caller, id.ok_or(Error::NotFound(Entity::User))?.user).await
     }
 
-    /// The user with that Edge id, as [`Directory::user`] gives it.
+    /// The user with that Edge id; see [`Directory::user`].
     ///
     /// # Errors
     /// As there.
     pub async fn user_by_edge_id(&self, caller: &Caller, id: EdgeId) -> Result<UserDetail> {
-        if caller.sight() == Sight::Oneself && id != caller.user.edge_id {
+        if caller.visibility() == Visibility::Oneself && id != caller.user.edge_id {
             return Err(Error::Forbidden);
         }
-        let id = self.store.user_claiming_edge_id(id).await?;
+        let id = self.store.user_by_edge_id(id).await?;
         self.user(caller, id.ok_or(Error::NotFound(Entity::User))?.user).await
     }
 
-    /// A user whom the caller can see, where the memberships do not matter, however many they are.
+    /// A user whom the caller can see, without reading the memberships.
     ///
     /// # Errors
     /// As [`Directory::user`].
-    pub async fn user_alone(&self, caller: &Caller, id: UserId) -> Result<User> {
-        if caller.sight() == Sight::Oneself && id != caller.user.id {
+    pub async fn subject(&self, caller: &Caller, id: UserId) -> Result<Subject> {
+        if caller.visibility() == Visibility::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
         let user = self.store.user(id).await?.ok_or(Error::NotFound(Entity::User))?;
         let mut organizations = Vec::new();
-        if caller.sight() == Sight::Managed && !user.is_superuser {
+        if caller.visibility() == Visibility::Managed && !user.is_superuser {
             organizations = self.store.memberships_among(id, &caller.user.manages).await?;
-            if !organizations.is_empty() {
-                let going = self.going().await?;
-                organizations.retain(|id| !going.hides(*id));
-            }
         }
-        let see = Act::SeeUser { id, is_superuser: user.is_superuser, organizations: &organizations };
-        if caller.may(see) { Ok(user) } else { Err(Error::NotFound(Entity::User)) }
+        let visibility = self.must_see(caller, &user, organizations).await?;
+        Ok(Subject { user, visibility })
     }
 
-    /// Fails unless the caller may change something about a user at all, whatever it is.
+    /// Fails unless the caller may change anything about a user.
     ///
     /// # Errors
-    /// [`Error::Forbidden`].
-    pub fn check_may_change(&self, caller: &Caller, detail: &UserDetail) -> Result<()> {
-        let unchanged = Act::Write(Some(&detail.user), Some(&detail.user));
-        caller.must(unchanged)
+    /// [`Error::Forbidden`], or when the store does not answer.
+    pub async fn check_may_change(&self, caller: &Caller, detail: &UserDetail) -> Result<()> {
+        self.must_write(caller, Some(&detail.user), Some(&detail.user)).await.map(drop)
     }
 
-    /// The caller, or another user whom the caller can see; as [`Directory::user_alone`].
+    /// The caller, or another user; see [`Directory::subject`].
     ///
     /// # Errors
     /// As there.
-    pub async fn user_alone_or_oneself(&self, caller: &Caller, id: UserId) -> Result<User> {
-        if id == caller.user.id { Ok(caller.user.clone()) } else { self.user_alone(caller, id).await }
+    pub async fn subject_or_oneself(&self, caller: &Caller, id: UserId) -> Result<Subject> {
+        // Callers who may not see users still see their own account.
+        if id == caller.user.id { Ok(Subject::oneself(caller)) } else { self.subject(caller, id).await }
     }
 
-    /// Makes a user. Without `email_verified` a mail with a link below `base`, if given, asks to confirm the address.
+    /// Changes a user whom the caller can see. Concurrent changes of other fields are kept.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong, [`Error::Forbidden`] when the caller may not make such a user;
-    /// nothing is made then.
-    pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: Option<&str>) -> Result<UserDetail> {
-        let mut draft = draft;
-        let may_set = |field| caller.may(Act::SetField(field, None));
-        draft.content.is_superuser &= may_set(UserField::IsSuperuser);
-        if !may_set(UserField::Permissions) {
-            draft.content.permissions.clear();
-        }
-        draft.violations.extend(self.groups_beyond(caller, &BTreeSet::new(), &draft.content.groups).await?);
-        self.insert_user(draft, Some(caller), base).await
-    }
-
-    /// Changes a user whom the caller can see. Changes of other fields that happen meanwhile survive.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with everything that is wrong, [`Error::Refused`] by a rule; nothing is changed then.
+    /// [`Error::Invalid`] with all violations, [`Error::Refused`] by a rule, [`Error::Changed`] if the user is not at
+    /// an `expected` version. Nothing is changed then.
     pub async fn change_user(
         &self,
         caller: &Caller,
         detail: UserDetail,
         draft: Draft<UserChanges>,
+        expected: &Expected,
     ) -> Result<UserDetail> {
-        let Draft { mut content, violations } = draft;
-        let may_set = |field| caller.may(Act::SetField(field, Some(detail.user.id)));
-        content.is_staff = content.is_staff.filter(|_| may_set(UserField::IsStaff));
-        content.is_superuser = content.is_superuser.filter(|_| may_set(UserField::IsSuperuser));
-        content.permissions = content.permissions.filter(|_| may_set(UserField::Permissions));
-        content.membership = content.membership.filter(|_| may_set(UserField::Membership));
+        let Draft { content: mut asked, violations } = draft;
+        let mut caller = caller.clone();
         let mut current = detail;
         let mut shares_email = false;
         let mut hash = None;
-        let mut tries = self.store.tries();
+        let mut retries = self.store.retries();
         loop {
             let mut violations = violations.clone();
             let before = &current.user;
-            if let Some(groups) = &content.groups {
-                violations.extend(self.groups_beyond(caller, &before.groups, groups).await?);
-            }
+            let content = settable(&caller, before.id, &asked);
             violations.extend(self.unknown_references(before, &content).await?);
+            let mut groups_beyond = None;
+            if let Some(groups) = &content.groups {
+                groups_beyond = self.groups_beyond(&caller, &before.groups, groups).await?;
+            }
             let mut plan = None;
-            if let Some(request) = content.membership {
-                match self.plan_membership(Some(caller), &current.memberships, request).await? {
+            if let Some(request) = &content.membership {
+                match self.plan_membership(Some(&caller), &current.memberships, request).await? {
                     Ok(planned) => plan = planned,
                     Err(violation) => violations.push(violation),
                 }
@@ -224,30 +261,42 @@ impl Directory {
             let mut after = before.clone();
             after.apply(&content);
             after.email_is_shared |= shares_email && after.email != before.email;
-            // First, so that who may not learns nothing of what others have.
-            caller.must(Act::Write(Some(before), Some(&after)))?;
-            if !violations.is_empty() {
-                violations.extend(self.taken_by_others(before, &after, content.may_share_email).await?);
-                return Err(Error::Invalid(violations));
+            violations.extend(too_long(after.too_long(Some(before))));
+            if groups_beyond.is_some() {
+                // The contract requires a violation here.
+                after.groups.clone_from(&before.groups);
             }
-            self.check_expiration(Some(before), &after)?;
-            if let Some(password) = content.password.take() {
-                hash = Some(self.hasher.hash(password).await?);
-            }
-            if let Some(hash) = &hash {
-                after.password.clone_from(hash);
-                // Set by somebody else, it ends what was signed in with the old one.
-                after.token_version += u64::from(caller.user.id != before.id);
-            }
+            violations.extend(groups_beyond);
             let mut memberships = current.memberships.clone();
             if let Some(plan) = &plan {
                 memberships = plan.applied_to(&memberships);
                 plan.apply_to(&mut after);
             }
+            if hash.is_some() || content.password.is_some() {
+                // It ends all tokens and sessions of the old one, so the decision comes before hashing.
+                after.token_version += 1;
+            }
+            // Authorize first, so an unauthorized caller cannot probe for taken names.
+            let mut basis = self.must_write(&caller, Some(before), Some(&after)).await?;
+            expected.check(before.version)?;
+            basis.extend(current.visibility.clone());
+            if !violations.is_empty() {
+                violations.extend(self.taken_by_others(before, &after, content.may_share_email).await?);
+                return Err(Error::Invalid(violations));
+            }
+            self.check_expiration(Some(before), &after)?;
+            if let Some(password) = asked.password.take() {
+                hash = Some(self.hasher.hash(password).await?);
+            }
+            if let Some(hash) = &hash {
+                after.password.clone_from(hash);
+            }
+            end_tokens_of_others(before, &mut after);
             if after == *before && plan.is_none() {
                 return Ok(current);
             }
-            let guardian = self.superuser_left_by(before, Some(&after)).await?;
+            let guardian = self.superuser_left_by(&caller, before, Some(&after)).await?;
+            let is_own = caller.user.id == before.id;
             let written = self
                 .store
                 .user_write(&UserWrite {
@@ -255,66 +304,79 @@ impl Directory {
                     after: Some(&after),
                     memberships: Some(&memberships),
                     membership: plan.as_ref().map(MembershipPlan::write),
-                    mails: Vec::new(),
+                    mails: self.notices(before, &after),
                     other_superuser: guardian.as_ref(),
+                    basis: Some(&basis),
+                    kept_session: caller.session().filter(|_| is_own && hash.is_some()),
                 })
                 .await?;
             match written {
-                Written::Done => {
+                WriteOutcome::Done => {
+                    if after.others_api_tokens_ended != before.others_api_tokens_ended {
+                        self.clean_up_after(CleanupTask::EndedTokens(before.id)).await;
+                    }
                     after.version = before.version + 1;
-                    return Ok(UserDetail { user: after, memberships });
+                    return Ok(UserDetail { user: after, memberships, ..current });
                 }
-                Written::Taken(taken) if content.may_share_email && is_email_alone(&taken) && !shares_email => {
+                WriteOutcome::Taken(taken) if content.may_share_email && is_email_alone(&taken) && !shares_email => {
                     shares_email = true;
                 }
-                Written::Taken(taken) => {
+                WriteOutcome::Taken(taken) => {
                     return Err(Error::Invalid(violations_of(&after, &taken, content.may_share_email)));
                 }
-                Written::UnknownGroup(id) => return Err(unknown_group(id)),
-                Written::Stale if tries.again().await => current = self.user(caller, current.user.id).await?,
-                Written::OtherSuperuserLost if tries.again().await => {}
-                Written::Stale | Written::OtherSuperuserLost => return Err(too_busy()),
+                WriteOutcome::UnknownGroup(id) => return Err(unknown_group(id)),
+                WriteOutcome::Stale | WriteOutcome::OtherSuperuserLost if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    current = self.user(&caller, current.user.id).await?;
+                }
+                WriteOutcome::Stale | WriteOutcome::OtherSuperuserLost => return Err(too_busy()),
             }
         }
     }
 
-    /// Removes a user whom the caller can see, with everything that belongs to it.
+    /// Removes a user whom the caller can see, with everything that belongs to the user.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is gone meanwhile, [`Error::Refused`] for the last active superuser.
-    pub async fn delete_user(&self, caller: &Caller, user: User) -> Result<()> {
-        let mut current = user;
-        let mut tries = self.store.tries();
+    /// [`Error::NotFound`] if the user was deleted meanwhile, [`Error::Refused`] for the last active superuser,
+    /// [`Error::Changed`] if the user is not at an `expected` version.
+    pub async fn delete_user(&self, caller: &Caller, subject: Subject, expected: &Expected) -> Result<()> {
+        let (mut caller, mut current) = (caller.clone(), subject);
+        let mut retries = self.store.retries();
         loop {
-            caller.must(Act::Write(Some(&current), None))?;
-            let guardian = self.superuser_left_by(&current, None).await?;
+            let mut basis = self.must_write(&caller, Some(&current.user), None).await?;
+            expected.check(current.user.version)?;
+            basis.extend(current.visibility.clone());
+            let guardian = self.superuser_left_by(&caller, &current.user, None).await?;
             let written = self
                 .store
                 .user_write(&UserWrite {
-                    before: Some(&current),
+                    before: Some(&current.user),
                     other_superuser: guardian.as_ref(),
+                    basis: Some(&basis),
                     ..UserWrite::default()
                 })
                 .await?;
             match written {
-                Written::Done => {
-                    self.follow_up_some(Work::User(current.id)).await;
+                WriteOutcome::Done => {
+                    self.clean_up_after(CleanupTask::User(current.user.id)).await;
                     return Ok(());
                 }
-                Written::Taken(_) | Written::UnknownGroup(_) => {
-                    return Err(Error::internal("a removal met a claim"));
+                WriteOutcome::Taken(_) | WriteOutcome::UnknownGroup(_) => {
+                    return Err(Error::internal("unexpected conflict while deleting a user"));
                 }
-                Written::Stale if tries.again().await => current = self.user_alone(caller, current.id).await?,
-                Written::OtherSuperuserLost if tries.again().await => {}
-                Written::Stale | Written::OtherSuperuserLost => return Err(too_busy()),
+                WriteOutcome::Stale | WriteOutcome::OtherSuperuserLost if retries.again().await => {
+                    caller = self.refreshed(&caller).await?;
+                    current = self.subject(&caller, current.user.id).await?;
+                }
+                WriteOutcome::Stale | WriteOutcome::OtherSuperuserLost => return Err(too_busy()),
             }
         }
     }
 
-    /// Takes a user out of a removed group.
+    /// Removes a user from a deleted group.
     pub(super) async fn leave_group(&self, id: UserId, group: GroupId) -> Result<()> {
-        let mut tries = self.store.tries();
-        while tries.next().await {
+        let mut retries = self.store.retries();
+        while retries.next().await {
             let Some((before, memberships)) = self.store.user_with_memberships(id).await? else {
                 return self.store.group_user_remove(group, id).await;
             };
@@ -328,17 +390,20 @@ impl Directory {
                 memberships: Some(&memberships),
                 ..UserWrite::default()
             };
-            if self.store.user_write(&write).await? == Written::Done {
+            if self.store.user_write(&write).await? == WriteOutcome::Done {
                 return Ok(());
             }
         }
         Err(too_busy())
     }
 
-    /// Leaves out groups and organizations that were removed and are still noted in the records of users.
-    async fn hide_going(&self, parts: Vec<(&mut BTreeSet<GroupId>, &mut Vec<Membership>)>) -> Result<Going> {
+    /// Hides deleted groups and organizations that are still noted in the records of users.
+    async fn hide_removed(
+        &self,
+        parts: Vec<(&mut BTreeSet<GroupId>, &mut Vec<Membership>)>,
+    ) -> Result<PendingRemovals> {
         if parts.iter().all(|(groups, memberships)| groups.is_empty() && memberships.is_empty()) {
-            return Ok(Going::default());
+            return Ok(PendingRemovals::default());
         }
         let going = self.going().await?;
         for (groups, memberships) in parts {
@@ -348,89 +413,8 @@ impl Directory {
         Ok(going)
     }
 
-    /// Makes a user whatever the caller may do. Without `base` no mail is sent.
-    pub(super) async fn insert_user(
-        &self,
-        draft: Draft<NewUser>,
-        caller: Option<&Caller>,
-        base: Option<&str>,
-    ) -> Result<UserDetail> {
-        let Draft { content, mut violations } = draft;
-        let mut plan = None;
-        if let Some(request) = content.membership {
-            match self.plan_membership(caller, &[], request).await? {
-                Ok(planned) => plan = planned,
-                Err(violation) => violations.push(violation),
-            }
-        }
-        violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
-        violations.extend(unknown_permission(&content.permissions));
-        let (Some(username), Some(password), true) = (&content.username, &content.password, violations.is_empty())
-        else {
-            let NewUser { username, email, phone_number, .. } = &content;
-            let email = email.as_ref().filter(|_| !content.may_share_email);
-            violations.extend(self.taken(username.as_ref(), email, phone_number.as_ref(), None).await?);
-            return Err(Error::Invalid(violations));
-        };
-        let (id, edge_id) = (UserId::generate(&*self.ambient), EdgeId::generate(&*self.ambient));
-        let mut user = User::new(id, edge_id, username, &content, self.ambient.now());
-        self.check_expiration(None, &user)?;
-        if caller.is_some_and(|caller| !caller.may(Act::Write(None, Some(&user)))) {
-            return Err(Error::Forbidden);
-        }
-        user.password = self.hasher.hash(password.clone()).await?;
-        user.number = UserNumber(self.store.sequence_next(Sequence::Users).await?);
-        user.date_joined = self.ambient.now();
-        let mails = self.first_address(&mut user, content.email_verified, base).await?;
-        // An organization that changes meanwhile is read again; the user is new.
-        let mut tries = self.store.tries();
-        while tries.next().await {
-            let memberships = plan.as_ref().map(|plan| plan.applied_to(&[])).unwrap_or_default();
-            if let Some(plan) = &plan {
-                plan.apply_to(&mut user);
-            }
-            let write = UserWrite {
-                after: Some(&user),
-                memberships: Some(&memberships),
-                membership: plan.as_ref().map(MembershipPlan::write),
-                mails: mails.clone(),
-                ..UserWrite::default()
-            };
-            match (self.store.user_write(&write).await?, content.membership) {
-                (Written::Done, _) => return Ok(UserDetail { user, memberships }),
-                (Written::Taken(taken), _) if content.may_share_email && is_email_alone(&taken) => {
-                    user.email_is_shared = true;
-                }
-                (Written::Taken(taken), _) => {
-                    return Err(Error::Invalid(violations_of(&user, &taken, content.may_share_email)));
-                }
-                (Written::UnknownGroup(id), _) => return Err(unknown_group(id)),
-                (Written::Stale, Some(request)) => {
-                    let planned = self.plan_membership(caller, &[], request).await?;
-                    plan = planned.map_err(|violation| Error::Invalid(vec![violation]))?;
-                }
-                (Written::Stale, None) | (Written::OtherSuperuserLost, _) => {
-                    return Err(Error::internal("a new user met an old one"));
-                }
-            }
-        }
-        Err(too_busy())
-    }
-
-    /// Gives a new user its one address, and asks by mail to confirm it unless it counts as verified.
-    async fn first_address(&self, user: &mut User, verified: bool, base: Option<&str>) -> Result<Vec<Mail>> {
-        let Some(email) = &user.email else { return Ok(Vec::new()) };
-        let id = AddressId(self.store.sequence_next(Sequence::Addresses).await?);
-        let email = email.lower_case();
-        user.addresses.push(MailboxEntry { id, email: email.clone(), verified, primary: verified });
-        let (Some(base), false) = (base, verified) else { return Ok(Vec::new()) };
-        let key = confirmation_key(&self.keys, self.ambient.now(), user.id, id, &email).await?;
-        let kind = MailKind::Confirmation { link: format!("{base}/accounts/confirm-email/{key}/") };
-        Ok(vec![new_mail(&*self.ambient, email, user, kind)])
-    }
-
-    /// A new last day must not have passed, and an expired account is not switched on.
-    fn check_expiration(&self, before: Option<&User>, after: &User) -> Result<()> {
+    /// A new last day must not be in the past, and an expired account cannot be activated.
+    pub(super) fn check_expiration(&self, before: Option<&User>, after: &User) -> Result<()> {
         let today: Date = self.ambient.now().date();
         if !after.is_expired_on(today) {
             return Ok(());
@@ -444,15 +428,18 @@ impl Directory {
         Ok(())
     }
 
-    /// When a change would take an active superuser away: another one, who must stay for it to be made.
+    /// If a change would remove an active superuser: another one, who must remain for the change to be made.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is no other.
-    async fn superuser_left_by(&self, before: &User, after: Option<&User>) -> Result<Option<User>> {
+    /// [`Error::Refused`] if there is no other.
+    async fn superuser_left_by(&self, caller: &Caller, before: &User, after: Option<&User>) -> Result<Option<User>> {
         let today = self.ambient.now().date();
         let rules = |user: &User| user.is_superuser && user.is_active_on(today);
         if !rules(before) || after.is_some_and(rules) {
             return Ok(None);
+        }
+        if caller.user.id != before.id && rules(&caller.user) {
+            return Ok(Some(caller.user.clone()));
         }
         let mut start = None;
         loop {
@@ -469,18 +456,21 @@ impl Directory {
         }
     }
 
-    /// Groups that would be gained and hold more than the caller does.
-    async fn groups_beyond(
+    /// Groups that would be gained and have permissions that the caller lacks.
+    pub(super) async fn groups_beyond(
         &self,
         caller: &Caller,
         before: &BTreeSet<GroupId>,
         after: &BTreeSet<GroupId>,
     ) -> Result<Option<Violation>> {
         let gained: BTreeSet<GroupId> = after.difference(before).copied().collect();
-        if caller.rights == Rights::Everything || gained.is_empty() {
+        if caller.rights == Rights::Everything || gained.is_empty() || gained.len() > User::MAX_GROUPS {
             return Ok(None);
         }
-        let exceeds = self.store.groups(&gained).await?.iter().any(|group| !caller.may(Act::Give(&group.permissions)));
+        let mut exceeds = false;
+        for group in self.store.groups(&gained).await? {
+            exceeds |= !self.may_change_permissions(caller, &BTreeSet::new(), &group.permissions).await?.0;
+        }
         Ok(exceeds.then_some(Violation { field: "groups", rule: Rule::BeyondOwnRights }))
     }
 
@@ -489,12 +479,16 @@ impl Directory {
         if let Some(groups) = &changes.groups {
             violations.extend(self.unknown_groups(&before.groups, groups).await?);
         }
-        violations.extend(changes.permissions.as_ref().and_then(unknown_permission));
+        violations.extend(changes.permissions.as_ref().and_then(|ids| unknown_permission("user_permissions", ids)));
         Ok(violations)
     }
 
-    /// The first group that does not exist, or too many of them.
-    async fn unknown_groups(&self, before: &BTreeSet<GroupId>, after: &BTreeSet<GroupId>) -> Result<Option<Violation>> {
+    /// The first group that does not exist, or too many groups.
+    pub(super) async fn unknown_groups(
+        &self,
+        before: &BTreeSet<GroupId>,
+        after: &References<GroupId>,
+    ) -> Result<Option<Violation>> {
         if after.len() > User::MAX_GROUPS {
             return Ok(Some(Violation { field: "groups", rule: Rule::TooMany(User::MAX_GROUPS) }));
         }
@@ -502,17 +496,17 @@ impl Directory {
             return Ok(None);
         }
         let known: BTreeSet<GroupId> = self.store.groups(after).await?.into_iter().map(|group| group.id).collect();
-        let unknown = after.difference(&known).next();
-        Ok(unknown.map(|id| Violation { field: "groups", rule: Rule::UnknownReference(id.to_string()) }))
+        let unknown = after.first_unknown(|id| known.contains(id));
+        Ok(unknown.map(|sent| Violation { field: "groups", rule: Rule::UnknownReference(sent) }))
     }
 
-    /// What others have of what `after` would get; asked only when the change is refused anyway.
+    /// Values of `after` that other users have; checked only if the change is refused anyway.
     async fn taken_by_others(&self, before: &User, after: &User, may_share_email: bool) -> Result<Vec<Violation>> {
         let email = after.email.as_ref().filter(|_| !may_share_email && !after.email_is_shared);
         self.taken(Some(&after.username), email, after.phone_number.as_ref(), Some(before.id)).await
     }
 
-    async fn taken(
+    pub(super) async fn taken(
         &self,
         username: Option<&crate::model::Username>,
         email: Option<&crate::model::EmailAddress>,
@@ -522,17 +516,17 @@ impl Directory {
         let mut violations = Vec::new();
         let others = |taken: Option<Taken>| taken.filter(|taken| Some(taken.user) != own);
         if let Some(username) = username
-            && others(self.store.user_claiming_username(username).await?).is_some()
+            && others(self.store.user_by_username(username).await?).is_some()
         {
             violations.push(Violation { field: "username", rule: Rule::Taken });
         }
         if let Some(email) = email
-            && others(self.store.user_claiming_email(email).await?).is_some_and(|taken| taken.text == email.as_str())
+            && others(self.store.user_by_email(email).await?).is_some_and(|taken| taken.text == email.as_str())
         {
             violations.push(Violation { field: "email", rule: Rule::Taken });
         }
         if let Some(phone) = phone
-            && others(self.store.user_claiming_phone(phone).await?).is_some()
+            && others(self.store.user_by_phone(phone).await?).is_some()
         {
             violations.push(Violation { field: "phone_number", rule: Rule::Taken });
         }
@@ -540,26 +534,42 @@ impl Directory {
     }
 }
 
-/// The first permission that does not exist.
-fn unknown_permission(permissions: &BTreeSet<PermissionId>) -> Option<Violation> {
-    let unknown = permissions.iter().find(|id| Permission::by_id(**id).is_none());
-    unknown.map(|id| Violation { field: "user_permissions", rule: Rule::UnknownReference(id.to_string()) })
+/// The changes without the fields that the caller may not set.
+fn settable(caller: &Caller, id: UserId, changes: &UserChanges) -> UserChanges {
+    let may_set = |field| caller.may(Act::SetField(field, Some(id)));
+    let mut changes = changes.clone();
+    changes.is_staff = changes.is_staff.filter(|_| may_set(UserField::IsStaff));
+    changes.is_superuser = changes.is_superuser.filter(|_| may_set(UserField::IsSuperuser));
+    changes.permissions = changes.permissions.filter(|_| may_set(UserField::Permissions));
+    changes.membership = changes.membership.filter(|_| may_set(UserField::Membership));
+    changes
 }
 
-fn unknown_group(id: GroupId) -> Error {
+/// The first permission that does not exist.
+pub(super) fn unknown_permission(field: &'static str, permissions: &References<PermissionId>) -> Option<Violation> {
+    let unknown = permissions.first_unknown(|id| Permission::by_id(*id).is_some());
+    unknown.map(|sent| Violation { field, rule: Rule::UnknownReference(sent) })
+}
+
+pub(super) fn unknown_group(id: GroupId) -> Error {
     Error::invalid("groups", Rule::UnknownReference(id.to_string()))
 }
 
-/// Whether others have the e-mail, and nothing else of what was asked for.
-fn is_email_alone(taken: &[Taken]) -> bool {
+/// Violations for texts that are too long.
+pub(super) fn too_long(texts: Vec<(&'static str, usize)>) -> impl Iterator<Item = Violation> {
+    texts.into_iter().map(|(field, most)| Violation { field, rule: Rule::TooLong(most) })
+}
+
+/// Whether the e-mail is the only conflict with other users.
+pub(super) fn is_email_alone(taken: &[Taken]) -> bool {
     !taken.is_empty() && taken.iter().all(|taken| taken.claim == Claim::Email)
 }
 
-/// What claims of others mean for the sender's fields.
+/// The violations that conflicts with other users cause.
 ///
-/// An address that differs only in letter case is a matter of the whole object, told when all else is well;
-/// one that may be shared is none.
-fn violations_of(wanted: &User, taken: &[Taken], may_share_email: bool) -> Vec<Violation> {
+/// An e-mail that differs only in case violates the whole object and is reported when all else is valid; an e-mail that
+/// may be shared violates nothing.
+pub(super) fn violations_of(wanted: &User, taken: &[Taken], may_share_email: bool) -> Vec<Violation> {
     let same_email = |text: &str| wanted.email.as_ref().is_some_and(|email| email.as_str() == text);
     let mut violations = Vec::new();
     let mut whole = Vec::new();
@@ -575,7 +585,7 @@ fn violations_of(wanted: &User, taken: &[Taken], may_share_email: bool) -> Vec<V
         }
     }
     if violations.is_empty() {
-        // One address can be in the way twice: as a user's e-mail, which is told, and as a verified address.
+        // One e-mail can conflict twice: with a user's e-mail, which is reported, and with a verified address.
         whole.sort_by_key(|violation| violation.rule == Rule::AddressTaken);
         whole.truncate(1);
         whole

@@ -1,14 +1,14 @@
-//! Partial changes: what is not named stays.
+//! Partial changes: fields that are not named keep their values.
 
-/// What to do with a field that may be empty.
+/// A change of a field that may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// Leave it.
+    /// Keep the value.
     #[default]
     Keep,
-    /// Empty it.
+    /// Clear it.
     Clear,
-    /// Give it this value.
+    /// Set this value.
     Set(T),
 }
 
@@ -18,13 +18,20 @@ impl<T: Clone> Change<T> {
         value.map_or(Self::Clear, Self::Set)
     }
 
-    /// Alters a field as said.
+    /// Applies the change to a field.
     pub(super) fn apply(&self, field: &mut Option<T>) {
         match self {
             Self::Keep => {}
             Self::Clear => *field = None,
             Self::Set(value) => *field = Some(value.clone()),
         }
+    }
+}
+
+/// Cuts a text after `most` characters.
+pub(crate) fn shorten(text: &mut String, most: usize) {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
     }
 }
 

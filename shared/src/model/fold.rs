@@ -1,9 +1,9 @@
-//! Text compared without regard to letter case.
+//! Case-insensitive comparison of texts.
 
-/// The form in which texts are compared: each letter in lower case, whatever stands around it.
+/// The form for comparisons: each letter in lower case, independent of its neighbours.
 ///
-/// Not `str::to_lowercase`, which writes a Greek sigma by its place in the word, so that a part of a text
-/// would not be a part of the folded text.
+/// Not `str::to_lowercase`, which writes a Greek sigma depending on its position in the word. A part of a text would
+/// then not be a part of the folded text.
 pub fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }

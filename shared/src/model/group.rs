@@ -3,27 +3,27 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{GroupId, PermissionId};
+use super::{GroupId, PermissionId, References};
 
-/// What a permission lets one do with objects of a model.
+/// The action that a permission allows on objects of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// Make a new one.
+    /// Create one.
     Add,
-    /// Alter one.
+    /// Change one.
     Change,
     /// Remove one.
     Delete,
-    /// Read one.
+    /// View one.
     View,
 }
 
-/// What permissions are about.
+/// The models that permissions apply to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Model {
     /// E-mail addresses of users.
     EmailAddress,
-    /// Keys of other programs.
+    /// API keys of other programs.
     ApiKey,
     /// Groups.
     Group,
@@ -37,10 +37,10 @@ pub enum Model {
     User,
 }
 
-/// One entry of the catalogue.
+/// A permission of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Permission {
-    /// What it is about.
+    /// The model.
     pub model: Model,
     /// What it allows.
     pub action: Action,
@@ -51,21 +51,26 @@ pub struct Permission {
 pub struct Group {
     /// Its number.
     pub id: GroupId,
-    /// Counts its changes; a write names the version that it saw.
+    /// Counts the changes; a write names the version that it has read.
     pub version: u64,
     /// Its name: 1 to 150 characters, unique, case-sensitive.
     pub name: String,
-    /// What its users may do.
+    /// The permissions of its users.
     pub permissions: BTreeSet<PermissionId>,
 }
 
-/// Changes of a group, or a group to be made. What is `None` stays.
+/// Changes of a group, or a new group. `None` keeps the value.
 #[derive(Debug, Clone, Default)]
 pub struct GroupChanges {
     /// See [`Group::name`].
     pub name: Option<String>,
     /// See [`Group::permissions`].
-    pub permissions: Option<BTreeSet<PermissionId>>,
+    pub permissions: Option<References<PermissionId>>,
+}
+
+impl Group {
+    /// The maximum length of a name, in characters.
+    pub const MAX_NAME: usize = 150;
 }
 
 impl Action {
@@ -114,22 +119,22 @@ impl Model {
 }
 
 impl Permission {
-    /// Every permission there is, in the order of their numbers.
+    /// All permissions, sorted by number.
     pub fn all() -> impl Iterator<Item = Self> {
         Model::ALL.into_iter().flat_map(|model| Action::ALL.into_iter().map(move |action| Self { model, action }))
     }
 
-    /// Its number: 1 for the first of the catalogue. Numbers are kept by clients and never change.
+    /// Its number: 1 for the first of the catalogue. Clients store the numbers, so they never change.
     pub fn id(self) -> PermissionId {
         PermissionId(1 + 4 * self.model as u64 + self.action as u64)
     }
 
-    /// Its name for programs: `view_user`.
+    /// Its code name: `view_user`.
     pub fn codename(self) -> String {
         format!("{}_{}", self.action.verb(), self.model.name())
     }
 
-    /// The permission of that number.
+    /// The permission with that number.
     pub fn by_id(id: PermissionId) -> Option<Self> {
         Self::all().find(|permission| permission.id() == id)
     }
@@ -143,7 +148,7 @@ impl fmt::Display for Permission {
     }
 }
 
-/// The groups that exist from installation: the numbers 1 and 2.
+/// The groups that exist from the installation: numbers 1 and 2.
 pub fn default_groups() -> [Group; 2] {
     use Action::{Add, Change, Delete, View};
     let may = |model, actions: &[Action]| {

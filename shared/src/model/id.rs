@@ -1,11 +1,11 @@
-//! One type per kind of identifier, so that none can be taken for another.
+//! One type for each kind of id, so that they cannot be confused.
 
 use std::fmt;
 
 use uuid::Uuid;
 
 use super::Timestamp;
-use crate::ambient::{Ambient, random};
+use crate::model::ambient::{Ambient, random};
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -16,12 +16,12 @@ macro_rules! uuid_id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id: a UUIDv7 (RFC 9562 section 5.7) of the present moment.
+            /// A new id: a UUIDv7 (RFC 9562 section 5.7) of the current time.
             pub fn generate(ambient: &dyn Ambient) -> Self {
                 Self(uuid_v7(ambient.now(), random(ambient)))
             }
 
-            /// Reads the one spelling that is an id on the wire: lower case, with hyphens.
+            /// Parses the only accepted spelling on the wire: lower case, with hyphens.
             pub fn parse(text: &str) -> Option<Self> {
                 let id = Uuid::try_parse(text).ok()?;
                 (id.hyphenated().to_string() == text).then_some(Self(id))
@@ -53,11 +53,11 @@ macro_rules! number_id {
 }
 
 uuid_id! {
-    /// A user, inside and on the OpenWISP wire.
+    /// The id of a user, internally and on the OpenWISP wire.
     UserId
 }
 impl UserId {
-    /// Reads the 32 hexadecimal digits without hyphens that mailed links hold.
+    /// Parses the 32 hexadecimal digits without hyphens that mailed links contain.
     pub fn parse_simple(text: &str) -> Option<Self> {
         let id = Uuid::try_parse(text).ok()?;
         (id.simple().to_string() == text).then_some(Self(id))
@@ -73,7 +73,7 @@ uuid_id! {
     MembershipId
 }
 number_id! {
-    /// A user on the OpenL2M wire: positive, from a sequence, never reused.
+    /// The id of a user on the OpenL2M wire: positive, from a sequence, never reused.
     UserNumber
 }
 number_id! {
@@ -96,7 +96,7 @@ macro_rules! hex_id {
         pub struct $name([u8; 12]);
 
         impl $name {
-            /// Reads 24 lower-case hexadecimal digits.
+            /// Parses 24 lower-case hexadecimal digits.
             pub fn parse(text: &str) -> Option<Self> {
                 parse_hex(text).map(Self)
             }
@@ -111,16 +111,21 @@ macro_rules! hex_id {
 }
 
 hex_id! {
-    /// A user on the Edge wire: 24 hexadecimal digits.
+    /// The id of a user on the Edge wire: 24 hexadecimal digits.
     EdgeId
 }
 hex_id! {
-    /// An API token: 24 hexadecimal digits, of which the first 14 sort by the moment of its making.
+    /// An API token: 24 hexadecimal digits; the first 14 sort by the time of creation.
     TokenId
 }
 
+hex_id! {
+    /// A session of a user: 24 hexadecimal digits; the first 14 sort by the time of creation.
+    SessionId
+}
+
 impl EdgeId {
-    /// The id of nobody.
+    /// An id that no user has.
     pub(crate) const NONE: Self = Self([0; 12]);
 
     /// A new id of 96 random bits.
@@ -130,14 +135,25 @@ impl EdgeId {
 }
 
 impl TokenId {
-    /// The id of a token made at that moment, with 40 random bits.
+    /// The id of a token created at that time, with 40 random bits.
     pub fn generate(created: Timestamp, ambient: &dyn Ambient) -> Self {
-        let mut bytes = [0; 12];
-        // To four microseconds, which leaves 56 bits until the year 9134.
-        bytes[..7].copy_from_slice(&(created.ordinal() >> 2).to_be_bytes()[1..]);
-        bytes[7..].copy_from_slice(&random::<5>(ambient));
-        Self(bytes)
+        Self(by_moment(created, ambient))
     }
+}
+
+impl SessionId {
+    /// The id of a session created at that time, with 40 random bits.
+    pub fn generate(created: Timestamp, ambient: &dyn Ambient) -> Self {
+        Self(by_moment(created, ambient))
+    }
+}
+
+/// 56 bits of the time, with a resolution of four microseconds until the year 9134, and 40 random bits.
+fn by_moment(created: Timestamp, ambient: &dyn Ambient) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    bytes[..7].copy_from_slice(&(created.ordinal() >> 2).to_be_bytes()[1..]);
+    bytes[7..].copy_from_slice(&random::<5>(ambient));
+    bytes
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 12]> {
@@ -189,7 +205,7 @@ mod tests {
 
     #[test]
     fn tokens_made_later_sort_later() {
-        let ambient = crate::ambient::System;
+        let ambient = crate::model::ambient::System;
         let moments = [0, 4, 8, 1_000_000, 1_795_348_800_000_000, 1_795_348_800_000_004].map(Timestamp::from_micros);
         let ids = moments.map(|moment| TokenId::generate(moment, &ambient));
         assert!(ids.is_sorted(), "{ids:?}");

@@ -1,40 +1,45 @@
-//! Mails that wait to be sent.
+//! Mails waiting to be sent.
 
 use super::{Date, EmailAddress};
+use crate::secret::Secret;
 
-/// A mail in the outbox: the facts, from which the mailer writes the text.
+/// A mail in the outbox: the facts from which the mailer writes the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Unpredictable name, which also makes sending idempotent for the sender.
+    /// An unpredictable id, which also makes sending idempotent.
     pub id: String,
-    /// Whom it goes to.
+    /// The recipient.
     pub to: EmailAddress,
-    /// The user name that the text speaks to.
+    /// The user name in the text.
     pub username: String,
-    /// What it is about.
+    /// The kind of mail.
     pub kind: MailKind,
 }
 
-/// What a mail is about (`contracts/openwisp.md` section 13).
+/// The kinds of mail (`contracts/openwisp.md` section 13).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum MailKind {
-    /// Asks to confirm an e-mail address (13.1).
+    /// Asks the user to confirm an e-mail address (13.1).
     Confirmation {
-        /// The page that confirms.
-        link: String,
+        /// The confirmation page.
+        link: Secret,
     },
-    /// Lets choose a new password (13.2).
+    /// Resets a forgotten password (13.2).
     PasswordReset {
         /// The page with the form.
-        link: String,
+        link: Secret,
     },
-    /// Reminds of the day on which the account ends (13.3).
+    /// Reminds of the expiration of the account (13.3).
     AccountExpires {
-        /// The last day on which it works.
+        /// The last day on which the account works.
         #[serde(with = "super::time::plain_date")]
         last_day: Date,
     },
-    /// Tells that the account has expired and was switched off (13.3).
+    /// Notifies that the account has expired and was deactivated (13.3).
     AccountDeactivated,
+    /// Notifies that the password was changed (13.4).
+    PasswordChanged,
+    /// Notifies the previous e-mail address that the account's e-mail was changed (13.4).
+    EmailChanged,
 }

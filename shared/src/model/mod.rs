@@ -1,39 +1,62 @@
-//! What a user, an address, a group and an organization are.
+//! Users, e-mail addresses, groups and organizations.
 //!
-//! Knows nobody: no HTTP, no store, no dialect.
-//! A value of one of these types has been checked; it is parsed once at the edge and trusted after.
+//! Depends on no other module: no HTTP, no store, no dialect. A value of one of these types is valid; it is parsed once
+//! at the edge and trusted afterwards.
 
 mod address;
+pub mod ambient;
 mod attempt;
+mod backoff;
 mod change;
+mod cleanup_task;
+mod domain;
+mod edge_profile;
 mod fold;
 mod group;
 mod id;
+mod limits;
 mod mail;
+mod network;
 mod organization;
 mod phone;
-mod profile;
-mod sharing;
+mod proxies;
+mod references;
+mod sequence;
+mod session;
+mod switch_profile;
 pub(crate) mod time;
 mod token;
 mod url;
 mod user;
 mod username;
 
-pub use address::{EmailAddress, MailboxEntry};
-pub use attempt::SignInAttempt;
+pub use address::{AsciiAddress, EmailAddress, UserEmail};
+pub use attempt::{AttemptPlace, HistoryMark, SignInAttempt};
+pub use backoff::Backoff;
+pub(crate) use backoff::doubled;
 pub use change::Change;
 use change::replace;
+pub(crate) use change::shorten;
+pub use cleanup_task::CleanupTask;
+pub use edge_profile::{EdgeProfile, EdgeProfileChanges, Tlp};
 pub use fold::fold;
 pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
-pub use id::{AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, TokenId, UserId, UserNumber};
+pub use id::{
+    AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, SessionId, TokenId, UserId, UserNumber,
+};
+pub(crate) use limits::is_longer;
+pub use limits::{LimitedText, MAX_LIST, MAX_PASSWORD, MAX_REFERENCE, MAX_TEXT};
 pub use mail::{Mail, MailKind};
+pub use network::network_of;
 pub use organization::{Membership, MembershipRequest, Organization, OrganizationChanges, WhenSame, is_slug};
 pub use phone::PhoneNumber;
-pub use profile::{Profile, ProfileChanges};
-pub use sharing::{Sharing, SharingChanges, Tlp};
+pub use proxies::TrustedProxies;
+pub use references::{Named, References};
+pub use sequence::Sequence;
+pub use session::Session;
+pub use switch_profile::{SwitchProfile, SwitchProfileChanges};
 pub use time::{Date, Timestamp, date_text, parse_date};
 pub use token::ApiToken;
 pub use url::is_url;
-pub use user::{Expiry, NewUser, User, UserChanges, UserRow};
+pub use user::{Expiry, Lacks, NewUser, User, UserChanges, UserRow};
 pub use username::Username;

@@ -1,13 +1,15 @@
-//! Organizations and who belongs to them (`contracts/openwisp.md` section 2).
+//! Organizations and their members (`contracts/openwisp.md` section 2).
 
-use super::{Change, MembershipId, OrganizationId, Timestamp, UserId};
+use super::{
+    Change, EmailAddress, LimitedText, MAX_TEXT, MembershipId, Named, OrganizationId, Timestamp, UserId, limits,
+};
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
     /// Its id.
     pub id: OrganizationId,
-    /// Counts its changes; a write names the version that it saw.
+    /// Counts the changes; a write names the version that it has read.
     pub version: u64,
     /// 1 to 200 characters, not unique.
     pub name: String,
@@ -15,63 +17,81 @@ pub struct Organization {
     pub slug: String,
     /// Whether its managers see it and its members.
     pub is_active: bool,
-    /// Any text.
+    /// At most [`MAX_TEXT`] characters.
     pub description: String,
     /// An e-mail address, or empty.
     pub email: String,
-    /// A web address, or empty.
+    /// A URL of at most 200 characters, or empty.
     pub url: String,
-    /// The membership that owns it, and whose that is.
+    /// The membership of the owner, and the owner.
     pub owner: Option<(MembershipId, UserId)>,
-    /// When it was made.
+    /// The time of creation.
     pub created: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub modified: Timestamp,
 }
 
-/// One user's place in one organization.
+/// A user's membership in an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// Its id.
     pub id: MembershipId,
     /// The organization.
     pub organization: OrganizationId,
-    /// The organization's name, by which memberships are listed.
-    pub name: String,
     /// Whether the user manages the organization.
     pub is_admin: bool,
 }
 
-impl Membership {
-    /// Sorts memberships of a user as they are listed: by the organizations' names.
-    pub(crate) fn sort(memberships: &mut [Self]) {
-        memberships.sort_by(|a, b| (&a.name, a.organization).cmp(&(&b.name, b.organization)));
+impl Organization {
+    /// The maximum length of a name, in characters.
+    pub const MAX_NAME: usize = 200;
+    /// The maximum length of a slug, in characters.
+    pub const MAX_SLUG: usize = 200;
+    /// The maximum length of a URL, in characters.
+    pub const MAX_URL: usize = 200;
+
+    /// Its texts, each with its name on the wire and its maximum length. Texts written before the limit existed may be
+    /// longer.
+    pub fn limited_texts(&self) -> [LimitedText<'_>; 5] {
+        [
+            ("name", &self.name, Self::MAX_NAME),
+            ("slug", &self.slug, Self::MAX_SLUG),
+            ("description", &self.description, MAX_TEXT),
+            ("email", &self.email, EmailAddress::MAX),
+            ("url", &self.url, Self::MAX_URL),
+        ]
+    }
+
+    /// The names and limits of its texts that are too long, except those unchanged from `before`.
+    pub fn too_long(&self, before: Option<&Self>) -> Vec<(&'static str, usize)> {
+        let stored = before.map(Self::limited_texts);
+        limits::too_long(&self.limited_texts(), stored.as_ref().map_or(&[], |stored| stored))
     }
 }
 
-/// What is asked for one membership of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A requested membership of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MembershipRequest {
     /// The organization.
-    pub organization: OrganizationId,
-    /// Whether the user shall manage it, if that was said.
+    pub organization: Named<OrganizationId>,
+    /// Whether the user is to manage it, if the request says so.
     pub is_admin: Option<bool>,
-    /// What it means when the user is a member of just that kind already.
+    /// What to do if this membership exists already.
     pub same: WhenSame,
 }
 
-/// What it means to be asked for a membership that exists just so.
+/// What to do if the requested membership already exists unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenSame {
-    /// It is to be removed: a toggle.
+    /// Remove it: a toggle.
     Remove,
-    /// It is to stay.
+    /// Keep it.
     Keep,
 }
 
-/// Changes of an organization, or one to be made. What is `None` or [`Change::Keep`] stays.
+/// Changes of an organization, or a new one. `None` and [`Change::Keep`] keep the value.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "the fields are those of `Organization`")]
+#[expect(missing_docs, reason = "same fields as `Organization`")]
 pub struct OrganizationChanges {
     pub name: Option<String>,
     pub slug: Option<String>,
@@ -79,8 +99,8 @@ pub struct OrganizationChanges {
     pub description: Option<String>,
     pub email: Option<String>,
     pub url: Option<String>,
-    /// The membership that shall own it.
-    pub owner: Change<MembershipId>,
+    /// The membership of the new owner.
+    pub owner: Change<Named<MembershipId>>,
 }
 
 /// Whether `text` is a slug: ASCII letters, digits, `-` and `_`.

@@ -12,11 +12,11 @@ use rlibphonenumber::{PhoneNumber as Number, PhoneNumberFormat};
 pub struct PhoneNumber(String);
 
 impl PhoneNumber {
-    /// Reads a number that starts with `+`; spaces, hyphens and brackets inside are dropped.
+    /// Parses a number that starts with `+`; spaces, hyphens and brackets are removed.
     ///
-    /// Validity is libphonenumber's, without a default region (`contracts/openwisp.md` section 5).
+    /// libphonenumber decides whether it is valid, without a default region (`contracts/openwisp.md` section 5).
     pub fn parse(text: &str) -> Option<Self> {
-        // The longest number has 15 digits; anything far longer is not worth the library's time.
+        // The longest number has 15 digits; do not pass far longer texts to the library.
         if !text.starts_with('+') || text.chars().count() > 64 {
             return None;
         }

@@ -1,6 +1,8 @@
-//! The form of web addresses and of host names (`contracts/openwisp.md` section 5).
+//! The form of web URLs (`contracts/openwisp.md` section 5).
 
-/// Whether `text` is a web address: http, https, ftp or ftps; user information, port and path may be there.
+use super::domain::ascii_domain;
+
+/// Whether `text` is an http, https, ftp or ftps URL; user information, port and path are optional.
 pub fn is_url(text: &str) -> bool {
     if text.chars().any(|c| "\t\r\n".contains(c)) {
         return false;
@@ -22,15 +24,6 @@ pub fn is_url(text: &str) -> bool {
         None => authority,
     };
     is_host_with_port(host)
-}
-
-/// Whether `host` is at least two labels between dots, the last of two letters or more.
-pub(super) fn is_dotted_host(host: &str) -> bool {
-    let labels: Vec<&str> = host.split('.').collect();
-    let Some((last, others)) = labels.split_last() else {
-        return false;
-    };
-    !others.is_empty() && others.iter().all(|label| is_label(label)) && is_top_level(last)
 }
 
 fn is_user_information(text: &str) -> bool {
@@ -57,22 +50,7 @@ fn is_host(host: &str) -> bool {
     }
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<std::net::Ipv4Addr>().is_ok()
-        || is_dotted_host(host.strip_suffix('.').unwrap_or(host)) && host.len() <= 253
-}
-
-/// A label of a domain name: 1 to 63 letters, digits and inner hyphens; beyond ASCII any letter or digit.
-fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.chars().count())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.chars().all(|c| c == '-' || c.is_alphanumeric())
-}
-
-/// A top level: two or more letters, or a punycode label; never only digits.
-fn is_top_level(label: &str) -> bool {
-    is_label(label)
-        && label.chars().count() >= 2
-        && (label.to_lowercase().starts_with("xn--") || label.chars().all(|c| c == '-' || c.is_alphabetic()))
+        || ascii_domain(host.strip_suffix('.').unwrap_or(host)).is_some()
 }
 
 #[cfg(test)]
@@ -91,6 +69,8 @@ mod tests {
             "http://127.0.0.1/",
             "http://[::1]:80/",
             "https://домен.рф/ü",
+            "http://परीक्षा.भारत/",
+            "http://site.example./",
             "https://user@site.example/@x",
         ] {
             assert!(is_url(good), "{good}");
@@ -105,6 +85,7 @@ mod tests {
             "http://nodots",
             "http://-a.example",
             "http://a b.example",
+            "http://a_b.example",
             "http://site.example/a b",
             "http://site.example:port",
             "http://a@b@site.example",

@@ -3,47 +3,52 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Change, Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipRequest, OrganizationId,
-    PermissionId, PhoneNumber, Profile, ProfileChanges, Sharing, SharingChanges, Timestamp, UserId, UserNumber,
-    Username, replace,
+    Change, Date, EdgeId, EdgeProfile, EdgeProfileChanges, EmailAddress, GroupId, LimitedText, MAX_TEXT, Membership,
+    MembershipRequest, OrganizationId, PermissionId, PhoneNumber, References, SwitchProfile, SwitchProfileChanges,
+    Timestamp, UserEmail, UserId, UserNumber, Username, limits, replace, shorten,
 };
+use crate::secret::Secret;
 
-/// A user with everything that belongs to it alone: one record, changed as a whole.
+/// A user with all personal data: one record, changed as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct User {
-    /// The id inside and on the OpenWISP wire.
+    /// The id internally and on the OpenWISP wire.
     pub id: UserId,
     /// The id on the OpenL2M wire.
     pub number: UserNumber,
     /// The id on the Edge wire.
     pub edge_id: EdgeId,
-    /// Counts its changes; a write names the version that it saw.
+    /// Counts the changes; a write names the version that it has read.
     pub version: u64,
-    /// Tokens that carry another number are void.
+    /// Signed tokens and sessions with another number are invalid.
     pub token_version: u64,
+    /// API tokens with another number are invalid; see [`User::api_token_version`].
+    pub api_tokens_ended: u64,
+    /// The same for API tokens created by others.
+    pub others_api_tokens_ended: u64,
     /// The name to sign in with.
     pub username: Username,
-    /// The address for signing in and password resets; unique without regard to case.
+    /// The e-mail for login and password resets; unique, ignoring case.
     pub email: Option<EmailAddress>,
-    /// Whether somebody else had the e-mail before, in some letter case. Then it is only shown:
-    /// it signs nobody in and stands in nobody's way.
+    /// Whether another user had this e-mail before, ignoring case. Then it is only displayed: it cannot be used to sign
+    /// in and does not block other users.
     pub email_is_shared: bool,
-    /// Hash of the password, in PHC form or in one of Django's.
-    pub password: String,
+    /// Hash of the password, in PHC format or one of Django's.
+    pub password: Secret,
     /// At most 150 characters.
     pub first_name: String,
     /// At most 150 characters.
     pub last_name: String,
-    /// Any text.
+    /// At most [`MAX_TEXT`] characters.
     pub bio: String,
-    /// A web address of at most 200 characters, or empty.
+    /// A URL of at most 200 characters, or empty.
     pub url: String,
     /// At most 30 characters.
     pub company: String,
     /// At most 256 characters.
     pub location: String,
-    /// Any text, for administrators.
+    /// At most [`MAX_TEXT`] characters, for administrators.
     pub notes: String,
     /// Unique.
     pub phone_number: Option<PhoneNumber>,
@@ -51,38 +56,43 @@ pub struct User {
     pub birth_date: Option<Date>,
     /// The last day on which the account works.
     pub expiration_date: Option<Date>,
-    /// Whether the account works at all; see [`User::is_active_on`].
+    /// Whether the account is active; see [`User::is_active_on`].
     pub is_active: bool,
-    /// Whether it is staff.
+    /// The staff flag of OpenWISP and OpenL2M, which grants nothing here.
     pub is_staff: bool,
-    /// Whether it has every permission.
+    /// Whether the user is staff of the Edge API: a role over its users (`contracts/edge.md` section 10).
+    pub is_edge_staff: bool,
+    /// Whether the user has all permissions.
     pub is_superuser: bool,
-    /// When it last signed in with a browser.
+    /// The last login with a browser.
     pub last_login: Option<Timestamp>,
-    /// When it joined, which orders the lists.
+    /// When the user joined; lists are sorted by it.
     pub date_joined: Timestamp,
-    /// The groups it belongs to.
+    /// The user's groups.
     pub groups: BTreeSet<GroupId>,
-    /// The permissions it has by itself.
+    /// The user's direct permissions.
     pub permissions: BTreeSet<PermissionId>,
-    /// The active organizations that it manages.
+    /// The active organizations that the user manages.
     pub manages: BTreeSet<OrganizationId>,
-    /// Its e-mail addresses, in order of their ids.
-    pub addresses: Vec<MailboxEntry>,
-    /// The expiration date that it was reminded of.
+    /// Other organizations that the user manages or owns: inactive ones, and those owned but not managed. `None` in a
+    /// record written before this attribute existed.
+    pub holds: Option<BTreeSet<OrganizationId>>,
+    /// The user's e-mail addresses, sorted by id.
+    pub addresses: Vec<UserEmail>,
+    /// The expiration date of which the user was reminded.
     pub reminded_of: Option<Date>,
-    /// What it may do with switches.
-    pub profile: Profile,
-    /// What it shares in.
-    pub sharing: Sharing,
-    /// Whether its access history may hold a success.
+    /// The OpenL2M profile.
+    pub profile: SwitchProfile,
+    /// The Edge attributes.
+    pub sharing: EdgeProfile,
+    /// Whether the access history may contain a success.
     pub has_signed_in: bool,
 }
 
-/// What lists show of a user.
+/// The data of a user in lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of `User`")]
-#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+#[expect(missing_docs, reason = "same fields as `User`")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct UserRow {
     pub id: UserId,
     pub number: UserNumber,
@@ -96,30 +106,66 @@ pub struct UserRow {
     pub expiration_date: Option<Date>,
     pub is_active: bool,
     pub is_staff: bool,
+    pub is_edge_staff: bool,
     pub is_superuser: bool,
     pub last_login: Option<Timestamp>,
     pub date_joined: Timestamp,
     pub groups: BTreeSet<GroupId>,
     pub permissions: BTreeSet<PermissionId>,
-    pub sharing: Sharing,
+    /// Without the description if [`Lacks::description`] is set.
+    pub sharing: EdgeProfile,
     pub has_signed_in: bool,
-    /// The organizations it belongs to, by name.
+    /// The user's organizations, or some of them; see [`Lacks::memberships`].
     pub memberships: Vec<Membership>,
+    /// What only the user's record contains.
+    pub lacks: Lacks,
 }
 
-/// A user to be made. `None` where the sender's value could not be used; a violation then says why.
+/// What a list row leaves to the user's record, so that its size is limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// The description, which is not empty.
+    pub description: bool,
+    /// Some of the memberships.
+    pub memberships: bool,
+}
+
+impl UserRow {
+    /// The most organizations in a list row.
+    pub const MAX_MEMBERSHIPS: usize = 20;
+
+    /// The row for lists: without free text, and with nothing of unlimited size.
+    #[must_use]
+    pub fn for_lists(mut self) -> Self {
+        self.lacks.description |= !std::mem::take(&mut self.sharing.description).is_empty();
+        self.lacks.memberships |= self.memberships.len() > Self::MAX_MEMBERSHIPS;
+        // Sorted, so that the same memberships make the same row.
+        self.memberships.sort_by_key(|membership| membership.organization);
+        self.memberships.truncate(Self::MAX_MEMBERSHIPS);
+        // Longer values were stored before limits existed.
+        for name in [&mut self.first_name, &mut self.last_name] {
+            shorten(name, User::MAX_NAME);
+        }
+        if let Some(label) = &mut self.sharing.organization {
+            shorten(label, EdgeProfile::MAX_ORGANIZATION);
+        }
+        self
+    }
+}
+
+/// A new user. `None` for an invalid value, for which there is a violation.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct NewUser {
-    /// The name.
+    /// The user name.
     pub username: Option<Username>,
-    /// The address; `None` also when the user shall have none.
+    /// The e-mail address; also `None` for a user without one.
     pub email: Option<EmailAddress>,
-    /// The password in clear.
-    pub password: Option<String>,
-    /// Whether the address counts as verified; else a confirmation mail is queued.
+    /// The password in plain text.
+    pub password: Option<Secret>,
+    /// Whether the address counts as verified; otherwise a confirmation mail is queued.
     pub email_verified: bool,
-    /// Whether the address may be somebody else's too; see [`User::email_is_shared`].
+    /// Whether the address may also be another user's; see [`User::email_is_shared`].
     pub may_share_email: bool,
     /// See [`User::first_name`].
     pub first_name: String,
@@ -135,36 +181,38 @@ pub struct NewUser {
     pub is_active: bool,
     /// See [`User::is_staff`].
     pub is_staff: bool,
+    /// See [`User::is_edge_staff`].
+    pub is_edge_staff: bool,
     /// See [`User::is_superuser`].
     pub is_superuser: bool,
     /// See [`User::groups`].
-    pub groups: BTreeSet<GroupId>,
+    pub groups: References<GroupId>,
     /// See [`User::permissions`].
-    pub permissions: BTreeSet<PermissionId>,
+    pub permissions: References<PermissionId>,
     /// An organization to join.
     pub membership: Option<MembershipRequest>,
     /// See [`User::profile`].
-    pub profile: Profile,
+    pub profile: SwitchProfile,
     /// See [`User::sharing`].
-    pub sharing: Sharing,
+    pub sharing: EdgeProfile,
 }
 
-/// What an expiration date asks for.
+/// The step that an expiration date requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// Tell the user when the account ends.
+    /// Remind the user of the expiration.
     Remind,
-    /// The last day is over: switch the account off and tell the user.
+    /// The last day is over: deactivate the account and notify the user.
     Deactivate,
 }
 
-/// Changes of a user. What is `None` or [`Change::Keep`] stays.
+/// Changes of a user. `None` and [`Change::Keep`] keep the value.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "the fields are those of `User`")]
+#[expect(missing_docs, reason = "same fields as `User`")]
 pub struct UserChanges {
     pub username: Option<Username>,
     pub email: Change<EmailAddress>,
-    /// Whether the e-mail may be somebody else's too.
+    /// Whether the e-mail may also be another user's.
     pub may_share_email: bool,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -178,20 +226,21 @@ pub struct UserChanges {
     pub expiration_date: Change<Date>,
     pub is_active: Option<bool>,
     pub is_staff: Option<bool>,
+    pub is_edge_staff: Option<bool>,
     pub is_superuser: Option<bool>,
-    pub groups: Option<BTreeSet<GroupId>>,
-    pub permissions: Option<BTreeSet<PermissionId>>,
+    pub groups: Option<References<GroupId>>,
+    pub permissions: Option<References<PermissionId>>,
     pub membership: Option<MembershipRequest>,
     pub last_login: Change<Timestamp>,
     pub date_joined: Option<Timestamp>,
-    pub profile: ProfileChanges,
-    pub sharing: SharingChanges,
-    /// A new password in clear.
-    pub password: Option<String>,
+    pub profile: SwitchProfileChanges,
+    pub sharing: EdgeProfileChanges,
+    /// A new password in plain text.
+    pub password: Option<Secret>,
 }
 
 impl Default for NewUser {
-    /// An active user of whom nothing is known.
+    /// An active user with no other data.
     fn default() -> Self {
         Self {
             username: None,
@@ -206,41 +255,48 @@ impl Default for NewUser {
             expiration_date: None,
             is_active: true,
             is_staff: false,
+            is_edge_staff: false,
             is_superuser: false,
-            groups: BTreeSet::new(),
-            permissions: BTreeSet::new(),
+            groups: References::default(),
+            permissions: References::default(),
             membership: None,
-            profile: Profile::default(),
-            sharing: Sharing::default(),
+            profile: SwitchProfile::default(),
+            sharing: EdgeProfile::default(),
         }
     }
 }
 
 impl User {
-    /// The most e-mail addresses one user may have, so that the record stays small.
+    /// The most e-mail addresses of a user, to limit the size of the record.
     pub const MAX_ADDRESSES: usize = 200;
-    /// The most of them that may be verified, so that they can all be given up in one transaction.
+    /// The most verified addresses, so that one transaction can release all of them.
     pub const MAX_VERIFIED: usize = 40;
-    /// The most characters of a first or a last name.
+    /// The maximum length of a first or last name, in characters.
     pub const MAX_NAME: usize = 150;
-    /// The most groups one user may be in, so that they can all be changed in one transaction.
+    /// The maximum length of a URL, in characters.
+    pub const MAX_URL: usize = 200;
+    /// The maximum length of a company name, in characters.
+    pub const MAX_COMPANY: usize = 30;
+    /// The maximum length of a location, in characters.
+    pub const MAX_LOCATION: usize = 256;
+    /// The most groups of a user, so that one transaction can change all of them.
     pub const MAX_GROUPS: usize = 25;
-    /// How long before its last day an account is reminded of it.
+    /// How long before the last day the reminder is sent.
     pub const REMINDED_AHEAD: time::Duration = time::Duration::days(7);
-    /// The most organizations of a user whose moment of joining is changed, so that all follow in one transaction.
+    /// The most organizations of a user whose date of joining is changed, so that one transaction updates all of them.
     pub const MAX_MOVED: usize = 10;
 
-    /// A user as asked for, before it has a password and a number.
+    /// The requested user, without a password hash and a number.
     pub fn new(id: UserId, edge_id: EdgeId, username: &Username, new: &NewUser, now: Timestamp) -> Self {
         let NewUser {
-            // It may be missing there.
+            // May be missing there.
             username: _,
             email,
-            // It is hashed first.
+            // Hashed first.
             password: _,
-            // It makes an address.
+            // Becomes an address.
             email_verified: _,
-            // It is tried without first.
+            // First tried without.
             may_share_email: _,
             first_name,
             last_name,
@@ -249,10 +305,11 @@ impl User {
             expiration_date,
             is_active,
             is_staff,
+            is_edge_staff,
             is_superuser,
             groups,
             permissions,
-            // It is another record.
+            // Belongs to another record.
             membership: _,
             profile,
             sharing,
@@ -263,10 +320,12 @@ impl User {
             edge_id,
             version: 1,
             token_version: 0,
+            api_tokens_ended: 0,
+            others_api_tokens_ended: 0,
             username: username.clone(),
             email,
             email_is_shared: false,
-            password: String::new(),
+            password: Secret::default(),
             first_name,
             last_name,
             bio: String::new(),
@@ -279,12 +338,14 @@ impl User {
             expiration_date,
             is_active,
             is_staff,
+            is_edge_staff,
             is_superuser,
             last_login: None,
             date_joined: now,
-            groups,
-            permissions,
+            groups: groups.into(),
+            permissions: permissions.into(),
             manages: BTreeSet::new(),
+            holds: Some(BTreeSet::new()),
             addresses: Vec::new(),
             profile,
             sharing,
@@ -293,37 +354,94 @@ impl User {
         }
     }
 
-    /// Whether the account works on that day: switched on, and not past its expiration date.
+    /// The texts that have a limit, each with its name on the wire and its maximum length. Texts written before the
+    /// limit existed may be longer.
+    pub fn limited_texts(&self) -> [LimitedText<'_>; 11] {
+        let EdgeProfile { description, organization, .. } = &self.sharing;
+        [
+            ("first_name", &self.first_name, Self::MAX_NAME),
+            ("last_name", &self.last_name, Self::MAX_NAME),
+            ("bio", &self.bio, MAX_TEXT),
+            ("url", &self.url, Self::MAX_URL),
+            ("company", &self.company, Self::MAX_COMPANY),
+            ("location", &self.location, Self::MAX_LOCATION),
+            ("notes", &self.notes, MAX_TEXT),
+            ("description", description, MAX_TEXT),
+            ("organization", organization.as_deref().unwrap_or_default(), EdgeProfile::MAX_ORGANIZATION),
+            ("profile.last_ldap_dn", &self.profile.last_ldap_dn, SwitchProfile::MAX_LDAP_DN),
+            ("profile.theme", &self.profile.theme, SwitchProfile::MAX_THEME),
+        ]
+    }
+
+    /// The names and limits of the texts that are too long, except those unchanged from `before`.
+    pub fn too_long(&self, before: Option<&Self>) -> Vec<(&'static str, usize)> {
+        let stored = before.map(Self::limited_texts);
+        limits::too_long(&self.limited_texts(), stored.as_ref().map_or(&[], |stored| stored))
+    }
+
+    /// Texts that clients read and may send back unchanged, by their names on the wire.
+    pub fn wire_texts(&self) -> Vec<(&'static str, &str)> {
+        let mut texts: Vec<_> = self.limited_texts().into_iter().map(|(name, text, _)| (name, text)).collect();
+        texts.push(("username", self.username.as_str()));
+        texts.extend(self.email.as_ref().map(|email| ("email", email.as_str())));
+        texts.extend(self.phone_number.as_ref().map(|number| ("phone_number", number.as_str())));
+        texts
+    }
+
+    /// Whether the account works on that day: active, and not past its expiration date.
     pub fn is_active_on(&self, today: Date) -> bool {
         self.is_active && !self.is_expired_on(today)
     }
 
-    /// Whether the last day of the account lies before `today`.
+    /// Whether the last day of the account is before `today`.
     pub fn is_expired_on(&self, today: Date) -> bool {
         self.expiration_date.is_some_and(|last| last < today)
     }
 
-    /// The first day on which there is something to do about its expiration; see [`User::expiry_on`].
+    /// The first day on which the expiration requires a step; see [`User::expiry_on`].
     pub fn expiry_due(&self) -> Option<Date> {
         let last = self.expiration_date.filter(|_| self.is_active)?;
         if self.reminded_of == Some(last) { last.next_day() } else { Some(last.saturating_sub(Self::REMINDED_AHEAD)) }
     }
 
-    /// What is to be done on that day about its expiration, if anything (`contracts/openwisp.md` section 7.5).
+    /// The step that the expiration requires on that day, if any (`contracts/openwisp.md` section 7.5).
     ///
-    /// Of each date it is reminded once; on the day after the date it is deactivated, reminded or not.
+    /// There is one reminder for each date; on the day after the date the account is deactivated, reminded or not.
     pub fn expiry_on(&self, today: Date) -> Option<Expiry> {
         let is_due = self.expiry_due().is_some_and(|due| due <= today);
         is_due.then(|| if self.is_expired_on(today) { Expiry::Deactivate } else { Expiry::Remind })
     }
 
-    /// Where mails go that nobody has asked for: a verified address, the primary one first.
+    /// The number that an API token of this user must have, depending on who created it.
+    pub fn api_token_version(&self, made_by_other: bool) -> u64 {
+        let others = if made_by_other { self.others_api_tokens_ended } else { 0 };
+        self.api_tokens_ended.saturating_add(others)
+    }
+
+    /// Updates `manages` and `holds` for an organization: whether the user manages or owns it, and whether it is
+    /// active.
+    pub fn place_in(&mut self, organization: OrganizationId, manages: bool, owns: bool, is_active: bool) {
+        if manages && is_active {
+            self.manages.insert(organization);
+        } else {
+            self.manages.remove(&organization);
+        }
+        if let Some(holds) = &mut self.holds {
+            if (manages && !is_active) || (owns && !manages) {
+                holds.insert(organization);
+            } else {
+                holds.remove(&organization);
+            }
+        }
+    }
+
+    /// The recipient of unsolicited mails: a verified address, the primary one first.
     pub fn mailbox(&self) -> Option<&EmailAddress> {
         let verified = || self.addresses.iter().filter(|address| address.verified);
         verified().find(|address| address.primary).or_else(|| verified().next()).map(|address| &address.email)
     }
 
-    /// What lists show of it.
+    /// The user's data for lists.
     pub fn row(&self, memberships: &[Membership]) -> UserRow {
         UserRow {
             id: self.id,
@@ -338,6 +456,7 @@ impl User {
             expiration_date: self.expiration_date,
             is_active: self.is_active,
             is_staff: self.is_staff,
+            is_edge_staff: self.is_edge_staff,
             is_superuser: self.is_superuser,
             last_login: self.last_login,
             date_joined: self.date_joined,
@@ -346,21 +465,22 @@ impl User {
             sharing: self.sharing.clone(),
             has_signed_in: self.has_signed_in,
             memberships: memberships.to_vec(),
+            lacks: Lacks::default(),
         }
     }
 
-    /// Gives it that e-mail. Another one than before is its own, until its claim fails.
+    /// Sets the e-mail. A changed e-mail counts as unshared until its claim fails.
     pub fn set_email(&mut self, email: Option<EmailAddress>) {
         self.email_is_shared &= self.email == email;
         self.email = email;
     }
 
-    /// Alters what `changes` names and nothing else.
+    /// Applies the changes.
     pub fn apply(&mut self, changes: &UserChanges) {
         let UserChanges {
             username,
             email,
-            // It is tried without first.
+            // First tried without.
             may_share_email: _,
             first_name,
             last_name,
@@ -374,16 +494,17 @@ impl User {
             expiration_date,
             is_active,
             is_staff,
+            is_edge_staff,
             is_superuser,
             groups,
             permissions,
-            // It is about another record.
+            // Belongs to another record.
             membership: _,
             last_login,
             date_joined,
             profile,
             sharing,
-            // It is hashed first.
+            // Hashed first.
             password: _,
         } = changes;
         replace(&mut self.username, username.as_ref());
@@ -402,9 +523,10 @@ impl User {
         expiration_date.apply(&mut self.expiration_date);
         replace(&mut self.is_active, is_active.as_ref());
         replace(&mut self.is_staff, is_staff.as_ref());
+        replace(&mut self.is_edge_staff, is_edge_staff.as_ref());
         replace(&mut self.is_superuser, is_superuser.as_ref());
-        replace(&mut self.groups, groups.as_ref());
-        replace(&mut self.permissions, permissions.as_ref());
+        replace(&mut self.groups, groups.as_deref());
+        replace(&mut self.permissions, permissions.as_deref());
         last_login.apply(&mut self.last_login);
         replace(&mut self.date_joined, date_joined.as_ref());
         self.profile.apply(profile);

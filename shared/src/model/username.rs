@@ -2,14 +2,18 @@
 
 use std::fmt;
 
-use icu_properties::CodePointMapData;
-use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+use super::is_longer;
 
 /// A user name: 1 to 150 characters, each a Unicode letter or number or one of `@ . + - _`; case-sensitive.
 ///
-/// Letters and numbers are the categories L and N, as Python's `str.isalnum` has them: no combining marks, no symbols.
+/// Letters and numbers are the categories L and N, as in Python's `str.isalnum`: no combining marks, no symbols.
+/// Invisible ones (`Default_Ignorable_Code_Point`, such as U+3164) are not allowed in new names, which would look like
+/// other names.
 ///
-/// Source: `contracts/openwisp.md` section 2, design rule "username"; `contracts/openl2m.md` section 5.2.
+/// Source: `contracts/openwisp.md` section 2, `docs/design.md` section 3; `contracts/openl2m.md` section 5.2.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -17,26 +21,38 @@ use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 pub struct Username(String);
 
 impl Username {
-    /// The most characters a name may have.
+    /// The maximum length in characters.
     pub const MAX: usize = 150;
 
-    /// Takes `text` as it is, if it is a name.
+    /// Accepts `text` unchanged if it is a valid name.
     pub fn parse(text: &str) -> Option<Self> {
-        let length = text.chars().count();
-        ((1..=Self::MAX).contains(&length) && Self::has_valid_characters(text)).then(|| Self(text.to_owned()))
+        Self::of_existing(text).filter(|name| Self::has_valid_characters(&name.0))
     }
 
-    /// Whether each character may stand in a name, whatever the length.
+    /// Accepts `text` as the name of an existing user: it may contain invisible letters, which earlier releases
+    /// allowed.
+    pub fn of_existing(text: &str) -> Option<Self> {
+        let is_short = !text.is_empty() && !is_longer(text, Self::MAX);
+        (is_short && text.chars().all(is_letter)).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether each character is allowed in a new name, whatever the length.
     pub fn has_valid_characters(text: &str) -> bool {
-        let wide = GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Number);
-        let categories = CodePointMapData::<GeneralCategory>::new();
-        text.chars().all(|c| c.is_ascii_alphanumeric() || "@.+-_".contains(c) || wide.contains(categories.get(c)))
+        let unseen = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+        text.chars().all(|c| is_letter(c) && !unseen.contains(c))
     }
 
     /// The name as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether it is a letter, a number, or one of the special characters.
+fn is_letter(c: char) -> bool {
+    let wide = GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Number);
+    let category = |c| CodePointMapData::<GeneralCategory>::new().get(c);
+    c.is_ascii_alphanumeric() || "@.+-_".contains(c) || wide.contains(category(c))
 }
 
 impl fmt::Display for Username {
@@ -56,6 +72,16 @@ mod tests {
         }
         for bad in ["", "a b", "a:b", "a/b", "a\n", "a\0", "😀", "e\u{301}", "\u{93f}", "Ⓐ", &"x".repeat(151)] {
             assert!(Username::parse(bad).is_none(), "{bad}");
+            assert!(Username::of_existing(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn letters_that_nobody_sees_make_no_new_name() {
+        for unseen in ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'] {
+            let name = format!("admi{unseen}n");
+            assert!(Username::parse(&name).is_none(), "{unseen:?}");
+            assert_eq!(Username::of_existing(&name).map(|name| name.to_string()), Some(name), "{unseen:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What store calls cost, summed over a piece of work.
+//! The cost of store calls, summed over a piece of work.
 
 use std::cell::Cell;
 use std::ops::AddAssign;
@@ -25,7 +25,7 @@ impl AddAssign for Cost {
     }
 }
 
-/// Runs `work` and tells what its store calls cost. Calls of tasks that it spawns are not counted.
+/// Runs `work` and returns the cost of its store calls. Calls in tasks that it spawns are not counted.
 pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Cost) {
     COST.scope(Cell::default(), async {
         let output = work.await;
@@ -44,7 +44,7 @@ pub(super) fn wrote(capacity: Option<&ConsumedCapacity>) {
     wrote_units(units(capacity));
 }
 
-/// Counts a write of so many units.
+/// Counts a write of this many units.
 pub(super) fn wrote_units(write: f64) {
     add(Cost { read: 0.0, write });
 }
@@ -54,7 +54,7 @@ fn units(capacity: Option<&ConsumedCapacity>) -> f64 {
 }
 
 fn add(cost: Cost) {
-    // Outside a measured piece of work nobody asks.
+    // Outside a measured piece of work, nothing is counted.
     let _ = COST.try_with(|sum| {
         let mut total = sum.get();
         total += cost;

@@ -1,25 +1,37 @@
-//! Groups, their users, and what the removal of a group leaves to be done.
+//! Groups, their users, and cleanup after the removal of a group.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{self, Work};
+use super::item::{from_item, key_of, to_item};
+use super::keys;
+use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
-use super::{Bound, Item, Range, Store, from_item, key_of, to_item};
+use super::{Basis, Item, Store};
 use crate::error::Result;
+use crate::model::CleanupTask;
 use crate::model::{Group, GroupId, PermissionId, UserId};
 
-/// What became of the write of a group.
+/// The result of writing a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupWritten {
-    /// It was made.
+pub enum GroupWriteOutcome {
+    /// It was written.
     Done,
-    /// The group has changed or gone since it was read; nothing was written.
+    /// The group has been changed or deleted since it was read; nothing was written.
     Stale,
     /// Another group has the name; nothing was written.
     NameTaken,
+}
+
+/// The layout of new tables; in a table of layout 1, counters do not say how many users are inactive.
+const LAYOUT: u32 = 2;
+
+#[derive(Deserialize)]
+struct InstallationItem {
+    #[serde(default)]
+    layout: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +50,7 @@ struct GroupItem {
 }
 
 impl Store {
-    /// Those of the groups that exist.
+    /// The groups that exist among these.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -47,7 +59,7 @@ impl Store {
         self.batch(&keys).await?.into_iter().map(group_from_item).collect()
     }
 
-    /// The group of that id.
+    /// The group with that id.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -64,7 +76,7 @@ impl Store {
         Ok(self.get::<serde::de::IgnoredAny>(keys::group_name(name)).await?.is_some())
     }
 
-    /// Every group, in order of id. There are few: no request of users reads them all.
+    /// Every group, sorted by id. There are few: no request about users reads them all.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -73,12 +85,17 @@ impl Store {
         self.query(range, usize::MAX).await?.into_iter().map(group_from_item).collect()
     }
 
-    /// Makes a group (without `before`), changes it, or removes it (without `after`) with its name's claim.
-    /// A removal leaves work: the group's users are to be rid of it.
+    /// Creates a group (without `before`), changes it, or removes it (without `after`), together with the claim on its
+    /// name. A removal leaves a cleanup task for the group's users. Stale also if `basis` has changed.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn group_write(&self, before: Option<&Group>, after: Option<&Group>) -> Result<GroupWritten> {
+    pub async fn group_write(
+        &self,
+        before: Option<&Group>,
+        after: Option<&Group>,
+        basis: &Basis,
+    ) -> Result<GroupWriteOutcome> {
         let mut transaction = Transaction::new();
         let unchanged = |group: &Group| Condition::Is("version", AttributeValue::N(group.version.to_string()));
         match (before, after) {
@@ -90,7 +107,7 @@ impl Store {
             }
             (Some(before), None) => {
                 transaction.delete_if(keys::group(before.id), unchanged(before), Guard::Record);
-                transaction.put(keys::work(Work::Group(before.id)).attributes());
+                transaction.put(keys::work(CleanupTask::Group(before.id)).attributes());
             }
             (None, None) => {}
         }
@@ -104,22 +121,25 @@ impl Store {
                 transaction.put_if(key.attributes(), Condition::Absent, Guard::Name);
             }
         }
-        let Err(broken) = self.transact(&transaction).await? else { return Ok(GroupWritten::Done) };
+        basis.require_in(&mut transaction, &Guard::Record);
+        let Err(broken) = self.transact(&transaction).await? else { return Ok(GroupWriteOutcome::Done) };
         let stale = broken.iter().any(|broken| broken.guard == Guard::Record);
-        Ok(if stale { GroupWritten::Stale } else { GroupWritten::NameTaken })
+        Ok(if stale { GroupWriteOutcome::Stale } else { GroupWriteOutcome::NameTaken })
     }
 
-    /// Some users of a group, at most `limit`.
+    /// At most `limit` users of a group after a given one, sorted by id.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn group_users(&self, id: GroupId, limit: usize) -> Result<Vec<UserId>> {
+    pub async fn group_users(&self, id: GroupId, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>> {
         let pk = keys::group_users(id);
-        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;
+        let after = after.map(|after| after.to_string());
+        let bound = after.as_deref().map_or(Bound::Whole, Bound::After);
+        let items = self.query(Range { pk: &pk, bound, ascending: true }, limit).await?;
         Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
     }
 
-    /// Forgets that a user was in a group that is no more.
+    /// Removes the record that a user was in a deleted group.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -135,7 +155,16 @@ impl Store {
         Ok(self.get::<serde::de::IgnoredAny>(keys::installation()).await?.is_some())
     }
 
-    /// Marks the directory as installed and makes its first groups. `false` when it was marked before.
+    /// Whether the counters of users have always counted how many are inactive.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn counts_switched(&self) -> Result<bool> {
+        let mark: Option<InstallationItem> = self.get(keys::installation()).await?;
+        Ok(mark.is_some_and(|mark| mark.layout >= LAYOUT))
+    }
+
+    /// Marks the directory as installed and creates its first groups. `false` if it was marked before.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -145,7 +174,7 @@ impl Store {
         }
         let mut transaction = Transaction::new();
         let mut mark = keys::installation().attributes();
-        mark.insert("layout".to_owned(), AttributeValue::N("1".to_owned()));
+        mark.insert("layout".to_owned(), AttributeValue::N(LAYOUT.to_string()));
         transaction.put_if(mark, Condition::Absent, ());
         for group in groups {
             transaction.put(to_item(&keys::group(group.id), &GroupItem::from(group))?);
@@ -155,7 +184,7 @@ impl Store {
     }
 }
 
-fn group_from_item(item: Item) -> Result<Group> {
+pub(super) fn group_from_item(item: Item) -> Result<Group> {
     let key = key_of(&item);
     from_item::<GroupItem>(&key, item).map(Group::from)
 }

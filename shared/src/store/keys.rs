@@ -1,4 +1,4 @@
-//! How keys are spelled. The only code that builds one.
+//! How keys are spelled. Only this module builds keys.
 //!
 //! | item | `pk` | `sk` |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 //! | register of superusers | `SUPERUSERS` | `<id>` |
 //! | organization | `ORGANIZATION#<id>` | `ORGANIZATION` |
 //! | claim on a slug | `SLUG#<slug>` | `CLAIM` |
-//! | member of an organization, in list order | `MEMBERS#<organization>` | `<place of the user>` |
+//! | member of an organization, in list order | `MEMBERS#<organization>` | `<position of the user>` |
 //! | member of an organization and of others | `SHARED#<organization>` | `<user>` |
 //! | manager of an organization | `MANAGERS#<organization>` | `<user>` |
 //! | shard of the count of members | `MEMBERCOUNT#<organization>` | `<shard>` |
@@ -21,66 +21,91 @@
 //! | group | `GROUPS` | `<id, 20 digits>` |
 //! | claim on a group name | `GROUPNAME#<name>` | `CLAIM` |
 //! | user of a group | `GROUP#<id>#USERS` | `<user>` |
-//! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<place>` |
-//! | its bare place, for counting past it | `PLACES#USERS#<year>`, … | `<place>` |
+//! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<position>` |
+//! | its bare position, for counting | `PLACES#USERS#<year>`, … | `<position>` |
 //! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
-//! | what an expiration date asks for next | `EXPIRY` | `<day>#<user>` |
-//! | work that a change has left | `WORK` | `GROUP#<id>`, `ORGANIZATION#<id>`, `USER#<id>` |
-//! | API token, found by what it is told by | `TOKEN#<SHA-256>` | `TOKEN` |
+//! | the next step that an expiration date requires | `EXPIRY` | `<day>#<user>` |
+//! | cleanup task | `WORK` | `GROUP#<id>`, `ORGANIZATION#<id>`, `USER#<id>`, `TOKENS#<user>` |
+//! | mark that changes with the names of organizations | `WORK` | `NAMES` |
+//! | API token, found by the hash of its text | `TOKEN#<SHA-256>` | `TOKEN` |
 //! | tokens of a user, oldest first | `TOKENS#<user>` | `TOKEN#<token>` |
 //! | how often these have changed | `TOKENS#<user>` | `HEAD` |
-//! | attempt to sign in, accepted or not | `ACCEPTED#<user>`, `REFUSED#<user>` | `<moment>#<random>` |
-//! | search: users whose field has three letters in a row | `GRAM#<field>#<two letters>` | `<third letter>#<place>#<value>` |
-//! | search: users whose field has a letter | `GRAM#<field>#<letter>` | `<place>#<value>` |
-//! | search: users who are switched on, or off | `ACTIVE#true`, `ACTIVE#false` | `<place>` |
+//! | session of a user, oldest first | `SESSIONS#<user>` | `<session>` |
+//! | successful login attempt | `ACCEPTED#<user>` | `<time>#<random>` |
+//! | refused login attempt | `REFUSED#<user>` | `<end of its quarter of an hour>#<slot>`; in earlier releases, `<time>#<random>` |
+//! | search: users whose field has a trigram | `GRAM#<field>#<two characters>` | `<third character>#<position>#<value>` |
+//! | search: users whose field has a character | `GRAM#<field>#<character>` | `<position>#<value>` |
+//! | search: active or inactive users | `ACTIVE#true`, `ACTIVE#false` | `<position>` |
+//! | search: users of a group, in list order | `GROUPED#<id>` | `<position>` |
 //! | shard of the count of all API tokens | `COUNT` | `TOKENS#<shard>` |
-//! | how far a rebuilding of the search index has come | `REINDEX` | `REINDEX` |
+//! | progress of a rebuild of the search index | `REINDEX` | `REINDEX` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
-//! | mail to be sent | `OUTBOX` | `<random>` |
+//! | mail that was not tried yet, oldest first | `OUTBOX` | `<time>#<random>`, in earlier releases `<random>` |
+//! | mail that was tried and waits for the next attempt | `RETRIES` | `<next time>#<random>` |
+//! | unprocessed password reset request, oldest first | `RESETS` | `<time>#<random>` |
 //! | failures against a limit | `THROTTLE#<whose>` | `<end of the window>` |
+//! | consecutive failures, and known networks of an account | `THROTTLE#USER#<user>`, `THROTTLE#NOBODY#<hash>` | `GUARD` |
+//! | the key of these hashes, and the cost of the slowest password hashes | `THROTTLE#COMMON` | `COMMON` |
 //! | mark of the installation | `INSTALLATION` | `INSTALLATION` |
+
+mod guessing;
+mod mails;
+mod search;
 
 use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-
 use uuid::Uuid;
 
+pub(crate) use self::guessing::{guard, throttle, throttle_common};
+pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_after};
+pub(crate) use self::search::{active, gram, grouped, place_after, place_of_posting, posting, reindex, third};
 use crate::model::{
-    Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, TokenId,
-    User, UserId, UserNumber, Username, date_text,
+    CleanupTask, Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber,
+    Sequence, SessionId, Timestamp, TokenId, User, UserId, UserNumber, Username, date_text,
 };
 
 /// Name of the partition key's attribute.
 pub(crate) const PK: &str = "pk";
 /// Name of the sort key's attribute.
 pub(crate) const SK: &str = "sk";
-/// Name of the attribute that DynamoDB's time to live looks at: seconds since 1970.
+/// Name of the attribute for DynamoDB's time to live: seconds since 1970.
 pub const EXPIRES: &str = "expires";
 
-/// What the sort keys of memberships begin with.
+/// Prefix of the sort keys of memberships.
 pub(crate) const MEMBERSHIP: &str = "MEMBERSHIP#";
-/// What the sort keys of a user's tokens begin with.
+/// Sorts after all of them.
+pub(crate) const LAST_MEMBERSHIP: &str = "MEMBERSHIP$";
+/// Prefix of the sort keys of a user's tokens.
 pub(crate) const TOKEN: &str = "TOKEN#";
-/// Sort key of the item that is the user.
+/// Sort key of the item with the user.
 pub(crate) const USER: &str = "USER";
-/// Partition of the mails that wait. Sort keys are random, so that DynamoDB can split it when it is busy.
+/// Partition of the mails that were not tried yet.
 pub const OUTBOX: &str = "OUTBOX";
+/// Partition of the mails that were tried, by the time of the next attempt.
+pub const RETRIES: &str = "RETRIES";
+/// Partition of the password reset requests that were not processed yet.
+pub const RESETS: &str = "RESETS";
 /// Partition of the count shards.
 pub(crate) const COUNT: &str = "COUNT";
 /// Partition of the groups.
 pub(crate) const GROUPS: &str = "GROUPS";
-/// Partition of the follow-up work of removals.
+/// Partition of the cleanup tasks.
 pub const WORK: &str = "WORK";
-/// Partition of what expiration dates ask for, by the day on which it is due.
+/// The first and the last sort key for groups and organizations there, including the mark of their names.
+pub(crate) const WORK_ON_COMPANIONS: (&str, &str) = ("GROUP#", "ORGANIZATION$");
+/// Partition of the steps that expiration dates require, by due day.
 pub(crate) const EXPIRY: &str = "EXPIRY";
 /// Partition of the register of superusers.
 pub(crate) const SUPERUSERS: &str = "SUPERUSERS";
-/// How long the sort key of a place is.
+/// The length of a position's sort key.
 const PLACE_LENGTH: usize = 15 + 1 + 32;
 /// Sorts after every OpenL2M id.
 pub(crate) const LAST_NUMBER: &str = "99999999999999999999";
+/// How many refused attempts of a user are recorded in a quarter of an hour: a prime, so that every step reaches all
+/// slots.
+pub(crate) const SLOTS: u64 = 31;
 /// How many claims on OpenL2M ids share a partition.
 const NUMBERS_PER_PARTITION: u64 = 1000;
 
@@ -93,46 +118,24 @@ pub struct Key {
     pub sk: String,
 }
 
-/// What is listed newest first.
+/// A list, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum List {
-    /// Users, by the moment of joining.
+    /// Users, by the date of joining.
     Users,
-    /// Organizations, by the moment of creation.
+    /// Organizations, by the time of creation.
     Organizations,
 }
 
-/// Where something stands in its list: by a moment, then by id.
+/// The position of a record in its list: by timestamp, then by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     /// The list.
     pub list: List,
-    /// The moment's year, which names the partition.
+    /// The timestamp's year, which determines the partition.
     pub year: i32,
-    /// Sorts by moment and then id.
+    /// Sorts by timestamp and then by id.
     pub sk: String,
-}
-
-/// What follows from a change and did not fit into its transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Work {
-    /// The users of a removed group are to be rid of it.
-    Group(GroupId),
-    /// The members of a changed or removed organization are to follow.
-    Organization(OrganizationId),
-    /// The memberships of a removed user are to go.
-    User(UserId),
-}
-
-/// A sequence that gives out numbers, never one twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sequence {
-    /// OpenL2M ids.
-    Users,
-    /// Ids of e-mail addresses.
-    Addresses,
-    /// Ids of groups.
-    Groups,
 }
 
 impl Key {
@@ -144,7 +147,7 @@ impl Key {
         Self::new(pk, "CLAIM")
     }
 
-    /// As the SDK takes it.
+    /// The form that the SDK needs.
     pub(crate) fn attributes(&self) -> HashMap<String, AttributeValue> {
         HashMap::from([
             (PK.to_owned(), AttributeValue::S(self.pk.clone())),
@@ -172,12 +175,12 @@ impl List {
         format!("{}#{year:04}", self.name())
     }
 
-    /// Partition of the bare places of that year.
-    pub(crate) fn places(self, year: i32) -> String {
+    /// Partition of the bare positions of that year.
+    pub(crate) fn positions(self, year: i32) -> String {
         format!("PLACES#{}#{year:04}", self.name())
     }
 
-    /// What the sort keys of this list's count shards begin with.
+    /// Prefix of the sort keys of this list's count shards.
     pub(crate) fn counts(self) -> String {
         format!("{}#", self.name())
     }
@@ -187,85 +190,85 @@ impl List {
         Key::new(COUNT, format!("{}#{year:04}#{shard:02}", self.name()))
     }
 
-    /// The year that a count shard is about.
+    /// The year of a count shard.
     pub(crate) fn count_year(self, sk: &str) -> Option<i32> {
         sk.strip_prefix(self.name())?.strip_prefix('#')?.split('#').next()?.parse().ok()
     }
 }
 
-impl Place {
+impl Position {
     pub(crate) fn new(list: List, moment: Timestamp, id: Uuid) -> Self {
         Self { list, year: moment.year(), sk: format!("{:015x}#{}", moment.ordinal(), id.simple()) }
     }
 
-    /// Where a user stands.
+    /// The position of a user.
     pub(crate) fn of_user(user: &User) -> Self {
         Self::new(List::Users, user.date_joined, user.id.0)
     }
 
-    /// Where an organization stands.
+    /// The position of an organization.
     pub(crate) fn of_organization(organization: &Organization) -> Self {
         Self::new(List::Organizations, organization.created, organization.id.0)
     }
 
-    /// The place of that sort key.
+    /// The position with that sort key.
     pub(crate) fn parse(list: List, sk: &str) -> Option<Self> {
         let ordinal = u64::from_str_radix(sk.split('#').next()?, 16).ok()?;
         Some(Self { list, year: Timestamp::from_ordinal(ordinal).year(), sk: sk.to_owned() })
     }
 
-    /// Whose place a sort key is.
+    /// The id in the sort key of a position.
     pub(crate) fn id(sk: &str) -> Option<Uuid> {
         Uuid::try_parse(sk.split('#').nth(1)?).ok()
     }
 
-    /// The list row that stands here.
+    /// The list row at this position.
     pub(crate) fn row(&self) -> Key {
         Key::new(self.list.rows(self.year), self.sk.clone())
     }
 
-    /// The bare place, for counting past it.
+    /// The bare position, for counting.
     pub(crate) fn mark(&self) -> Key {
-        Key::new(self.list.places(self.year), self.sk.clone())
+        Key::new(self.list.positions(self.year), self.sk.clone())
     }
 }
 
-/// The user itself.
+/// The user.
 pub(crate) fn user(id: UserId) -> Key {
     Key::new(format!("USER#{id}"), USER)
 }
 
-/// Taken while a user has this name.
+/// Exists while a user has this name.
 pub(crate) fn username(name: &Username) -> Key {
     Key::claim(format!("USERNAME#{name}"))
 }
 
-/// Taken while a user has this e-mail, in any letter case.
+/// Exists while a user has this e-mail, ignoring case.
 pub(crate) fn email(email: &EmailAddress) -> Key {
     Key::claim(format!("EMAIL#{}", email.folded()))
 }
 
-/// Taken while some user has this address verified.
+/// Exists while some user has verified this address.
 pub(crate) fn verified_address(email: &EmailAddress) -> Key {
     Key::claim(format!("ADDRESS#{}", email.folded()))
 }
 
-/// Taken while a user has this telephone number.
+/// Exists while a user has this telephone number.
 pub(crate) fn phone(number: &PhoneNumber) -> Key {
     Key::claim(format!("PHONE#{number}"))
 }
 
-/// Taken while a user has this Edge id.
+/// Exists while a user has this Edge id.
 pub(crate) fn edge_id(id: EdgeId) -> Key {
     Key::claim(format!("EDGE#{id}"))
 }
 
-/// Taken while a user has this OpenL2M id.
+/// Exists while a user has this OpenL2M id.
 pub(crate) fn number(number: UserNumber) -> Key {
     Key::new(format!("NUMBERS#{}", number.0 / NUMBERS_PER_PARTITION), format!("{:020}", number.0))
 }
 
-/// Partition of the claims on OpenL2M ids from that one on, and the first id that is in the next.
+/// Partition of the claims on OpenL2M ids from that one on, and the first id of the next partition.
 pub(crate) fn numbers(number: UserNumber) -> (String, UserNumber) {
     let partition = number.0 / NUMBERS_PER_PARTITION;
     (format!("NUMBERS#{partition}"), UserNumber((partition + 1).saturating_mul(NUMBERS_PER_PARTITION)))
@@ -276,12 +279,12 @@ pub(crate) fn superuser(id: UserId) -> Key {
     Key::new(SUPERUSERS, id.to_string())
 }
 
-/// A membership, beside its user.
+/// A membership, in the partition of its user.
 pub(crate) fn membership(user: UserId, organization: OrganizationId) -> Key {
     Key::new(format!("USER#{user}"), format!("{MEMBERSHIP}{organization}"))
 }
 
-/// Taken by one membership, and leads to it.
+/// Exists for one membership, and leads to it.
 pub(crate) fn membership_id(id: MembershipId) -> Key {
     Key::claim(format!("{MEMBERSHIP}{id}"))
 }
@@ -291,7 +294,7 @@ pub(crate) fn organization(id: OrganizationId) -> Key {
     Key::new(format!("ORGANIZATION#{id}"), "ORGANIZATION")
 }
 
-/// Taken while an organization has this slug.
+/// Exists while an organization has this slug.
 pub(crate) fn slug(slug: &str) -> Key {
     Key::claim(format!("SLUG#{slug}"))
 }
@@ -301,17 +304,17 @@ pub(crate) fn members(id: OrganizationId) -> String {
     format!("MEMBERS#{id}")
 }
 
-/// Exists while the user who stands in that place is a member.
-pub(crate) fn member(id: OrganizationId, place: &str) -> Key {
-    Key::new(members(id), place)
+/// Exists while the user at that position is a member.
+pub(crate) fn member(id: OrganizationId, position: &str) -> Key {
+    Key::new(members(id), position)
 }
 
-/// Partition of the members of an organization who are in others too.
+/// Partition of the members of an organization who are also in others.
 pub(crate) fn shared_members(id: OrganizationId) -> String {
     format!("SHARED#{id}")
 }
 
-/// Exists while the user is a member of this organization and of another.
+/// Exists while the user is a member of this organization and of another one.
 pub(crate) fn shared_member(id: OrganizationId, user: UserId) -> Key {
     Key::new(shared_members(id), user.to_string())
 }
@@ -341,7 +344,7 @@ pub(crate) fn group(id: GroupId) -> Key {
     Key::new(GROUPS, format!("{:020}", id.0))
 }
 
-/// Taken while a group has this name.
+/// Exists while a group has this name.
 pub(crate) fn group_name(name: &str) -> Key {
     Key::claim(format!("GROUPNAME#{name}"))
 }
@@ -356,43 +359,51 @@ pub(crate) fn group_user(id: GroupId, user: UserId) -> Key {
     Key::new(group_users(id), user.to_string())
 }
 
-/// Exists while the user's expiration date asks for something on that day.
+/// Exists while the user's expiration date requires a step on that day.
 pub(crate) fn expiry(due: Date, user: UserId) -> Key {
     Key::new(EXPIRY, format!("{}#{user}", date_text(due)))
 }
 
-/// Sort key before which everything stands that is due on that day or earlier.
+/// Sort key after everything that is due on that day or earlier.
 pub(crate) fn expiry_after(day: Date) -> String {
     // `$` follows `#`.
     format!("{}$", date_text(day))
 }
 
-/// Whose a sort key of [`EXPIRY`] is.
+/// The user in a sort key of [`EXPIRY`].
 pub(crate) fn expiry_user(sk: &str) -> Option<UserId> {
     UserId::parse(sk.split_once('#')?.1)
 }
 
-/// Exists from a change until everything that follows from it is done.
-pub(crate) fn work(work: Work) -> Key {
+/// Exists from a change until its cleanup is done.
+pub(crate) fn work(work: CleanupTask) -> Key {
     let sk = match work {
-        Work::Group(id) => format!("GROUP#{id}"),
-        Work::Organization(id) => format!("ORGANIZATION#{id}"),
-        Work::User(id) => format!("USER#{id}"),
+        CleanupTask::Group(id) => format!("GROUP#{id}"),
+        CleanupTask::Organization(id) => format!("ORGANIZATION#{id}"),
+        CleanupTask::User(id) => format!("USER#{id}"),
+        CleanupTask::EndedTokens(id) => format!("TOKENS#{id}"),
     };
     Key::new(WORK, sk)
 }
 
-/// The work that a key of [`WORK`] is about.
-pub(crate) fn work_of(sk: &str) -> Option<Work> {
+/// Changes whenever an organization is renamed or removed; it is within [`WORK_ON_COMPANIONS`], which lists read
+/// anyway.
+pub(crate) fn organization_names() -> Key {
+    Key::new(WORK, "NAMES")
+}
+
+/// The task of a key in [`WORK`].
+pub(crate) fn work_of(sk: &str) -> Option<CleanupTask> {
     match sk.split_once('#')? {
-        ("GROUP", id) => id.parse().ok().map(GroupId).map(Work::Group),
-        ("ORGANIZATION", id) => OrganizationId::parse(id).map(Work::Organization),
-        ("USER", id) => UserId::parse(id).map(Work::User),
+        ("GROUP", id) => id.parse().ok().map(GroupId).map(CleanupTask::Group),
+        ("ORGANIZATION", id) => OrganizationId::parse(id).map(CleanupTask::Organization),
+        ("USER", id) => UserId::parse(id).map(CleanupTask::User),
+        ("TOKENS", id) => UserId::parse(id).map(CleanupTask::EndedTokens),
         _ => None,
     }
 }
 
-/// An API token, by the SHA-256 of its text in hexadecimal digits.
+/// An API token, by the SHA-256 of its text in hexadecimal.
 pub(crate) fn token(hash: &str) -> Key {
     Key::new(format!("{TOKEN}{hash}"), "TOKEN")
 }
@@ -412,7 +423,22 @@ pub(crate) fn tokens_head(user: UserId) -> Key {
     Key::new(tokens(user), "HEAD")
 }
 
-/// What the sort keys of the shards begin with that together count all API tokens.
+/// Partition of the sessions of a user.
+pub(crate) fn sessions(user: UserId) -> String {
+    format!("SESSIONS#{user}")
+}
+
+/// One session of a user.
+pub(crate) fn session(user: UserId, id: SessionId) -> Key {
+    Key::new(sessions(user), id.to_string())
+}
+
+/// The session of a sort key in [`sessions`].
+pub(crate) fn session_id(sk: &str) -> Option<SessionId> {
+    SessionId::parse(sk)
+}
+
+/// Prefix of the sort keys of the shards that together count all API tokens.
 pub(crate) const TOKEN_COUNTS: &str = "TOKENS#";
 
 /// One of these shards.
@@ -420,55 +446,35 @@ pub(crate) fn token_count(shard: u8) -> Key {
     Key::new(COUNT, format!("{TOKEN_COUNTS}{shard:02}"))
 }
 
-/// Partition of a user's attempts to sign in that were accepted, or refused.
+/// Partition of a user's successful or refused login attempts.
 pub(crate) fn attempts(user: UserId, accepted: bool) -> String {
     format!("{}#{user}", if accepted { "ACCEPTED" } else { "REFUSED" })
 }
 
-/// One of them; `name` is unpredictable.
+/// One of them. `name` is unpredictable; for a refused attempt it is less than [`SLOTS`]: the number of its slot.
+///
+/// A slot is sorted by the end of its quarter of an hour. So no key is earlier than the timestamp of its attempt.
 pub(crate) fn attempt(user: UserId, accepted: bool, at: Timestamp, name: u64) -> Key {
-    Key::new(attempts(user, accepted), format!("{:015x}#{name:016x}", at.ordinal()))
+    let sorted_by = if !accepted && name < SLOTS { quarter_end(at) } else { at };
+    Key::new(attempts(user, accepted), sort_of_attempt(sorted_by, name))
 }
 
-/// The name in the sort key of an attempt.
-pub(crate) fn name_of_attempt(sk: &str) -> Option<u64> {
-    u64::from_str_radix(sk.split_once('#')?.1, 16).ok()
+/// The sort key of an attempt, or of a position in the list of attempts.
+pub(crate) fn sort_of_attempt(sorted_by: Timestamp, name: u64) -> String {
+    format!("{:015x}#{name:016x}", sorted_by.ordinal())
 }
 
-/// Partition of the search index for one or two letters of a field, each as six hexadecimal digits.
-pub(crate) fn gram(field: &str, letters: &[char]) -> String {
-    letters.iter().fold(format!("GRAM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
+/// The parts of an attempt's sort key.
+pub(crate) fn attempt_of_sort(sk: &str) -> Option<(Timestamp, u64)> {
+    let (ordinal, name) = sk.split_once('#')?;
+    let ordinal = u64::from_str_radix(ordinal, 16).ok()?;
+    Some((Timestamp::from_ordinal(ordinal), u64::from_str_radix(name, 16).ok()?))
 }
 
-/// What sort keys begin with where a third letter follows, or, for none, the end of the value.
-pub(crate) fn third(letter: Option<char>) -> String {
-    format!("{}#", letter_digits(letter))
-}
-
-fn letter_digits(letter: Option<char>) -> String {
-    format!("{:06x}", letter.map_or(0, u32::from))
-}
-
-/// An entry of the search index; `value` tells the values apart that a user has and had.
-pub(crate) fn posting(pk: String, third: &str, place: &str, value: u32) -> Key {
-    Key::new(pk, format!("{third}{place}#{value:08x}"))
-}
-
-/// The place and what stands before it in the sort key of an entry of the search index.
-pub(crate) fn place_of_posting(sk: &str) -> Option<(&str, &str)> {
-    let (rest, _) = sk.rsplit_once('#')?;
-    let start = rest.len().checked_sub(PLACE_LENGTH)?;
-    rest.is_char_boundary(start).then(|| rest.split_at(start))
-}
-
-/// Entries of the search index for users who are switched on, or off.
-pub(crate) fn active(is_active: bool) -> String {
-    format!("ACTIVE#{is_active}")
-}
-
-/// Exists while the search index is being rebuilt.
-pub(crate) fn reindex() -> Key {
-    Key::new("REINDEX", "REINDEX")
+/// The end of the quarter of an hour that contains a timestamp.
+pub(crate) fn quarter_end(at: Timestamp) -> Timestamp {
+    const QUARTER: i64 = 15 * 60;
+    Timestamp::from_micros((at.seconds().div_euclid(QUARTER) + 1) * QUARTER * 1_000_000)
 }
 
 /// A sequence of numbers.
@@ -481,71 +487,10 @@ pub(crate) fn sequence(sequence: Sequence) -> Key {
     Key::new("SEQUENCE", name)
 }
 
-/// A mail that waits.
-pub(crate) fn mail(id: &str) -> Key {
-    Key::new(OUTBOX, id)
-}
-
-/// Failures of `whose` (`ADDRESS#…`, `USER#…`) in the window that ends then.
-pub(crate) fn throttle(whose: &str, window_end: i64) -> Key {
-    Key::new(format!("THROTTLE#{whose}"), format!("{window_end:020}"))
-}
-
 /// Exists since the first start.
 pub(crate) fn installation() -> Key {
     Key::new("INSTALLATION", "INSTALLATION")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_count_key_tells_its_year() {
-        for list in [List::Users, List::Organizations] {
-            assert_eq!(list.count_year(&list.count(2026, 7).sk), Some(2026));
-            assert_eq!(list.count_year(&list.count(1, 0).sk), Some(1));
-        }
-    }
-
-    #[test]
-    fn keys_of_different_kinds_never_meet() {
-        let name = Username::parse("x").expect("a name");
-        let email = EmailAddress::parse("x@x.example").expect("an address");
-        let keys = [username(&name), super::email(&email), verified_address(&email)];
-        for (index, key) in keys.iter().enumerate() {
-            assert!(!keys[index + 1..].contains(key));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_entry_of_the_search_index_tells_its_place(micros: i64, id: u128, letter: Option<char>, value: u32) {
-            let place = Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
-            let third = third(letter);
-            let key = posting(gram("E", &['a', 'b']), &third, &place.sk, value);
-            prop_assert_eq!(place_of_posting(&key.sk), Some((&third[..], &place.sk[..])));
-        }
-
-        #[test]
-        fn places_sort_by_moment_then_id(a: (i64, u128), b: (i64, u128)) {
-            let place = |(micros, id)| Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
-            let moment = |(micros, _): (i64, u128)| Timestamp::from_micros(micros);
-            prop_assert_eq!(place(a).cmp(&place(b)), (moment(a), a.1).cmp(&(moment(b), b.1)));
-        }
-
-        #[test]
-        fn a_place_is_known_by_its_sort_key(micros: i64, id: u128) {
-            let place = Place::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
-            prop_assert_eq!(Place::parse(List::Users, &place.sk), Some(place.clone()));
-            prop_assert_eq!(Place::id(&place.sk), Some(Uuid::from_u128(id)));
-        }
-
-        #[test]
-        fn distinct_users_have_distinct_keys(a: u128, b: u128) {
-            prop_assume!(a != b);
-            prop_assert_ne!(user(UserId(Uuid::from_u128(a))), user(UserId(Uuid::from_u128(b))));
-        }
-    }
-}
+mod tests;

@@ -1,38 +1,50 @@
-//! The lists of all users and of all organizations, newest first, and how many there are.
+//! The lists of all users and of all organizations, newest first, and their totals.
 //!
-//! Each has a list row in the partition of its year, and beside it a bare place of some 60 bytes.
-//! Sharded counters tell how many rows each year has; a counter moves in the transaction that adds or removes a row.
-//! A page is found by its rank: years are skipped by their counters, rows within a year by reading bare places,
-//! from the nearest end or from a place whose rank this process remembers.
-//! So a walk along `next` costs the same on every page, and no page costs what the rows before it would.
+//! Each record has a list row in the partition of its year, and next to it a bare position of some 60 bytes. Sharded
+//! counters hold the number of rows per year; they change in the transaction that adds or removes a row. A page is
+//! found by rank: whole years are skipped by their counters, rows within a year by reading bare positions, from the
+//! nearest end or from a position whose rank this process remembers. So following `next` costs the same on every page,
+//! and no page costs as much as the rows before it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::{self, List, Place};
+use super::item::{from_item, key_of};
+use super::keys::{self, List, Position};
+use super::requests::{Bound, Range};
 use super::transaction::Transaction;
-use super::{Bound, Item, Range, Store, from_item, key_of};
-use crate::ambient::random;
+use super::{Item, Store};
 use crate::error::Result;
 use crate::model::Timestamp;
+use crate::model::ambient::random;
 
-/// How many counters share the counting of one year, so that simultaneous creations rarely meet.
+/// The number of counter shards per year, so that concurrent creations rarely conflict.
 pub(super) const SHARDS: u8 = 8;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
-/// A creation that began longer ago than this, in seconds, has ended; no place older than it can still appear unannounced.
+/// Creations that began longer ago than this, in seconds, have finished; positions older than that cannot appear
+/// unannounced.
 const SETTLED: i64 = 30;
 
-/// How many there are in a list.
+/// The number of records in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
     list: List,
     /// By year.
     years: BTreeMap<i32, u64>,
-    /// Moves whenever a row goes, or comes elsewhere than at the newest end.
+    /// How many of them are inactive.
+    off: u64,
+    /// Changes whenever a row is removed, or added anywhere except at the newest end.
     epoch: i64,
+}
+
+/// A record in a list: its position, and whether it counts as inactive.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listing {
+    pub position: Position,
+    pub is_off: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,25 +52,32 @@ struct CountItem {
     #[serde(default)]
     rows: i64,
     #[serde(default)]
+    off: i64,
+    #[serde(default)]
     epoch: i64,
 }
 
 impl Counts {
-    /// The number of all.
+    /// The total number.
     pub fn total(&self) -> u64 {
         self.years.values().sum()
     }
 
-    /// The years that have any, oldest first.
+    /// The number of active or inactive ones.
+    pub fn switched(&self, on: bool) -> u64 {
+        if on { self.total().saturating_sub(self.off) } else { self.off }
+    }
+
+    /// The years with any records, oldest first.
     pub(super) fn years(&self) -> impl Iterator<Item = i32> + use<'_> {
         self.years.keys().copied()
     }
 }
 
-/// Ranks that this process knows, valid for one epoch of the counters.
+/// Ranks known to this process, valid for one epoch of the counters.
 ///
-/// A rank counts from the oldest user of a year, so that new users leave it as it is.
-pub(super) type Waypoints = Arc<Mutex<Memory>>;
+/// A rank counts from the oldest user of a year, so new users do not change it.
+pub(super) type RankCache = Arc<Mutex<Memory>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -66,7 +85,7 @@ pub(super) struct Memory {
     known: BTreeMap<(List, i32, u64), String>,
 }
 
-/// A place whose rank is known, and the steps from there to the one that is sought.
+/// A position with a known rank, and the steps from there to the target.
 #[derive(Debug, PartialEq, Eq)]
 struct Start {
     sk: Option<String>,
@@ -74,11 +93,11 @@ struct Start {
     ascending: bool,
 }
 
-/// A place that was sought.
+/// A position that was found.
 #[derive(Debug, Default)]
 struct Found {
-    place: Option<String>,
-    /// The newest place that was read, if the search began at the newest end.
+    position: Option<String>,
+    /// The newest position that was read, if the search began at the newest end.
     newest: Option<String>,
 }
 
@@ -94,7 +113,7 @@ impl Memory {
         self.known.insert((counts.list, year, rank), sk.to_owned());
     }
 
-    /// The nearest known place to `rank` in a year of `count` rows.
+    /// The nearest known position to `rank` in a year of `count` rows.
     fn nearest(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Start {
         let list = counts.list;
         let (newer, older) = if self.epochs.get(&list) == Some(&counts.epoch) {
@@ -113,25 +132,26 @@ impl Memory {
 }
 
 impl Store {
-    /// How many there are in a list, exactly.
+    /// The exact number of records in a list.
     pub(super) async fn counts(&self, list: List) -> Result<Counts> {
         let prefix = list.counts();
         let range = Range { pk: keys::COUNT, bound: Bound::Prefix(&prefix), ascending: true };
         let mut years = BTreeMap::<i32, i64>::new();
-        let mut epoch = 0;
+        let (mut off, mut epoch) = (0, 0);
         for item in self.query(range, usize::MAX).await? {
             let key = key_of(&item);
             let count: CountItem = from_item(&key, item)?;
             if let Some(year) = list.count_year(&key.sk) {
                 *years.entry(year).or_default() += count.rows;
             }
+            off += count.off;
             epoch += count.epoch;
         }
         let years = years
             .into_iter()
             .filter_map(|(year, rows)| u64::try_from(rows).ok().filter(|&rows| rows > 0).map(|rows| (year, rows)))
             .collect();
-        Ok(Counts { list, years, epoch })
+        Ok(Counts { list, years, off: u64::try_from(off).unwrap_or_default(), epoch })
     }
 
     /// At most `limit` rows after the newest `offset`, newest first.
@@ -154,12 +174,12 @@ impl Store {
 
     async fn rows_of_year(&self, counts: &Counts, year: i32, skip: u64, limit: usize) -> Result<Vec<Item>> {
         let count = counts.years.get(&year).copied().unwrap_or_default();
-        // Rows are read below this rank; `count` stands for the newest end.
+        // Rows are read below this rank; `count` means the newest end.
         let rank = count - skip;
-        let Found { place, newest } =
+        let Found { position, newest } =
             if skip == 0 { Found::default() } else { self.place_of_rank(counts, year, rank, count).await? };
         let pk = counts.list.rows(year);
-        let bound = place.as_deref().map_or(Bound::Whole, Bound::Before);
+        let bound = position.as_deref().map_or(Bound::Whole, Bound::Before);
         let items = self.query(Range { pk: &pk, bound, ascending: false }, limit).await?;
         let newest = if skip == 0 { items.first().map(|item| key_of(item).sk) } else { newest };
         let last = items.last().map(|item| key_of(item).sk);
@@ -172,13 +192,13 @@ impl Store {
         Ok(items)
     }
 
-    /// The place of that rank: as many of the year are older.
+    /// The position with that rank: this many records of the year are older.
     async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Found> {
         let start = self.lock().nearest(counts, year, rank, count);
         if start.steps == 0 {
-            return Ok(Found { place: start.sk, newest: None });
+            return Ok(Found { position: start.sk, newest: None });
         }
-        let pk = counts.list.places(year);
+        let pk = counts.list.positions(year);
         let bound = match (&start.sk, start.ascending) {
             (None, _) => Bound::Whole,
             (Some(sk), true) => Bound::After(sk),
@@ -189,11 +209,11 @@ impl Store {
         let items = self.query(range, steps).await?;
         let from_newest = start.sk.is_none() && !start.ascending;
         let newest = items.first().filter(|_| from_newest).map(|item| key_of(item).sk);
-        Ok(Found { place: items.last().map(|item| key_of(item).sk), newest })
+        Ok(Found { position: items.last().map(|item| key_of(item).sk), newest })
     }
 
-    /// Whether ranks that were counted from `newest` on are those that `counts` gives:
-    /// what has appeared since the counts were read would have moved them.
+    /// Whether ranks counted from `newest` match `counts`: records added since the counts were read would have shifted
+    /// them.
     async fn is_exact(&self, counts: &Counts, newest: Option<&str>) -> Result<bool> {
         match newest {
             Some(sk) if !self.is_settled(counts.list, sk) => Ok(self.counts(counts.list).await? == *counts),
@@ -201,26 +221,37 @@ impl Store {
         }
     }
 
-    /// Whether that place is so old that no older one can still appear unannounced.
+    /// Whether that position is so old that no older one can still appear unannounced.
     fn is_settled(&self, list: List, sk: &str) -> bool {
-        let limit = Place::new(list, self.ambient.now().plus_seconds(-SETTLED), uuid::Uuid::nil());
+        let limit = Position::new(list, self.ambient.now().plus_seconds(-SETTLED), uuid::Uuid::nil());
         sk < limit.sk.as_str()
     }
 
-    /// Moves something from one place to another, or in, or out, with the counters; `row` is what its row holds.
+    /// Moves a record to another position, or adds or removes it, and updates the counters; the item is its row.
     pub(super) fn write_place<G: Clone>(
         &self,
         transaction: &mut Transaction<G>,
-        old: Option<&Place>,
-        new: Option<(&Place, Item)>,
+        old: Option<&Listing>,
+        new: Option<(&Listing, Item)>,
         moment: Timestamp,
     ) {
-        let same = old.is_some() && old == new.as_ref().map(|(place, _)| *place);
-        let new = new.map(|(place, row)| {
+        let off = |listing: Option<&Listing>| i64::from(listing.is_some_and(|listing| listing.is_off));
+        let off = off(new.as_ref().map(|(listing, _)| *listing)) - off(old);
+        let old = old.map(|listing| &listing.position);
+        let new = new.map(|(listing, row)| (&listing.position, row));
+        let shard = |position: &Position| {
+            let [byte] = random(&*self.ambient);
+            position.list.count(position.year, byte % SHARDS)
+        };
+        let same = old.is_some() && old == new.as_ref().map(|(position, _)| *position);
+        let new = new.map(|(position, row)| {
             transaction.put(row);
-            place
+            position
         });
         if same {
+            if let Some(position) = new.filter(|_| off != 0) {
+                transaction.add(shard(position), &[("off", off)]);
+            }
             return;
         }
         if let Some(old) = old {
@@ -230,28 +261,30 @@ impl Store {
         if let Some(new) = new {
             transaction.put(new.mark().attributes());
         }
-        // A place that appears among settled ones moves ranks, as one that goes does.
+        // A record that appears among settled ones shifts ranks, as a removed one does.
         let late = new.is_some() && moment < self.ambient.now().plus_seconds(-SETTLED / 2);
         let epoch = i64::from(old.is_some() || late);
-        let [byte] = random(&*self.ambient);
-        let shard = |place: &Place| place.list.count(place.year, byte % SHARDS);
+        // The epoch counts for all years together, so any shard may hold it.
+        let add = |transaction: &mut Transaction<G>, position: &Position, rows: i64, off: i64| {
+            let numbers = [("rows", rows), ("off", off), ("epoch", epoch)];
+            let moved: Vec<_> = numbers.into_iter().filter(|(name, by)| *by != 0 || *name == "epoch").collect();
+            transaction.add(shard(position), &moved);
+        };
         match (old, new) {
-            (Some(old), Some(new)) if old.year == new.year => {
-                transaction.add(shard(new), &[("epoch", epoch)]);
-            }
+            (Some(old), Some(new)) if old.year == new.year => add(transaction, new, 0, off),
             (old, new) => {
                 if let Some(old) = old {
-                    transaction.add(shard(old), &[("rows", -1), ("epoch", epoch)]);
+                    add(transaction, old, -1, if new.is_none() { off } else { 0 });
                 }
                 if let Some(new) = new {
-                    transaction.add(shard(new), &[("rows", 1), ("epoch", epoch)]);
+                    add(transaction, new, 1, off);
                 }
             }
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.waypoints.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rank_cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -262,7 +295,7 @@ mod tests {
     #[test]
     fn the_nearest_known_place_is_taken() {
         let mut memory = Memory::default();
-        let counts = |epoch| Counts { list: List::Users, years: BTreeMap::new(), epoch };
+        let counts = |epoch| Counts { list: List::Users, years: BTreeMap::new(), off: 0, epoch };
         let start = |sk: Option<&str>, steps, ascending| Start { sk: sk.map(str::to_owned), steps, ascending };
         assert_eq!(memory.nearest(&counts(0), 2026, 90, 100), start(None, 10, false));
         assert_eq!(memory.nearest(&counts(0), 2026, 9, 100), start(None, 10, true));

@@ -5,20 +5,23 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{self, List, Place, Work};
-use super::lists::{Counts, SHARDS};
-use super::transaction::{Broken, Condition, Transaction};
-use super::users::is_zero;
-use super::{Bound, Item, Range, Store, from_item, key_of, to_bounded_item, to_item};
+use super::item::{from_item, key_of, to_bounded_item, to_item};
+use super::keys::{self, Key, List, Position};
+use super::lists::{Counts, Listing, SHARDS};
+use super::requests::{Bound, Range};
+use super::transaction::{Condition, FailedConditions, Transaction};
+use super::users::{is_false, is_zero, user_item};
+use super::{Basis, Item, Store};
 use crate::error::{Error, Result};
-use crate::model::{Membership, MembershipId, Organization, OrganizationId, Timestamp, UserId};
+use crate::model::CleanupTask;
+use crate::model::{Membership, MembershipId, Organization, OrganizationId, Timestamp, User, UserId, shorten};
 
-/// What became of the write of an organization.
+/// The result of writing an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrganizationWritten {
-    /// It was made.
+pub enum OrganizationWriteOutcome {
+    /// It was written.
     Done,
-    /// The organization, or the membership that should own it, has changed or gone; nothing was written.
+    /// The organization, or the membership that should own it, has been changed or deleted; nothing was written.
     Stale,
     /// This organization has the slug; nothing was written.
     SlugTaken(OrganizationId),
@@ -42,6 +45,9 @@ struct OrganizationItem {
     is_active: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
+    /// In list rows, which omit the description: whether there is one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    lacks_description: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     email: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -78,20 +84,22 @@ struct CountItem {
     epoch: i64,
 }
 
-/// Attribute of a count shard: moves whenever a member comes, goes or changes place.
+/// The maximum length of a text in a list row.
+const MOST_SHOWN: usize = 254;
+/// Attribute of a count shard: changes whenever a member is added, removed or moved.
 pub(super) const EPOCH: &str = "epoch";
 
-/// How many members an organization has.
+/// The number of members of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberCount {
-    /// That many.
+    /// The number.
     pub members: u64,
-    /// Another one after every change.
+    /// Different after every change.
     pub epoch: i64,
 }
 
 impl Store {
-    /// The organization of that id.
+    /// The organization with that id.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -100,7 +108,7 @@ impl Store {
         Ok(item.map(Organization::from))
     }
 
-    /// Those of the organizations that exist, in no order.
+    /// The existing ones of these organizations, in no order.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -109,7 +117,7 @@ impl Store {
         self.batch(&keys).await?.into_iter().map(organization_from_item).collect()
     }
 
-    /// How many organizations there are, exactly.
+    /// The exact number of organizations.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -117,12 +125,24 @@ impl Store {
         self.counts(List::Organizations).await
     }
 
-    /// At most `limit` organizations after the newest `offset`, newest first; without their owners and versions.
+    /// At most `limit` organizations after the newest `offset`, newest first; without their owners and versions. Those
+    /// whose descriptions are only in their records are returned separately.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn organization_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<Organization>> {
-        self.rows(counts, offset, limit).await?.into_iter().map(organization_from_item).collect()
+    pub async fn organization_rows(
+        &self,
+        counts: &Counts,
+        offset: u64,
+        limit: usize,
+    ) -> Result<(Vec<Organization>, BTreeSet<OrganizationId>)> {
+        let (mut rows, mut described) = (Vec::new(), BTreeSet::new());
+        for item in self.rows(counts, offset, limit).await? {
+            let row: OrganizationItem = from_item(&key_of(&item), item)?;
+            described.extend(row.lacks_description.then_some(row.id));
+            rows.push(row.into());
+        }
+        Ok((rows, described))
     }
 
     /// The organization that has the slug.
@@ -134,7 +154,7 @@ impl Store {
         Ok(item.map(|item| item.organization))
     }
 
-    /// Whose membership that is, and in which organization.
+    /// The user and the organization of a membership.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -143,7 +163,7 @@ impl Store {
         Ok(item.map(|item| (item.user, item.text)))
     }
 
-    /// Whose those of the memberships are that exist, and in which organizations.
+    /// The users and organizations of the existing ones of these memberships.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -155,15 +175,16 @@ impl Store {
         let found = self.batch(&keys).await?.into_iter().map(|item| {
             let key = key_of(&item);
             let id = key.pk.strip_prefix(keys::MEMBERSHIP).and_then(MembershipId::parse);
-            let id = id.ok_or_else(|| Error::internal(format!("the item {key} is about no membership")))?;
+            let id = id.ok_or_else(|| Error::internal(format!("malformed item {key}: not a membership")))?;
             let MembershipClaim { user, text } = from_item(&key, item)?;
             Ok((id, (user, text)))
         });
         found.collect()
     }
 
-    /// Makes an organization (without `before`), changes it, or removes it (without `after`).
-    /// Where its members must follow, that is noted as work.
+    /// Creates an organization (without `before`), changes it, or removes it (without `after`). If its members or
+    /// managers must be updated, this leaves a cleanup task. `owners` are the users who lose or gain ownership: their
+    /// records before and after. Stale also if one of them, or `basis`, has changed.
     ///
     /// # Errors
     /// When the store does not answer, or the record is too large for it.
@@ -171,7 +192,9 @@ impl Store {
         &self,
         before: Option<&Organization>,
         after: Option<&Organization>,
-    ) -> Result<OrganizationWritten> {
+        owners: &[(&User, &User)],
+        basis: &Basis,
+    ) -> Result<OrganizationWriteOutcome> {
         let mut transaction = Transaction::new();
         let unchanged =
             |organization: &Organization| Condition::Is("version", AttributeValue::N(organization.version.to_string()));
@@ -184,16 +207,24 @@ impl Store {
             (Some(before), None) => {
                 transaction.delete_if(keys::organization(before.id), unchanged(before), Guard::Record);
             }
-            (None, None) => return Ok(OrganizationWritten::Done),
+            (None, None) => return Ok(OrganizationWriteOutcome::Done),
         }
-        let old = before.map(Place::of_organization);
+        // Inactive organizations are not counted.
+        let listing =
+            |organization: &Organization| Listing { position: Position::of_organization(organization), is_off: false };
+        let old = before.map(listing);
         let new = match after {
             Some(after) => {
-                let place = Place::of_organization(after);
-                // Lists show neither its owner nor its version, so a change of these leaves the row alone.
-                let shown = Organization { version: 0, owner: None, ..after.clone() };
-                let row = to_item(&place.row(), &OrganizationItem::from(&shown))?;
-                Some((place, row))
+                let new = listing(after);
+                // Lists show neither owner nor version, so a change of these does not write the row.
+                let mut row = OrganizationItem { version: 0, owner: None, ..OrganizationItem::from(after) };
+                row.lacks_description = !std::mem::take(&mut row.description).is_empty();
+                // Longer values were stored before limits existed.
+                for text in [&mut row.name, &mut row.email, &mut row.url] {
+                    shorten(text, MOST_SHOWN);
+                }
+                let row = to_item(&new.position.row(), &row)?;
+                Some((new, row))
             }
             None => None,
         };
@@ -202,20 +233,31 @@ impl Store {
         write_slug(&mut transaction, before, after)?;
         write_owner(&mut transaction, before, after);
         if let Some(before) = before
-            && after.is_none_or(|after| (&after.name, after.is_active) != (&before.name, before.is_active))
+            && after.is_none_or(|after| after.name != before.name)
         {
-            let mut work = keys::work(Work::Organization(before.id)).attributes();
-            // A later change leaves a mark of its own, which is not taken away with this one.
+            self.names_changed(&mut transaction);
+        }
+        if let Some(before) = before
+            && after.is_none_or(|after| after.is_active != before.is_active)
+        {
+            let mut work = keys::work(CleanupTask::Organization(before.id)).attributes();
+            // A later change leaves its own mark, which finishing this one does not delete.
             work.insert("version".to_owned(), AttributeValue::N(before.version.to_string()));
             transaction.put(work);
         }
+        for (before, after) in owners {
+            let item = user_item(after, before.version + 1)?;
+            let unchanged = Condition::Is("version", AttributeValue::N(before.version.to_string()));
+            transaction.put_if(item, unchanged, Guard::Record);
+        }
+        basis.require_in(&mut transaction, &Guard::Record);
         match self.transact(&transaction).await? {
-            Ok(()) => Ok(OrganizationWritten::Done),
+            Ok(()) => Ok(OrganizationWriteOutcome::Done),
             Err(broken) => meaning(broken),
         }
     }
 
-    /// How many members an organization has.
+    /// The number of members of an organization.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -231,7 +273,7 @@ impl Store {
         Ok(MemberCount { members: u64::try_from(members).unwrap_or_default(), epoch })
     }
 
-    /// Forgets how many members a removed organization had, when none is left.
+    /// Deletes the member count of a deleted organization that has no members left.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -240,10 +282,12 @@ impl Store {
         for shard in 0..SHARDS {
             transaction.delete(keys::member_count(id, shard));
         }
-        self.transact(&transaction).await?.map_err(|_| Error::internal("a removal met a condition"))
+        self.transact(&transaction)
+            .await?
+            .map_err(|_| Error::internal("unexpected conflict while deleting an organization"))
     }
 
-    /// Members of an organization who are in others too.
+    /// Members of an organization who are also in others.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -253,7 +297,8 @@ impl Store {
         Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
     }
 
-    /// Places of members after a place, at most `limit`, from new to old or from old to new; see [`Store::rows_in_places`].
+    /// At most `limit` positions of members after a position, newest first or oldest first; see
+    /// [`Store::rows_in_places`].
     ///
     /// # Errors
     /// When the store does not answer.
@@ -261,24 +306,36 @@ impl Store {
         &self,
         id: OrganizationId,
         after: Option<&str>,
-        way: Way,
+        way: Direction,
         limit: usize,
     ) -> Result<Vec<Member>> {
-        let pk = keys::members(id);
+        self.members_in(Positions::Members(id), after, way, limit).await
+    }
+
+    /// The same for any list sorted by position.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn members_in(
+        &self,
+        positions: Positions,
+        after: Option<&str>,
+        way: Direction,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
+        let pk = match positions {
+            Positions::Members(id) => keys::members(id),
+            Positions::Switched(on) => keys::active(on),
+        };
+        // After everything at the position.
+        let behind = after.map(|position| format!("{position}~")).unwrap_or_default();
         let bound = match (after, way) {
             (None, _) => Bound::Whole,
-            (Some(place), Way::ToOlder) => Bound::Before(place),
-            (Some(place), Way::ToNewer) => Bound::After(place),
+            (Some(position), Direction::ToOlder) => Bound::Before(position),
+            (Some(_), Direction::ToNewer) => Bound::After(&behind),
         };
-        let items = self.query(Range { pk: &pk, bound, ascending: way == Way::ToNewer }, limit).await?;
-        let mut members = Vec::new();
-        for item in items {
-            let key = key_of(&item);
-            let user = Place::id(&key.sk).map(UserId);
-            let user = user.ok_or_else(|| Error::internal(format!("the item {key} stands in no place")))?;
-            members.push(Member { place: key.sk, user });
-        }
-        Ok(members)
+        let items = self.query(Range { pk: &pk, bound, ascending: way == Direction::ToNewer }, limit).await?;
+        items.iter().map(|item| Member::of(&key_of(item), "")).collect()
     }
 
     /// Which of the users are members.
@@ -292,7 +349,7 @@ impl Store {
         Ok(found.iter().filter_map(user).collect())
     }
 
-    /// In which of the organizations a user is.
+    /// Which of the organizations a user is in.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -301,7 +358,7 @@ impl Store {
         user: UserId,
         organizations: &BTreeSet<OrganizationId>,
     ) -> Result<Vec<OrganizationId>> {
-        // Whoever manages many: nearly everybody is in few.
+        // For managers of many organizations: nearly every user is in few.
         const FEW: usize = 16;
         let keys: Vec<_> = organizations.iter().map(|&id| keys::membership(user, id)).collect();
         let found = match &keys[..] {
@@ -316,51 +373,73 @@ impl Store {
         Ok(found.iter().filter_map(id).filter(|id| organizations.contains(id)).collect())
     }
 
-    /// Managers of an organization, at most `limit`.
+    /// At most `limit` managers of an organization after a given one, sorted by id.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn managers(&self, id: OrganizationId, limit: usize) -> Result<Vec<UserId>> {
+    pub async fn managers(&self, id: OrganizationId, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>> {
         let pk = keys::managers(id);
-        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;
+        let after = after.map(|after| after.to_string());
+        let bound = after.as_deref().map_or(Bound::Whole, Bound::After);
+        let items = self.query(Range { pk: &pk, bound, ascending: true }, limit).await?;
         Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
     }
 
-    /// Takes a removed user, or a removed organization, out of a membership that was left over.
+    /// Removes a leftover membership of a deleted user or a deleted organization.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn membership_remove(&self, user: UserId, place: &str, membership: &Membership) -> Result<()> {
+    pub async fn membership_remove(&self, user: UserId, position: &str, membership: &Membership) -> Result<()> {
         let id = membership.organization;
         let mut transaction = Transaction::new();
         let there = Condition::Present;
-        transaction.delete_if(keys::member(id, place), there, ());
+        transaction.delete_if(keys::member(id, position), there, ());
         transaction.delete(keys::membership(user, id));
         transaction.delete(keys::shared_member(id, user));
         transaction.delete(keys::manager(id, user));
         transaction.delete(keys::membership_id(membership.id));
         transaction.add(keys::member_count(id, 0), &[("members", -1), (EPOCH, 1)]);
-        // Whoever was faster has done the same.
+        // A concurrent request has done the same.
         let _ = self.transact(&transaction).await?;
         Ok(())
     }
 }
 
-/// A member of an organization, by place.
+/// A member of an organization, by position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// Where the user stands in the list of users.
-    pub place: String,
+    /// The user's position in the list of users.
+    pub position: String,
     /// The user.
     pub user: UserId,
 }
 
-/// In which order members are read.
+impl Member {
+    /// The member in a key whose sort key begins with `third` and a position.
+    pub(super) fn of(key: &Key, third: &str) -> Result<Self> {
+        let position = keys::place_after(third, &key.sk);
+        let user = position.and_then(Position::id).map(UserId);
+        let damaged = || Error::internal(format!("malformed key: {key}"));
+        let (position, user) = position.zip(user).ok_or_else(damaged)?;
+        Ok(Self { position: position.to_owned(), user })
+    }
+}
+
+/// A list of users sorted by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// The newest first.
+pub enum Positions {
+    /// The members of an organization.
+    Members(OrganizationId),
+    /// Active or inactive users: postings, so only hints.
+    Switched(bool),
+}
+
+/// The order in which members are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Newest first.
     ToOlder,
-    /// The oldest first.
+    /// Oldest first.
     ToNewer,
 }
 
@@ -384,7 +463,7 @@ fn write_slug(
     Ok(())
 }
 
-/// The membership that becomes the owner must still be there.
+/// The membership of the new owner must still exist.
 fn write_owner(transaction: &mut Transaction<Guard>, before: Option<&Organization>, after: Option<&Organization>) {
     let owner = |organization: Option<&Organization>| organization.and_then(|organization| organization.owner);
     if let Some((membership, _)) = owner(after).filter(|_| owner(before) != owner(after)) {
@@ -392,26 +471,26 @@ fn write_owner(transaction: &mut Transaction<Guard>, before: Option<&Organizatio
     }
 }
 
-/// The item of an organization, bearing that version.
+/// The item of an organization, with that version.
 pub(super) fn organization_item(organization: &Organization, version: u64) -> Result<Item> {
     let record = OrganizationItem { version, ..OrganizationItem::from(organization) };
     to_bounded_item(&keys::organization(organization.id), &record)
 }
 
-fn organization_from_item(item: Item) -> Result<Organization> {
+pub(super) fn organization_from_item(item: Item) -> Result<Organization> {
     let key = key_of(&item);
     from_item::<OrganizationItem>(&key, item).map(Organization::from)
 }
 
-fn meaning(broken: Vec<Broken<Guard>>) -> Result<OrganizationWritten> {
-    let mut written = OrganizationWritten::Stale;
-    for Broken { guard, item } in broken {
+fn meaning(broken: Vec<FailedConditions<Guard>>) -> Result<OrganizationWriteOutcome> {
+    let mut written = OrganizationWriteOutcome::Stale;
+    for FailedConditions { guard, item } in broken {
         match guard {
-            Guard::Record => return Ok(OrganizationWritten::Stale),
+            Guard::Record => return Ok(OrganizationWriteOutcome::Stale),
             Guard::Slug => {
-                let item = item.ok_or_else(|| Error::internal("a claim failed without telling whose it is"))?;
+                let item = item.ok_or_else(|| Error::internal("a claim failed but its owner is unknown"))?;
                 let owner: SlugItem = from_item(&key_of(&item), item)?;
-                written = OrganizationWritten::SlugTaken(owner.organization);
+                written = OrganizationWriteOutcome::SlugTaken(owner.organization);
             }
         }
     }
@@ -428,6 +507,7 @@ impl From<&Organization> for OrganizationItem {
             slug: o.slug,
             is_active: o.is_active,
             description: o.description,
+            lacks_description: false,
             email: o.email,
             url: o.url,
             owner: o.owner.map(|(membership, user)| Owner { membership, user }),

@@ -1,4 +1,4 @@
-//! Numbers that are given out once, in blocks.
+//! Unique numbers, reserved in blocks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,14 +6,16 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use tokio::sync::Mutex;
 
-use super::keys::{self, Sequence};
-use super::{Store, cost, unavailable};
+use super::failure::unavailable;
+use super::keys;
+use super::{Store, cost};
 use crate::error::{Error, Result};
+use crate::model::Sequence;
 
-/// How many numbers a process takes at once. What it does not use by its end is lost.
+/// How many numbers a process reserves at once. Unused ones are lost when it ends.
 const BLOCK: u64 = 20;
 
-/// The numbers that this process may still give out.
+/// The numbers that this process has reserved and not used.
 pub(super) type Blocks = Arc<Mutex<HashMap<Sequence, std::ops::Range<u64>>>>;
 
 #[derive(serde::Deserialize)]
@@ -22,7 +24,7 @@ struct SequenceItem {
 }
 
 impl Store {
-    /// A number that nobody else gets, at least 1.
+    /// A unique number, at least 1.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -36,7 +38,7 @@ impl Store {
         block.next().map(|index| index + 1).ok_or_else(|| Error::internal("a block of numbers is empty"))
     }
 
-    /// So many numbers in a row that nobody else gets.
+    /// A range of `count` unique numbers.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -45,7 +47,7 @@ impl Store {
         Ok(end.saturating_sub(count) + 1..end + 1)
     }
 
-    /// Has a sequence give no number up to `given` any more.
+    /// Keeps a sequence from returning numbers up to `given`.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -69,7 +71,7 @@ impl Store {
         Ok(())
     }
 
-    /// The largest number that was given so far, or may have been; 0 for none.
+    /// The largest number that was or may have been returned; 0 if none.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -78,9 +80,9 @@ impl Store {
         Ok(item.map_or(0, |item| item.given))
     }
 
-    /// Moves a sequence on and tells its new end.
+    /// Advances a sequence and returns its new end.
     async fn sequence_reserve(&self, sequence: Sequence, count: u64) -> Result<u64> {
-        // Made twice, it leaves numbers out.
+        // If it happens twice, some numbers are skipped.
         let update = self
             .client
             .update_item()
@@ -98,6 +100,6 @@ impl Store {
             .and_then(|item| item.get("given"))
             .and_then(|value| value.as_n().ok())
             .and_then(|text| text.parse().ok())
-            .ok_or_else(|| Error::internal("a sequence without a number"))
+            .ok_or_else(|| Error::internal("malformed sequence: no number"))
     }
 }

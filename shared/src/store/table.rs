@@ -1,4 +1,4 @@
-//! The table itself, for engines where no template makes it.
+//! Creates the table, for engines without a template.
 
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
@@ -6,12 +6,13 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveStatus,
 };
 
-use super::{Store, keys, unavailable};
+use super::failure::unavailable;
+use super::{Store, keys};
 use crate::error::Result;
 
 impl Store {
-    /// Makes the table if it is not there, as `template.yaml` describes it but for the stream: only functions in AWS
-    /// read one, and the embedded engine looks through the whole stream at every write.
+    /// Creates the table if it does not exist, as in `template.yaml` except for the stream: only functions in AWS read
+    /// it, and the embedded engine would scan the whole stream at every write.
     ///
     /// # Errors
     /// When the engine does not answer or refuses.
@@ -39,7 +40,7 @@ impl Store {
         match created {
             Ok(_) => {}
             Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
-                // What made it may have ended before the rest was done.
+                // A process may have created it and crashed before the rest.
             }
             Err(error) => return Err(unavailable(error)),
         }
@@ -55,13 +56,13 @@ impl Store {
             self.client.update_time_to_live().table_name(&*self.table).time_to_live_specification(expiry).send().await;
         match told {
             Ok(_) => Ok(()),
-            // An earlier try was carried out and its answer was lost.
+            // An earlier attempt succeeded but its response was lost.
             Err(_) if self.expires().await? => Ok(()),
             Err(error) => Err(unavailable(error)),
         }
     }
 
-    /// Whether the table's items expire already; DynamoDB refuses to be told twice.
+    /// Whether time to live is enabled already; DynamoDB refuses to enable it twice.
     async fn expires(&self) -> Result<bool> {
         let described =
             self.client.describe_time_to_live().table_name(&*self.table).send().await.map_err(unavailable)?;

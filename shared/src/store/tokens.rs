@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
+use super::item::{from_item, key_of, to_item};
 use super::keys::{self, Key};
 use super::lists::SHARDS;
+use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
-use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_item};
-use crate::ambient::random;
+use super::users::is_zero;
+use super::{Basis, Store, cost};
 use crate::error::Result;
-use crate::model::{ApiToken, Timestamp, TokenId, UserId};
+use crate::model::ambient::random;
+use crate::model::{ApiToken, Timestamp, TokenId, User, UserId};
+use crate::secret::Secret;
 
 #[derive(Serialize, Deserialize)]
-struct TokenItem {
+pub(super) struct TokenItem {
     id: String,
     user: UserId,
     title: String,
@@ -25,12 +29,34 @@ struct TokenItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used: Option<Timestamp>,
     good_until: Timestamp,
+    #[serde(flatten)]
+    origin: Origin,
 }
 
 #[derive(Serialize, Deserialize)]
-struct EntryItem {
-    hash: String,
+pub(super) struct EntryItem {
+    pub(super) hash: Secret,
     good_until: Timestamp,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+/// What determines which tokens end together. For tokens created before this attribute existed, the creator is unknown.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Origin {
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    made_by_other: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    version: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
+fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,18 +69,19 @@ struct CountItem {
     tokens: i64,
 }
 
-/// What became of the making of a token.
+/// The result of creating a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenWritten {
-    /// It was made.
+pub enum TokenWriteOutcome {
+    /// It was created.
     Done,
-    /// The user's tokens have changed since they were read; nothing was written.
+    /// The user's tokens, or a record that the decision depends on, have changed since they were read; nothing was
+    /// written.
     Stale,
-    /// The user is gone; nothing was written.
+    /// The user was deleted; nothing was written.
     UserGone,
 }
 
-/// The tokens of a user, as they lead to their records.
+/// The tokens of a user, as references to their records.
 #[derive(Debug)]
 pub struct TokenList {
     /// Oldest first.
@@ -63,13 +90,35 @@ pub struct TokenList {
     version: u64,
 }
 
-/// One token of a user, as it leads to its record.
+/// A reference to a token of a user.
 #[derive(Debug, Clone)]
 pub struct TokenEntry {
     /// Its id.
     pub id: TokenId,
-    hash: String,
+    hash: Secret,
     good_until: Timestamp,
+    origin: Origin,
+}
+
+impl Origin {
+    /// Whether a password reset or a promotion has ended tokens of that origin.
+    fn is_ended(self, owner: &User) -> bool {
+        self.version != owner.api_token_version(self.made_by_other)
+    }
+}
+
+impl EntryItem {
+    /// Whether a password reset or a promotion has ended it.
+    pub(super) fn is_ended(&self, owner: &User) -> bool {
+        self.origin.is_ended(owner)
+    }
+}
+
+impl TokenEntry {
+    /// The same.
+    fn is_ended(&self, owner: &User) -> bool {
+        self.origin.is_ended(owner)
+    }
 }
 
 impl TokenList {
@@ -78,9 +127,31 @@ impl TokenList {
         &self.entries
     }
 
-    /// How many have not run out at that moment.
-    pub fn live(&self, now: Timestamp) -> usize {
-        self.entries.iter().filter(|entry| now < entry.good_until).count()
+    /// The same without ended tokens.
+    #[must_use]
+    pub fn without_ended(mut self, owner: &User) -> Self {
+        self.entries.retain(|entry| !entry.is_ended(owner));
+        self
+    }
+
+    /// How many more tokens the user may have.
+    pub fn room(&self, owner: &User) -> usize {
+        let kept = self.entries.iter().filter(|entry| !entry.is_ended(owner)).count();
+        ApiToken::MAX_PER_USER.saturating_sub(kept)
+    }
+
+    /// The same list with a new token.
+    #[must_use]
+    pub fn with(mut self, token: &ApiToken, hash: &Secret) -> Self {
+        let (hash, origin) = (hash.clone(), Origin::of(token));
+        self.entries.push(TokenEntry { id: token.id, hash, good_until: token.good_until, origin });
+        self.version += 1;
+        self
+    }
+
+    /// How many tokens have neither ended nor expired at that time.
+    pub fn live(&self, owner: &User, now: Timestamp) -> usize {
+        self.entries.iter().filter(|entry| !entry.is_ended(owner) && now < entry.good_until).count()
     }
 }
 
@@ -94,14 +165,14 @@ impl Store {
     /// The token whose text has that hash.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is damaged.
+    /// When the store does not answer, or the record is malformed.
     pub async fn token(&self, hash: &str) -> Result<Option<ApiToken>> {
         let key = keys::token(hash);
         let item: Option<TokenItem> = self.get(key.clone()).await?;
         item.map(|item| token_from(&key, item)).transpose()
     }
 
-    /// Those of the tokens that exist, by the hashes of their texts.
+    /// The existing tokens, by the hashes of their texts.
     ///
     /// # Errors
     /// As [`Store::token`].
@@ -115,31 +186,20 @@ impl Store {
         found.collect()
     }
 
-    /// The token of that id, if it is the user's, and the hash of its text.
+    /// The user's token with that id, and the hash of its text.
     ///
     /// # Errors
     /// As [`Store::token`].
-    pub async fn token_of_user(&self, user: UserId, id: TokenId) -> Result<Option<(String, ApiToken)>> {
+    pub async fn token_of_user(&self, user: UserId, id: TokenId) -> Result<Option<(Secret, ApiToken)>> {
         let entry: Option<EntryItem> = self.get(keys::token_of_user(user, id)).await?;
         let Some(EntryItem { hash, .. }) = entry else { return Ok(None) };
         Ok(self.token(&hash).await?.map(|token| (hash, token)))
     }
 
-    /// All tokens of a user, oldest first, each with the hash of its text.
-    ///
-    /// # Errors
-    /// When the store does not answer, or a record is damaged.
-    pub async fn tokens_with_hashes(&self, user: UserId) -> Result<Vec<(String, ApiToken)>> {
-        let list = self.tokens(user).await?;
-        let records = self.token_records(list.entries()).await?;
-        let hash = |token: &ApiToken| list.entries().iter().find(|entry| entry.id == token.id).map(|e| e.hash.clone());
-        Ok(records.into_iter().filter_map(|token| Some((hash(&token)?, token))).collect())
-    }
-
     /// All tokens of a user.
     ///
     /// # Errors
-    /// When the store does not answer, or an item is damaged.
+    /// When the store does not answer, or an item is malformed.
     pub async fn tokens(&self, user: UserId) -> Result<TokenList> {
         let pk = keys::tokens(user);
         let mut list = TokenList { entries: Vec::new(), version: 0 };
@@ -147,8 +207,8 @@ impl Store {
             let key = key_of(&item);
             match key.sk.strip_prefix(keys::TOKEN).and_then(TokenId::parse) {
                 Some(id) => {
-                    let EntryItem { hash, good_until } = from_item(&key, item)?;
-                    list.entries.push(TokenEntry { id, hash, good_until });
+                    let EntryItem { hash, good_until, origin } = from_item(&key, item)?;
+                    list.entries.push(TokenEntry { id, hash, good_until, origin });
                 }
                 None => list.version = from_item::<HeadItem>(&key, item)?.version,
             }
@@ -156,83 +216,115 @@ impl Store {
         Ok(list)
     }
 
-    /// The records of some tokens, in the order given; of a token that is gone meanwhile, none.
+    /// The records of some tokens, in the given order; deleted ones are omitted.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is damaged.
+    /// When the store does not answer, or a record is malformed.
     pub async fn token_records(&self, entries: &[TokenEntry]) -> Result<Vec<ApiToken>> {
         let wanted: Vec<Key> = entries.iter().map(|entry| keys::token(&entry.hash)).collect();
         let found = self.batch(&wanted).await?.into_iter().map(|item| {
             let key = key_of(&item);
-            token_from(&key, from_item(&key, item)?)
+            token_from(&key, from_item(&key, item)?).map(|token| (token.id, token))
         });
-        let found = found.collect::<Result<Vec<_>>>()?;
-        Ok(entries.iter().filter_map(|entry| found.iter().find(|token| token.id == entry.id).cloned()).collect())
+        let mut found = found.collect::<Result<HashMap<TokenId, ApiToken>>>()?;
+        Ok(entries.iter().filter_map(|entry| found.remove(&entry.id)).collect())
     }
 
-    /// Makes a token whose text has that hash, in one transaction; with `list`, if the user's tokens are still those.
+    /// Creates a token whose text has that hash, in one transaction, if the user's tokens are still those of `list`.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn token_insert(&self, token: &ApiToken, hash: &str, list: Option<&TokenList>) -> Result<TokenWritten> {
+    pub async fn token_insert(
+        &self,
+        token: &ApiToken,
+        hash: &str,
+        list: &TokenList,
+        basis: &Basis,
+    ) -> Result<TokenWriteOutcome> {
         let mut transaction = Transaction::new();
-        let entry = EntryItem { hash: hash.to_owned(), good_until: token.good_until };
+        let entry = EntryItem { hash: hash.into(), good_until: token.good_until, origin: Origin::of(token) };
         transaction.put(to_item(&keys::token(hash), &TokenItem::from(token))?);
         transaction.put(to_item(&keys::token_of_user(token.user, token.id), &entry)?);
         transaction.check(keys::user(token.user), Condition::Present, Guard::User);
-        let head = keys::tokens_head(token.user);
-        match list {
-            None => transaction.add(head, &[("version", 1)]),
-            Some(list) => {
-                let item = to_item(&head, &HeadItem { version: list.version + 1 })?;
-                let unchanged = match list.version {
-                    0 => Condition::Absent,
-                    version => Condition::Is("version", AttributeValue::N(version.to_string())),
-                };
-                transaction.put_if(item, unchanged, Guard::Tokens);
-            }
-        }
+        let item = to_item(&keys::tokens_head(token.user), &HeadItem { version: list.version + 1 })?;
+        let unchanged = match list.version {
+            0 => Condition::Absent,
+            version => Condition::Is("version", AttributeValue::N(version.to_string())),
+        };
+        transaction.put_if(item, unchanged, Guard::Tokens);
         self.count_tokens(&mut transaction, 1);
-        let Err(broken) = self.transact(&transaction).await? else { return Ok(TokenWritten::Done) };
+        basis.require_in(&mut transaction, &Guard::Tokens);
+        let Err(broken) = self.transact(&transaction).await? else { return Ok(TokenWriteOutcome::Done) };
         let gone = broken.iter().any(|broken| broken.guard == Guard::User);
-        Ok(if gone { TokenWritten::UserGone } else { TokenWritten::Stale })
+        Ok(if gone { TokenWriteOutcome::UserGone } else { TokenWriteOutcome::Stale })
     }
 
-    /// Switches a token on or off. `None` when it is gone.
+    /// Activates or deactivates a token. `false`, and no change, if it was deleted or `basis` has changed.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is damaged.
-    pub async fn token_switch(&self, hash: &str, is_active: bool, now: Timestamp) -> Result<Option<ApiToken>> {
-        let set = [("is_active", AttributeValue::Bool(is_active)), ("updated", moment(now))];
-        let Some(item) = self.token_update(hash, set).await? else { return Ok(None) };
-        let key = keys::token(hash);
-        Ok(Some(token_from(&key, from_item(&key, item)?)?))
+    /// When the store does not answer.
+    pub async fn token_switch(&self, hash: &str, is_active: bool, now: Timestamp, basis: &Basis) -> Result<bool> {
+        let mut transaction = Transaction::new();
+        let set = vec![("is_active", AttributeValue::Bool(is_active)), ("updated", moment(now))];
+        transaction.set(keys::token(hash), set, ());
+        basis.require_in(&mut transaction, &());
+        Ok(self.transact(&transaction).await?.is_ok())
     }
 
-    /// Notes that a token was used. Nothing happens when it is gone.
+    /// Records the use of a token. Nothing happens if the token was deleted.
     ///
     /// # Errors
     /// When the store does not answer.
     pub async fn token_used(&self, hash: &str, now: Timestamp) -> Result<()> {
-        self.token_update(hash, [("last_used", moment(now))]).await?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::token(hash).attributes()))
+            .update_expression("SET #used = :now")
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#used", "last_used")
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_values(":now", moment(now))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(output) = self.write_if(|| update.clone().send()).await? {
+            cost::wrote(output.consumed_capacity());
+        }
         Ok(())
     }
 
-    /// Removes a token. Nothing happens when it is gone.
+    /// Deletes a token; nothing happens if it does not exist. `false`, and no deletion, if `basis` has changed.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn token_remove(&self, user: UserId, id: TokenId, hash: &str) -> Result<()> {
+    pub async fn token_remove(&self, user: UserId, id: TokenId, hash: &str, basis: &Basis) -> Result<bool> {
         let mut transaction = Transaction::new();
-        transaction.delete_if(keys::token(hash), Condition::Present, ());
+        transaction.delete_if(keys::token(hash), Condition::Present, Guard::Tokens);
         transaction.delete(keys::token_of_user(user, id));
         self.count_tokens(&mut transaction, -1);
-        // The one condition breaks when somebody else has removed it.
-        let _ = self.transact(&transaction).await?;
-        Ok(())
+        basis.require_in(&mut transaction, &Guard::User);
+        let Err(broken) = self.transact(&transaction).await? else { return Ok(true) };
+        // The other condition fails if somebody else has deleted the token.
+        Ok(broken.iter().all(|broken| broken.guard == Guard::Tokens))
     }
 
-    /// How many API tokens there are, of all users.
+    /// Deletes some ended tokens of a user, at most `limit`; `true` if there are no more.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn ended_tokens_remove_some(&self, owner: &User, limit: usize) -> Result<bool> {
+        let list = self.tokens(owner.id).await?;
+        let ended: Vec<_> = list.entries().iter().filter(|entry| entry.is_ended(owner)).collect();
+        // A failure does not stop the others.
+        let mut removed = Ok(());
+        for entry in ended.iter().take(limit) {
+            let done = self.token_remove(owner.id, entry.id, &entry.hash, &Basis::default()).await;
+            removed = removed.and(done.map(drop));
+        }
+        removed.map(|()| ended.len() <= limit)
+    }
+
+    /// The number of API tokens of all users.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -250,7 +342,7 @@ impl Store {
         transaction.add(keys::token_count(byte % SHARDS), &[("tokens", change)]);
     }
 
-    /// Removes some tokens of a removed user, at most `limit`; `true` when there were no more.
+    /// Deletes some tokens of a deleted user, at most `limit`; `true` if there are no more.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -259,41 +351,22 @@ impl Store {
         let range = Range { pk: &pk, bound: Bound::Prefix(keys::TOKEN), ascending: true };
         let items = self.query(range, limit).await?;
         let last = items.len() < limit;
+        // A failure does not stop the others.
+        let mut removed = Ok(());
         for item in items {
             let key = key_of(&item);
-            let EntryItem { hash, .. } = from_item(&key, item)?;
-            if let Some(id) = key.sk.strip_prefix(keys::TOKEN).and_then(TokenId::parse) {
-                self.token_remove(user, id, &hash).await?;
-            }
+            let Some(id) = key.sk.strip_prefix(keys::TOKEN).and_then(TokenId::parse) else { continue };
+            let done = match from_item::<EntryItem>(&key, item) {
+                Ok(EntryItem { hash, .. }) => self.token_remove(user, id, &hash, &Basis::default()).await.map(drop),
+                Err(error) => Err(error),
+            };
+            removed = removed.and(done);
         }
+        removed?;
         if last {
             self.remove(&keys::tokens_head(user)).await?;
         }
         Ok(last)
-    }
-
-    /// Sets attributes of a token that is there; gives the new record.
-    async fn token_update<const N: usize>(&self, hash: &str, set: [(&str, AttributeValue); N]) -> Result<Option<Item>> {
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .set_key(Some(keys::token(hash).attributes()))
-            .condition_expression("attribute_exists(#pk)")
-            .expression_attribute_names("#pk", keys::PK)
-            .return_values(ReturnValue::AllNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let mut terms = Vec::new();
-        for (index, (name, value)) in set.into_iter().enumerate() {
-            terms.push(format!("#n{index} = :n{index}"));
-            update = update
-                .expression_attribute_names(format!("#n{index}"), name)
-                .expression_attribute_values(format!(":n{index}"), value);
-        }
-        let update = update.update_expression(format!("SET {}", terms.join(", ")));
-        let Some(output) = self.write_if(|| update.clone().send()).await? else { return Ok(None) };
-        cost::wrote(output.consumed_capacity());
-        Ok(output.attributes)
     }
 }
 
@@ -301,16 +374,24 @@ fn moment(now: Timestamp) -> AttributeValue {
     AttributeValue::N(now.micros().to_string())
 }
 
-fn token_from(key: &Key, item: TokenItem) -> Result<ApiToken> {
-    let TokenItem { id, user, title, is_active, created, updated, last_used, good_until } = item;
-    let damaged = || crate::error::Error::internal(format!("the item {key} has a damaged id"));
+pub(super) fn token_from(key: &Key, item: TokenItem) -> Result<ApiToken> {
+    let TokenItem { id, user, title, is_active, created, updated, last_used, good_until, origin } = item;
+    let Origin { made_by_other, version } = origin;
+    let damaged = || crate::error::Error::internal(format!("malformed item {key}: bad id"));
     let id = TokenId::parse(&id).ok_or_else(damaged)?;
-    Ok(ApiToken { id, user, title, is_active, created, updated, last_used, good_until })
+    Ok(ApiToken { id, user, title, is_active, created, updated, last_used, good_until, made_by_other, version })
+}
+
+impl Origin {
+    fn of(token: &ApiToken) -> Self {
+        Self { made_by_other: token.made_by_other, version: token.version }
+    }
 }
 
 impl From<&ApiToken> for TokenItem {
     fn from(token: &ApiToken) -> Self {
-        let ApiToken { id, user, title, is_active, created, updated, last_used, good_until } = token.clone();
-        Self { id: id.to_string(), user, title, is_active, created, updated, last_used, good_until }
+        let origin = Origin::of(token);
+        let ApiToken { id, user, title, is_active, created, updated, last_used, good_until, .. } = token.clone();
+        Self { id: id.to_string(), user, title, is_active, created, updated, last_used, good_until, origin }
     }
 }

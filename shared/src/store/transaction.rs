@@ -1,4 +1,4 @@
-//! Several items changed together or not at all.
+//! Several items changed together, or none.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,20 +10,29 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 
+use super::failure::{summary, unavailable};
+use super::item::{key_of, size, value_size};
 use super::keys::{self, Key};
-use super::{Item, Loader, Store, cost, key_of, size, unavailable};
-use crate::ambient::random;
-use crate::error::{Error, Result};
+use super::{BulkWriter, Item, Store, cost};
+use crate::error::{Error, Refusal, Result};
+use crate::model::ambient::random;
 
-/// Reasons of a cancellation that may be gone at the next try.
+/// The most items in one transaction.
+pub(super) const MOST_ITEMS: usize = 100;
+/// The most bytes that one transaction writes; DynamoDB refuses more than 4 MB with names and keys.
+pub(super) const MOST_SIZE: usize = 3_500_000;
+
+/// Cancellation reasons that may not occur at the next attempt.
 const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
-/// Changes to be made together. `G` names what it means that a condition does not hold.
+/// Changes to make together. `G` is the meaning of a failed condition.
 pub(super) struct Transaction<G> {
     parts: Vec<Part<G>>,
+    /// Conditions that contradict others: then nothing is sent.
+    contradicted: Vec<G>,
 }
 
-/// A change, and the condition under which all are made.
+/// A change, and its condition for the whole transaction.
 struct Part<G> {
     change: Change,
     condition: Option<(Condition, G)>,
@@ -33,80 +42,113 @@ struct Part<G> {
 enum Change {
     Put(Item),
     Delete(Key),
-    /// None; the item is only asked for the condition.
+    /// No change; only the condition.
     Check(Key),
-    /// Adds to numbers of an item, which is made if it is not there.
+    /// Adds to numbers of an item, which is created if it does not exist.
     Add(Key, Vec<(&'static str, i64)>),
+    /// Sets attributes of an item and keeps the others.
+    Set(Key, Vec<(&'static str, AttributeValue)>),
 }
 
-/// What became of a transaction: it was made, or nothing was for these conditions.
-pub(super) type Outcome<G> = std::result::Result<(), Vec<Broken<G>>>;
+/// The result of a transaction: success, or the failed conditions and no change.
+pub(super) type Outcome<G> = std::result::Result<(), Vec<FailedConditions<G>>>;
 
-/// A condition that did not hold, and the item that stood in its way.
-pub(super) struct Broken<G> {
+/// A failed condition, and the item that caused it.
+pub(super) struct FailedConditions<G> {
     pub guard: G,
     pub item: Option<Item>,
 }
 
-/// What an item must be for a change to go through.
+/// A condition on the current state of an item.
 #[derive(PartialEq)]
 pub(super) enum Condition {
     /// It must not exist.
     Absent,
     /// It must exist.
     Present,
-    /// One of its attributes has this value.
+    /// An attribute must have this value.
     Is(&'static str, AttributeValue),
 }
 
 impl<G: Clone> Transaction<G> {
     pub(super) fn new() -> Self {
-        Self { parts: Vec::new() }
+        Self { parts: Vec::new(), contradicted: Vec::new() }
     }
 
-    /// Writes an item whatever was there.
+    /// Writes an item unconditionally.
     pub(super) fn put(&mut self, item: Item) {
         self.parts.push(Part { change: Change::Put(item), condition: None });
     }
 
-    /// Writes an item if the condition holds.
+    /// Writes an item if the condition is met.
     pub(super) fn put_if(&mut self, item: Item, condition: Condition, guard: G) {
         self.parts.push(Part { change: Change::Put(item), condition: Some((condition, guard)) });
     }
 
-    /// Removes an item, whether it is there or not.
+    /// Deletes an item; no error if it does not exist.
     pub(super) fn delete(&mut self, key: Key) {
         self.parts.push(Part { change: Change::Delete(key), condition: None });
     }
 
-    /// Removes an item if the condition holds.
+    /// Deletes an item if the condition is met.
     pub(super) fn delete_if(&mut self, key: Key, condition: Condition, guard: G) {
         self.parts.push(Part { change: Change::Delete(key), condition: Some((condition, guard)) });
     }
 
-    /// Leaves an item and asks that the condition holds.
+    /// Requires a condition without changing the item.
     pub(super) fn check(&mut self, key: Key, condition: Condition, guard: G) {
         self.parts.push(Part { change: Change::Check(key), condition: Some((condition, guard)) });
     }
 
-    /// Adds to numbers of an item, which is made if it is not there.
+    /// Requires that a record still has that version, whatever else the transaction does with it.
+    pub(super) fn require_version(&mut self, key: Key, version: u64, guard: G) {
+        let required = Condition::Is("version", AttributeValue::N(version.to_string()));
+        let Some(part) = self.parts.iter_mut().find(|part| part.change.key() == key) else {
+            return self.check(key, required, guard);
+        };
+        match &part.condition {
+            Some((condition @ Condition::Is("version", _), _)) if *condition == required => {}
+            Some((Condition::Is("version", _) | Condition::Absent, _)) => self.contradicted.push(guard),
+            _ => part.condition = Some((required, guard)),
+        }
+    }
+
+    /// Sets attributes of an existing item.
+    pub(super) fn set(&mut self, key: Key, attributes: Vec<(&'static str, AttributeValue)>, guard: G) {
+        self.parts.push(Part { change: Change::Set(key, attributes), condition: Some((Condition::Present, guard)) });
+    }
+
+    /// Adds to numbers of an item, which is created if it does not exist.
     pub(super) fn add(&mut self, key: Key, numbers: &[(&'static str, i64)]) {
         self.parts.push(Part { change: Change::Add(key, numbers.to_vec()), condition: None });
     }
 
-    /// How many items it is about.
+    /// The number of items.
     pub(super) fn len(&self) -> usize {
         self.parts.len()
     }
 
-    /// About how many bytes it puts.
+    /// The approximate size in bytes of what it writes and names.
     pub(super) fn size(&self) -> usize {
-        let put = |part: &Part<G>| if let Change::Put(item) = &part.change { size(item) } else { 0 };
-        self.parts.iter().map(put).sum()
+        self.parts.iter().map(|part| part.change.size()).sum()
     }
 
-    /// Takes over the changes of another one, whose guards are told by `guard`. Both may add to the same counters and
-    /// check the same items for the same; other than that, they must be about different items.
+    /// Fails if DynamoDB would refuse the transaction as too large.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMuchAtOnce`], [`Refusal::TooLargeToStore`].
+    pub(super) fn check_size(&self) -> Result<()> {
+        if self.len() > MOST_ITEMS {
+            Err(Error::Refused(Refusal::TooMuchAtOnce))
+        } else if self.size() > MOST_SIZE {
+            Err(Error::Refused(Refusal::TooLargeToStore))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Adds the changes of another transaction, mapping its guards with `guard`. Both may add to the same counters and
+    /// check the same items for the same condition; otherwise they must affect different items.
     pub(super) fn absorb<H>(&mut self, other: Transaction<H>, guard: impl Fn(H) -> G) {
         for Part { change, condition } in other.parts {
             let is_known = match &change {
@@ -116,7 +158,7 @@ impl<G: Clone> Transaction<G> {
                     self.parts.iter().any(|known| known.change == change && known_for(known))
                 }
                 Change::Add(..) => self.parts.iter_mut().any(|known| known.change.add(&change)),
-                Change::Put(_) | Change::Delete(_) => false,
+                Change::Put(_) | Change::Delete(_) | Change::Set(..) => false,
             };
             if !is_known {
                 let condition = condition.map(|(condition, name)| (condition, guard(name)));
@@ -127,7 +169,7 @@ impl<G: Clone> Transaction<G> {
 }
 
 impl<G> Part<G> {
-    /// As the SDK takes it.
+    /// The form that the SDK needs.
     fn item(&self, table: &str) -> std::result::Result<TransactWriteItem, BuildError> {
         let (expression, name, value) = match &self.condition {
             Some((condition, _)) => condition.expression(),
@@ -175,6 +217,22 @@ impl<G> Part<G> {
                 }
                 item.update(update.update_expression(format!("ADD {}", terms.join(", "))).build()?).build()
             }
+            Change::Set(key, attributes) => {
+                let mut update = Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key.attributes()))
+                    .set_condition_expression(expression)
+                    .set_expression_attribute_names(name)
+                    .set_expression_attribute_values(value);
+                let mut terms = Vec::new();
+                for (index, (name, value)) in attributes.iter().enumerate() {
+                    terms.push(format!("#n{index} = :n{index}"));
+                    update = update
+                        .expression_attribute_names(format!("#n{index}"), *name)
+                        .expression_attribute_values(format!(":n{index}"), value.clone());
+                }
+                item.update(update.update_expression(format!("SET {}", terms.join(", "))).build()?).build()
+            }
         })
     }
 }
@@ -183,11 +241,24 @@ impl Change {
     fn key(&self) -> Key {
         match self {
             Self::Put(item) => key_of(item),
-            Self::Delete(key) | Self::Check(key) | Self::Add(key, _) => key.clone(),
+            Self::Delete(key) | Self::Check(key) | Self::Add(key, _) | Self::Set(key, _) => key.clone(),
         }
     }
 
-    /// Adds to a counter what another change adds to the same; `false` when they are no such two.
+    /// The approximate size as DynamoDB counts it.
+    fn size(&self) -> usize {
+        let named = |key: &Key| size(&key.attributes());
+        match self {
+            Self::Put(item) => size(item),
+            Self::Delete(key) | Self::Check(key) => named(key),
+            Self::Add(key, numbers) => named(key) + numbers.iter().map(|(name, _)| name.len() + 8).sum::<usize>(),
+            Self::Set(key, attributes) => {
+                named(key) + attributes.iter().map(|(name, value)| name.len() + value_size(value)).sum::<usize>()
+            }
+        }
+    }
+
+    /// Merges another addition to the same counter; `false` if the two cannot be merged.
     fn add(&mut self, other: &Self) -> bool {
         let (Self::Add(key, sums), Self::Add(same, terms)) = (self, other) else { return false };
         let is_same = key == same && sums.iter().map(|(name, _)| name).eq(terms.iter().map(|(name, _)| name));
@@ -201,7 +272,7 @@ impl Change {
 }
 
 impl Condition {
-    /// Whether an item is so.
+    /// Whether an item meets the condition.
     fn holds(&self, item: Option<&Item>) -> bool {
         match self {
             Self::Absent => item.is_none(),
@@ -210,7 +281,7 @@ impl Condition {
         }
     }
 
-    /// The expression, its name and its value.
+    /// The expression with its name and its value.
     fn expression(&self) -> (Option<String>, Option<HashMap<String, String>>, Option<Item>) {
         let (expression, name, value) = match self {
             Self::Absent => ("attribute_not_exists(#c)", keys::PK, None),
@@ -222,17 +293,22 @@ impl Condition {
 }
 
 impl Store {
-    /// Carries the changes out together.
+    /// Executes the changes together.
     ///
-    /// Every try bears the same client request token, so that a change whose answer was lost is not made twice.
-    /// Conflicts with other transactions, and items in busy partitions, are tried again until the deadline.
-    /// The inner error lists the conditions that did not hold; nothing was changed then.
+    /// Every attempt has the same client request token, so a change whose response was lost is not made twice.
+    /// Conflicts with other transactions, and busy partitions, are retried until the deadline. The inner error lists
+    /// the failed conditions; nothing was changed then.
     pub(super) async fn transact<G: Clone>(&self, transaction: &Transaction<G>) -> Result<Outcome<G>> {
+        if !transaction.contradicted.is_empty() {
+            let broken = |guard: &G| FailedConditions { guard: guard.clone(), item: None };
+            return Ok(Err(transaction.contradicted.iter().map(broken).collect()));
+        }
+        transaction.check_size()?;
         let items =
             transaction.parts.iter().map(|part| part.item(&self.table)).collect::<std::result::Result<Vec<_>, _>>();
         let items = items.map_err(unavailable)?;
         let token = uuid::Builder::from_random_bytes(random(&*self.ambient)).into_uuid().to_string();
-        let mut tries = self.tries();
+        let mut retries = self.retries();
         loop {
             let sent = self
                 .client
@@ -259,17 +335,17 @@ impl Store {
             if !passing && !error.as_service_error().is_some_and(in_progress) {
                 return Err(unavailable(error));
             }
-            if !tries.again().await {
-                return Err(Error::Unavailable(error.into()));
+            if !retries.again().await {
+                return Err(Error::Unavailable(summary(&error).into()));
             }
         }
     }
 
-    /// Carries transactions out one after another, and writes what becomes of the items in one go: for a sole writer, whom
-    /// nobody comes between. Gives what [`Store::transact`] gives, of each. Nothing is removed so.
+    /// Executes transactions one after another in memory, and writes the resulting items at once: for a sole writer,
+    /// which has no concurrent requests. Returns the result of [`Store::transact`] for each. It cannot delete.
     pub(super) async fn transact_alone<G: Clone>(
         &self,
-        loader: &dyn Loader,
+        bulk_writer: &dyn BulkWriter,
         transactions: &[Transaction<G>],
     ) -> Result<Vec<Outcome<G>>> {
         let _turn = self.turn.lock().await;
@@ -284,36 +360,36 @@ impl Store {
         let Known { mut items, written } = known;
         let items: Vec<Item> = written.iter().filter_map(|key| items.remove(key)).collect();
         if !items.is_empty() {
-            cost::wrote_units(loader.load(&self.table, items).await.map_err(Error::Unavailable)?);
+            cost::wrote_units(bulk_writer.load(&self.table, items).await.map_err(Error::Unavailable)?);
         }
         Ok(told)
     }
 }
 
-/// What the table holds, as far as a sole writer has to know it.
+/// The content of the table, as far as a sole writer needs it.
 #[derive(Default)]
 struct Known {
     items: HashMap<Key, Item>,
-    /// Those that were written since.
+    /// The keys written since.
     written: BTreeSet<Key>,
 }
 
-/// A counter of an item; 0 if it is not there.
+/// A counter of an item; 0 if it does not exist.
 fn number(item: &Item, name: &str) -> Result<i64> {
     let Some(value) = item.get(name) else { return Ok(0) };
     let number = value.as_n().ok().and_then(|digits| digits.parse().ok());
-    number.ok_or_else(|| Error::internal(format!("the counter {name} of {} is no number", key_of(item))))
+    number.ok_or_else(|| Error::internal(format!("the counter {name} of {} is not a number", key_of(item))))
 }
 
 impl<G: Clone> Transaction<G> {
-    /// Makes the changes in what is known, if all conditions hold.
+    /// Applies the changes to the known content, if all conditions are met.
     fn make(&self, known: &mut Known) -> Result<Outcome<G>> {
         let failed = |part: &Part<G>| {
             let (condition, guard) = part.condition.as_ref()?;
             let item = known.items.get(&part.change.key());
-            (!condition.holds(item)).then(|| Broken { guard: guard.clone(), item: item.cloned() })
+            (!condition.holds(item)).then(|| FailedConditions { guard: guard.clone(), item: item.cloned() })
         };
-        let broken: Vec<Broken<G>> = self.parts.iter().filter_map(failed).collect();
+        let broken: Vec<FailedConditions<G>> = self.parts.iter().filter_map(failed).collect();
         if !broken.is_empty() {
             return Ok(Err(broken));
         }
@@ -331,17 +407,19 @@ impl<G: Clone> Transaction<G> {
                     }
                 }
                 Change::Check(_) => continue,
-                Change::Delete(_) => return Err(Error::internal("a sole writer has nothing to remove")),
+                Change::Delete(_) | Change::Set(..) => {
+                    return Err(Error::internal("a bulk load only creates items and counts them"));
+                }
             }
             known.written.insert(key);
         }
         Ok(Ok(()))
     }
 
-    fn broken(&self, reasons: &[CancellationReason]) -> Vec<Broken<G>> {
+    fn broken(&self, reasons: &[CancellationReason]) -> Vec<FailedConditions<G>> {
         let failed = |(part, reason): (&Part<G>, &CancellationReason)| {
             let (_, guard) = part.condition.as_ref().filter(|_| reason.code() == Some("ConditionalCheckFailed"))?;
-            Some(Broken { guard: guard.clone(), item: reason.item().cloned() })
+            Some(FailedConditions { guard: guard.clone(), item: reason.item().cloned() })
         };
         self.parts.iter().zip(reasons).filter_map(failed).collect()
     }
@@ -410,7 +488,7 @@ mod tests {
             transaction.check(key(sk), condition, "breaks");
             let mut known = known();
             let broken = transaction.make(&mut known).expect("an outcome").expect_err("a broken condition");
-            let told: Vec<_> = broken.iter().map(|Broken { guard, item }| (*guard, item.is_some())).collect();
+            let told: Vec<_> = broken.iter().map(|FailedConditions { guard, item }| (*guard, item.is_some())).collect();
             assert_eq!(told, [("breaks", sk == "here")]);
             assert!(known.written.is_empty() && known.items.len() == 1);
         }

@@ -1,166 +1,269 @@
-//! Request bodies: JSON, urlencoded and multipart forms, all to one [`Input`].
+//! Request bodies: JSON, URL-encoded and multipart forms, all as one [`Input`].
+//!
+//! A body is read only when its handler asks for it, so a refused request costs no reading.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::marker::PhantomData;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
+use futures_util::stream::{self, StreamExt as _};
+use http::Uri;
 use http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 
-use crate::dialect::Dialect;
-use crate::error::{Error, Kind, Result, Unreadable};
+use super::charset::Charset;
+use super::form;
+use super::json::{self, kind_of};
+use crate::error::{BodyError, Error, Result};
 use crate::web::Failure;
+use crate::web::dialect::Dialect;
 
-/// The largest body that is read, in bytes: what a Lambda function can be handed.
-pub const MOST_BYTES: usize = 6 * 1024 * 1024;
+/// The largest body of an admitted caller, in bytes.
+pub const MOST_BYTES: usize = 1024 * 1024;
+/// The largest body that is read before the caller is known and admitted, in bytes.
+pub const UNKNOWN_BYTES: usize = 64 * 1024;
+/// The most pairs of a form.
+pub const MOST_PAIRS: usize = 1000;
 
-/// A body as it came, not looked at yet.
-#[derive(Debug)]
+/// Marks a request of an admitted caller: its body may have up to [`MOST_BYTES`].
+#[derive(Debug, Clone, Copy)]
+pub struct LetIn;
+
+/// A body that has not been read yet.
 pub struct RawBody {
     content_type: String,
-    bytes: Bytes,
+    body: Body,
+    most: usize,
+    may_be_json: bool,
 }
 
-/// The named values of a body.
-#[derive(Debug, Clone, PartialEq)]
+/// The named values of a body or a query.
+#[derive(Clone, PartialEq)]
 pub enum Input {
-    /// Of a JSON object.
+    /// A JSON object.
     Json(Map<String, Value>),
-    /// Of a form, in order, names repeated.
+    /// A form: pairs in order, names may repeat.
     Form(Vec<(String, Value)>),
 }
 
-impl RawBody {
-    /// The body itself.
-    pub fn bytes(&self) -> Bytes {
-        self.bytes.clone()
+impl Input {
+    /// The parameters of a query, as a form.
+    pub fn of_query(uri: &Uri) -> Self {
+        let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        Self::Form(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
     }
+}
 
-    /// The same body, marked as JSON if it is marked as a form and begins like a JSON object
-    /// (`contracts/edge.md` section 11).
+/// Bodies contain passwords, so only the size limit is printed.
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {} bytes", self.most)
+    }
+}
+
+/// The values contain passwords, so only their number is printed.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = match self {
+            Self::Json(map) => map.len(),
+            Self::Form(pairs) => pairs.len(),
+        };
+        write!(f, "{values} values")
+    }
+}
+
+impl RawBody {
+    /// The same body, but a form that begins like a JSON object is read as JSON (`contracts/edge.md` section 11).
     #[must_use]
     pub fn json_for_form(self) -> Self {
-        let first = self.bytes.iter().find(|b| !b.is_ascii_whitespace());
-        if first == Some(&b'{') && self.media_type() == "application/x-www-form-urlencoded" {
-            Self { content_type: "application/json".to_owned(), ..self }
-        } else {
-            self
-        }
+        Self { may_be_json: true, ..self }
     }
 
-    fn media_type(&self) -> String {
-        self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    }
-
-    /// Reads the body by its content type. An empty one has no values.
+    /// Reads the body according to its content type. An empty body has no values.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] with the reason.
+    /// [`Error::Body`] with the reason; [`BodyError::TooLarge`] beyond [`UNKNOWN_BYTES`], or [`MOST_BYTES`] for
+    /// admitted callers. No more than that is read.
     pub async fn read(self) -> Result<Input> {
-        let unreadable = |why| Err(Error::Unreadable(why));
-        match self.media_type().as_str() {
-            "application/x-www-form-urlencoded" => {
-                let pairs = form_urlencoded::parse(&self.bytes);
-                Ok(Input::Form(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))).collect()))
-            }
-            "multipart/form-data" if self.bytes.is_empty() => Ok(Input::Form(Vec::new())),
-            "multipart/form-data" => self.multipart().await,
-            _ if self.bytes.is_empty() => Ok(Input::Json(Map::new())),
-            "application/json" => match serde_json::from_slice(&with_marked_halves(&self.bytes)) {
-                Ok(Value::Object(values)) => Ok(Input::Json(values)),
-                Ok(Value::Null) => unreadable(Unreadable::Null),
-                Ok(other) => unreadable(Unreadable::NotAnObject(Kind::of(&other))),
-                Err(error) => unreadable(Unreadable::Json(error.to_string())),
-            },
-            _ => unreadable(Unreadable::MediaType(self.content_type)),
+        let Self { mut content_type, body, most, may_be_json } = self;
+        let bytes = all(body, most).await?;
+        let begins_as_json = || bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+        if may_be_json && media_type(&content_type) == FORM && begins_as_json() {
+            // Keep the parameters.
+            content_type.replace_range(..content_type.find(';').unwrap_or(content_type.len()), JSON);
         }
-    }
-
-    async fn multipart(self) -> Result<Input> {
-        let unreadable = |why: String| Error::Unreadable(Unreadable::Multipart(why));
-        let boundary = multer::parse_boundary(&self.content_type)
-            .map_err(|_| unreadable("Invalid boundary in multipart: None".to_owned()))?;
-        let mut form = multer::Multipart::new(Body::from(self.bytes).into_data_stream(), boundary);
-        let mut values = Vec::new();
-        while let Some(field) = form.next_field().await.map_err(|error| unreadable(error.to_string()))? {
-            let Some(name) = field.name().map(str::to_owned) else { continue };
-            let is_file = field.file_name().is_some();
-            let bytes = field.bytes().await.map_err(|error| unreadable(error.to_string()))?;
-            // A file is no text, number or boolean: an object says so to every field.
-            let value = if is_file { Value::Object(Map::new()) } else { String::from_utf8_lossy(&bytes).into() };
-            values.push((name, value));
-        }
-        Ok(Input::Form(values))
+        input(content_type, bytes).await
     }
 }
 
-/// Stands before the four digits of half a character; Unicode keeps it free for such use.
-pub const HALF: char = '\u{10fffe}';
+/// The content of a body of that type.
+async fn input(content_type: String, bytes: Bytes) -> Result<Input> {
+    let unreadable = |why| Err(Error::Body(why));
+    let charset = || Charset::of(&content_type, Charset::UTF_8);
+    match media_type(&content_type).as_str() {
+        FORM => Ok(Input::Form(bounded(form::pairs(&bytes, charset()?)?)?)),
+        MULTIPART if bytes.is_empty() => Ok(Input::Form(Vec::new())),
+        MULTIPART => {
+            let mut values = Vec::new();
+            multipart(&content_type, bytes, &mut values).await?;
+            Ok(Input::Form(values))
+        }
+        _ if bytes.is_empty() => Ok(Input::Json(Map::new())),
+        JSON => match json::read(&json_text(&bytes, charset()?)?) {
+            Ok(Value::Object(values)) => Ok(Input::Json(values)),
+            Ok(Value::Null) => unreadable(BodyError::Null),
+            Ok(other) => unreadable(BodyError::NotAnObject(kind_of(&other))),
+            Err(error) => unreadable(BodyError::Json(error.to_string())),
+        },
+        _ => unreadable(BodyError::MediaType(content_type)),
+    }
+}
 
-/// JSON can name half of a character, such as `\ud800`, which no text can hold. It is marked, so that the field with it
-/// can be told, and not the whole body be refused.
-fn with_marked_halves(json: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    let is_escape = |at: usize, kinds: &[u8]| {
-        let digits = json.get(at + 2..at + 6).filter(|_| json.get(at..at + 2) == Some(b"\\u"))?;
-        let half = digits.iter().all(u8::is_ascii_hexdigit) && digits[0].eq_ignore_ascii_case(&b'd');
-        (half && kinds.contains(&digits[1].to_ascii_lowercase())).then_some(digits)
-    };
-    let (high, low) = (b"89ab", b"cdef");
-    let mut marked: Option<Vec<u8>> = None;
-    let mut at = 0;
-    while at < json.len() {
-        let length = if is_escape(at, high).is_some() && is_escape(at + 6, low).is_some() {
-            12
-        } else if let Some(digits) = is_escape(at, high).or_else(|| is_escape(at, low)) {
-            let marked = marked.get_or_insert_with(|| json[..at].to_vec());
-            marked.extend(HALF.to_string().into_bytes());
-            marked.extend(digits.to_ascii_uppercase());
-            at += 6;
-            continue;
-        } else if json[at] == b'\\' {
-            2
+/// Decodes JSON text. Invalid bytes are reported like any other invalid JSON.
+fn json_text(bytes: &[u8], charset: Charset) -> Result<Cow<'_, str>> {
+    charset.decode(bytes).map_err(|error| match error {
+        Error::Body(BodyError::Charset(name)) => Error::Body(BodyError::Json(format!("the body is no text in {name}"))),
+        other => other,
+    })
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+const JSON: &str = "application/json";
+
+fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn content_type(request: &Request) -> String {
+    let sent = request.headers().get(CONTENT_TYPE);
+    sent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+}
+
+/// The size limit of a request's body.
+fn most_bytes(request: &Request) -> usize {
+    if request.extensions().get::<LetIn>().is_some() { MOST_BYTES } else { UNKNOWN_BYTES }
+}
+
+/// Whether a request's content type is a form.
+pub fn is_form(request: &Request) -> bool {
+    [FORM, MULTIPART].contains(&&*media_type(&content_type(request)))
+}
+
+/// The whole body, if it is not larger than `most` bytes.
+async fn all(body: Body, most: usize) -> Result<Bytes> {
+    let too_large = || Error::Body(BodyError::TooLarge);
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    match beginning(body, most).await? {
+        (bytes, None) if bytes.len() <= most => Ok(bytes),
+        _ => Err(too_large()),
+    }
+}
+
+/// The beginning of a body, up to the first chunk beyond `most` bytes, and the rest.
+async fn beginning(mut body: Body, most: usize) -> Result<(Bytes, Option<Body>)> {
+    let mut read = Vec::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let ended = |_| Error::Body(BodyError::Json("the body ended early".to_owned()));
+        let Ok(data) = frame.map_err(ended)?.into_data() else { continue };
+        if first.is_empty() {
+            // Most bodies arrive in one chunk, which need not be copied.
+            first = data;
         } else {
-            1
-        };
-        if let Some(marked) = &mut marked {
-            marked.extend(&json[at..json.len().min(at + length)]);
+            if read.is_empty() {
+                read.extend_from_slice(&first);
+            }
+            read.extend_from_slice(&data);
         }
-        at += length;
+        if read.len().max(first.len()) > most {
+            let bytes = if read.is_empty() { first } else { read.into() };
+            return Ok((bytes, Some(body)));
+        }
     }
-    marked.map_or(json.into(), Into::into)
+    Ok((if read.is_empty() { first } else { read.into() }, None))
 }
 
-/// Half of a character that a text was sent with.
-pub(super) fn half_character(text: &str) -> Option<u16> {
-    let (_, rest) = text.split_once(HALF)?;
-    u16::from_str_radix(rest.get(..4)?, 16).ok()
+/// The content of the first [`UNKNOWN_BYTES`] of a form, as far as they are readable, and the same request, of which no
+/// more was read. Errors in the form are left to the code that reads all of it.
+///
+/// # Errors
+/// When the body cannot be read from the network.
+pub async fn form_begins(request: Request) -> Result<(Request, Input)> {
+    let kind = content_type(&request);
+    let (parts, body) = request.into_parts();
+    let (bytes, rest) = beginning(body, UNKNOWN_BYTES).await?;
+    let mut head = bytes.slice(..bytes.len().min(UNKNOWN_BYTES));
+    if head.len() < bytes.len() || rest.is_some() {
+        // The last pair may be cut.
+        head.truncate(head.iter().rposition(|b| *b == b'&').unwrap_or_default());
+    }
+    let mut values = Vec::new();
+    if media_type(&kind) == FORM {
+        if let Ok(pairs) = Charset::of(&kind, Charset::UTF_8).and_then(|charset| form::pairs(&head, charset)) {
+            values.extend(pairs.map_while(Result::ok).take(MOST_PAIRS));
+        }
+    } else {
+        // After an error, such as the end of the data, `values` contains what was read before it.
+        let head = bytes.slice(..bytes.len().min(UNKNOWN_BYTES));
+        let _ = multipart(&kind, head, &mut values).await;
+    }
+    let body = match rest {
+        None => Body::from(bytes),
+        Some(rest) => Body::from_stream(stream::once(async { Ok(bytes) }).chain(rest.into_data_stream())),
+    };
+    Ok((Request::from_parts(parts, body), Input::Form(values)))
 }
 
-impl<D: Dialect, S: Send + Sync> FromRequest<S> for Unread<D> {
+/// The same request with its body in memory, and its form; `None` if the form is malformed.
+///
+/// # Errors
+/// As [`RawBody::read`], if the body cannot be read from the network.
+pub async fn with_form(request: Request) -> Result<(Request, Option<Input>)> {
+    let (kind, most) = (content_type(&request), most_bytes(&request));
+    let (parts, body) = request.into_parts();
+    let bytes = all(body, most).await?;
+    let form = input(kind, bytes.clone()).await.ok();
+    Ok((Request::from_parts(parts, Body::from(bytes)), form))
+}
+
+/// Pairs up to the limit; beyond it, nothing more is read.
+fn bounded<T>(mut pairs: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let known: Vec<T> = pairs.by_ref().take(MOST_PAIRS).collect::<Result<_>>()?;
+    if pairs.next().is_some() { Err(Error::Body(BodyError::TooManyPairs(MOST_PAIRS))) } else { Ok(known) }
+}
+
+/// Reads the parts of a form into `values`, up to the first error.
+async fn multipart(content_type: &str, bytes: Bytes, values: &mut Vec<(String, Value)>) -> Result<()> {
+    let mut parts = form::Parts::new(content_type, bytes, Charset::of(content_type, Charset::UTF_8)?)?;
+    while let Some(value) = parts.next().await? {
+        if values.len() == MOST_PAIRS {
+            return Err(Error::Body(BodyError::TooManyPairs(MOST_PAIRS)));
+        }
+        values.push(value);
+    }
+    Ok(())
+}
+
+impl<D: Dialect, S: Send + Sync> FromRequest<S> for UnparsedBody<D> {
     type Rejection = Failure<D>;
 
     async fn from_request(request: Request, _: &S) -> std::result::Result<Self, Failure<D>> {
-        let content_type = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .unwrap_or_default();
-        let bytes = Limited::new(request.into_body(), MOST_BYTES).collect().await;
-        let bytes = bytes.map(http_body_util::Collected::to_bytes).map_err(|error| {
-            Error::Unreadable(if error.is::<LengthLimitError>() {
-                Unreadable::TooLarge
-            } else {
-                Unreadable::Json("the body ended early".to_owned())
-            })
-        })?;
-        Ok(Self { body: RawBody { content_type, bytes }, dialect: PhantomData })
+        let content_type = content_type(&request);
+        let most = most_bytes(&request);
+        let body = RawBody { content_type, body: request.into_body(), most, may_be_json: false };
+        Ok(Self { body, dialect: PhantomData })
     }
 }
 
-/// Extracts the [`RawBody`]; what is wrong with it is told in dialect `D`, after the object was found.
+/// Extracts the [`RawBody`]; its errors are rendered in dialect `D`, after the object was found.
 #[derive(Debug)]
-pub struct Unread<D> {
+pub struct UnparsedBody<D> {
     /// The body.
     pub body: RawBody,
     dialect: PhantomData<D>,
@@ -172,9 +275,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::JsonKind;
 
     fn read(content_type: &str, bytes: impl Into<Bytes>) -> Result<Input> {
-        let body = RawBody { content_type: content_type.to_owned(), bytes: bytes.into() };
+        let body = Body::from(bytes.into());
+        let body = RawBody { content_type: content_type.to_owned(), body, most: MOST_BYTES, may_be_json: false };
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(body.read())
     }
 
@@ -196,37 +301,126 @@ mod tests {
         assert_eq!(read("multipart/form-data; boundary=x", body).expect("values"), Input::Form(expected));
     }
 
+    fn pairs(content_type: &str, bytes: impl Into<Bytes>) -> Vec<(String, Value)> {
+        match read(content_type, bytes) {
+            Ok(Input::Form(pairs)) => pairs,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_format_is_read_in_its_charset() {
+        for (charset, bytes) in [
+            ("utf-8", "André".as_bytes()),
+            ("ISO-8859-1", b"Andr\xe9"),
+            ("\"windows-1252\"", b"Andr\xe9"),
+            ("utf-16", b"\xff\xfeA\0n\0d\0r\0\xe9\0"),
+        ] {
+            let is_wide = charset == "utf-16";
+            let wide = |text: &str| -> Vec<u8> {
+                if is_wide {
+                    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+                } else {
+                    text.as_bytes().to_vec()
+                }
+            };
+            let plain = bytes.strip_prefix(b"\xff\xfe").unwrap_or(bytes);
+            let mark = if is_wide { &b"\xff\xfe"[..] } else { b"" };
+            let json = [mark, &wide("{\"a\": \""), plain, &wide("\"}")].concat();
+            let Ok(Input::Json(values)) = read(&format!("application/json; charset={charset}"), json) else {
+                panic!("{charset}")
+            };
+            assert_eq!(values["a"], "André", "{charset}");
+            let form = [mark, &wide("a="), plain, &wide("&b=x+y")].concat();
+            let expected = vec![("a".to_owned(), json!("André")), ("b".to_owned(), json!("x y"))];
+            assert_eq!(pairs(&format!("application/x-www-form-urlencoded; charset={charset}"), form), expected);
+            let head = b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
+            let parts = [&head[..], bytes, b"\r\n--x--\r\n"].concat();
+            let kind = format!("multipart/form-data; charset={charset}; boundary=x");
+            if !is_wide {
+                assert_eq!(pairs(&kind, parts), expected[..1], "{charset}");
+            }
+        }
+        let encoded = pairs("application/x-www-form-urlencoded;charset=iso-8859-1", "n%E9=%DF+%2B&&c");
+        assert_eq!(encoded, [("né".to_owned(), json!("ß +")), ("c".to_owned(), json!(""))]);
+        let japanese = pairs("application/x-www-form-urlencoded; charset=EUC-JP", &b"a=\xb2\xd6%BB%D2"[..]);
+        assert_eq!(japanese, [("a".to_owned(), json!("花子"))]);
+    }
+
+    #[test]
+    fn parts_are_read_whatever_their_headers_look_like() {
+        for (head, body, expected) in [
+            ("Content-Disposition: form-data; name=\"a\"", "x", Some(json!("x"))),
+            ("content-disposition: FORM-DATA; NAME=a", "x", Some(json!("x"))),
+            ("Content-Disposition: form-data; name*=utf-8''%61", "x", Some(json!("x"))),
+            ("Content-Disposition: form-data; name*=ISO-8859-1'en'%61", "x", Some(json!("x"))),
+            ("Content-Disposition: form-data; filename=\"\"; name=\"a\"", "", Some(json!(""))),
+            ("Content-Disposition: form-data; name=\"a\"; FILENAME=\"f;name=b\"", "x", Some(json!({}))),
+            ("Content-Disposition: form-data; name=\"a\"; filename*=utf-8''f", "x", Some(json!({}))),
+            (
+                "Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: BASE64",
+                "QW5\r\nu",
+                Some(json!("Ann")),
+            ),
+            ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: 8bit", "QW5u", Some(json!("QW5u"))),
+            ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64", "?", None),
+            ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable", "=41", None),
+            (
+                "Content-Disposition: form-data; name=a\r\nContent-Type: text/plain; charset=utf-16be",
+                "\0A",
+                Some(json!("A")),
+            ),
+            ("Content-Disposition: form-data; name=a\r\nContent-Type: text/plain; charset=klingon", "x", None),
+            ("Content-Disposition: form-data; name*=nothing", "x", None),
+        ] {
+            let body = format!("--x\r\n{head}\r\n\r\n{body}\r\n--x--\r\n");
+            match (read("multipart/form-data; Boundary=\"x\"", body), expected) {
+                (Ok(Input::Form(pairs)), Some(value)) => assert_eq!(pairs, [("a".to_owned(), value)], "{head}"),
+                (Err(Error::Body(_)), None) => {}
+                other => panic!("{head}: {other:?}"),
+            }
+        }
+    }
+
     #[test]
     fn what_cannot_be_read_says_why() {
         let why = |content_type, bytes: &'static [u8]| match read(content_type, bytes) {
-            Err(Error::Unreadable(why)) => why,
+            Err(Error::Body(why)) => why,
             other => panic!("{other:?}"),
         };
-        assert_eq!(why("text/plain; x", b"x"), Unreadable::MediaType("text/plain; x".to_owned()));
-        assert_eq!(why("", b"x"), Unreadable::MediaType(String::new()));
-        assert_eq!(why("application/json", b"null"), Unreadable::Null);
-        assert_eq!(why("application/json", b"1.5"), Unreadable::NotAnObject(Kind::Float));
+        assert_eq!(why("text/plain; x", b"x"), BodyError::MediaType("text/plain; x".to_owned()));
+        assert_eq!(why("", b"x"), BodyError::MediaType(String::new()));
+        assert_eq!(why("application/json", b"null"), BodyError::Null);
+        assert_eq!(why("application/json", b"1.5"), BodyError::NotAnObject(JsonKind::Float));
+        assert_eq!(why("application/json", b" 123456789012345678901 "), BodyError::NotAnObject(JsonKind::Integer));
+        let klingon = "application/json; charset=klingon";
+        assert_eq!(why(klingon, b"{}"), BodyError::MediaType(klingon.to_owned()));
+        for content_type in ["application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=EUC-JP"] {
+            for bytes in [&b"a=%FF"[..], b"a=\xff", b"%FF=a"] {
+                assert!(matches!(why(content_type, bytes), BodyError::Charset(_)));
+            }
+        }
         for text in [&b"{"[..], b"{\"a\": NaN}", b"{\"a\": \"\xff\"}", b"\xef\xbb\xbf{}"] {
-            assert!(matches!(why("application/json", text), Unreadable::Json(_)));
+            assert!(matches!(why("application/json", text), BodyError::Json(_)));
         }
         assert_eq!(
             why("multipart/form-data", b"x"),
-            Unreadable::Multipart("Invalid boundary in multipart: None".to_owned())
+            BodyError::Multipart("Invalid boundary in multipart: None".to_owned())
         );
     }
 
     #[test]
-    fn half_a_character_is_told_by_its_field() {
-        for (json, half) in [
-            (r#"{"a": "x\ud800"}"#, Some(0xd800)),
-            (r#"{"a": "\uDFFFx"}"#, Some(0xdfff)),
-            (r#"{"a": "\ud800\ud800"}"#, Some(0xd800)),
-            (r#"{"a": "\ud83d\ude00"}"#, None),
-            (r#"{"a": "\\ud800"}"#, None),
-        ] {
-            let Input::Json(values) = read("application/json", json).expect("values") else { panic!("JSON") };
-            assert_eq!(half_character(values["a"].as_str().expect("a text")), half, "{json}");
-        }
+    fn of_too_many_pairs_only_as_many_are_read_as_it_takes() {
+        let mut read = 0;
+        let pair = || {
+            read += 1;
+            Ok(())
+        };
+        let pairs = std::iter::repeat_with(pair).take(1_000_000);
+        let refused = bounded(pairs);
+        assert!(matches!(refused, Err(Error::Body(BodyError::TooManyPairs(MOST_PAIRS)))));
+        assert_eq!(read, MOST_PAIRS + 1);
+        assert_eq!(bounded((0..MOST_PAIRS).map(Ok)).expect("pairs").len(), MOST_PAIRS);
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! The caller whom an endpoint has let in.
+//! The caller that an endpoint has admitted.
 
 use std::marker::PhantomData;
 
@@ -6,19 +6,19 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::Failure;
-use crate::dialect::Dialect;
 use crate::directory::Caller;
 use crate::error::{Error, Unauthenticated};
+use crate::web::dialect::Dialect;
 
-/// Extracts the caller; without one the answer is, in dialect `D`, that there are no credentials.
+/// Extracts the caller; without one, the response in dialect `D` says that credentials are missing.
 #[derive(Debug)]
-pub struct Admitted<D> {
-    /// Who is asking.
+pub struct Authenticated<D> {
+    /// The caller.
     pub caller: Caller,
     dialect: PhantomData<D>,
 }
 
-impl<D: Dialect, S: Sync> FromRequestParts<S> for Admitted<D> {
+impl<D: Dialect, S: Sync> FromRequestParts<S> for Authenticated<D> {
     type Rejection = Failure<D>;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {

@@ -1,6 +1,6 @@
-//! What the endpoints of the APIs without pages do before and after their handlers, in the order of their contracts:
-//! address (404), representation (406), credentials (401), permission (403), method (405); then the handler.
-//! Where there is nothing, a dialect may ask for credentials all the same.
+//! What endpoints of the APIs without pages do before and after their handlers, in the order of their contracts: path
+//! (404), representation (406), credentials (401), permission (403), method (405); then the handler. For unknown paths,
+//! a dialect may still require credentials.
 
 use std::sync::Arc;
 
@@ -12,38 +12,39 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use axum::{Json, Router};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, VARY};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde_json::{Value, json};
 use tower::Layer as _;
 
+use super::Failure;
+use super::body::LetIn;
 use super::failure::render;
 use super::negotiation::{Representation, indented};
-use super::{ClientAddress, Failure};
-use crate::dialect::Dialect;
+use super::request_context::origin;
+use crate::directory::RequestOrigin;
 use crate::directory::{Caller, Directory};
 use crate::error::{Error, Result};
-use crate::sign_in::Visit;
+use crate::web::dialect::Dialect;
 
-/// One address and what is the same for all its methods.
+/// An endpoint, and what its methods have in common.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The path, with its final slash; `{number}` is a decimal number. It answers the same without the slash.
+    /// The path, with its final slash; `{number}` is a decimal number. The path without the slash works too.
     pub path: &'static str,
-    /// What people call it.
+    /// Its display name.
     pub name: &'static str,
     /// The `Allow` header.
     pub allow: &'static str,
-    /// Who may ask.
+    /// Who may use it.
     pub access: Access,
 }
 
-/// Who may ask an endpoint at all.
+/// Who may use an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anyone, but whoever shows credentials must show good ones.
+    /// Anyone; but if there are credentials, they must be valid.
     Anyone,
-    /// Any user whom the API lets in.
+    /// Any user whom the API admits.
     User,
     /// Staff and superusers.
     Staff,
@@ -51,15 +52,15 @@ pub enum Access {
     Superuser,
 }
 
-/// How an API lets callers in.
+/// How an API admits callers.
 pub trait Admission: Dialect {
-    /// How the answer is written.
+    /// The format of the response.
     ///
     /// # Errors
     /// [`Error::NotAcceptable`], [`Error::NoRoute`].
     fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation>;
 
-    /// Who is asking, with the rights that this API gives; `None` for nobody where anyone may ask.
+    /// The caller, with the rights that this API grants; `None` without credentials, if anyone may use the endpoint.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Forbidden`], or when the store does not answer.
@@ -67,14 +68,14 @@ pub trait Admission: Dialect {
         directory: &Directory,
         access: Access,
         headers: &HeaderMap,
-        visit: &Visit,
+        origin: &RequestOrigin,
     ) -> impl Future<Output = Result<Option<Caller>>> + Send;
 }
 
-/// What is mounted where: an endpoint and its methods.
+/// Endpoints and their methods.
 pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
 
-/// A router of these endpoints, each with and without its final slash.
+/// A router for these endpoints, each with and without its final slash.
 pub fn mount_all<D: Admission>(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
     endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| {
         let habits = from_fn_with_state((endpoint, directory.clone()), around::<D>);
@@ -86,7 +87,7 @@ pub fn mount_all<D: Admission>(directory: &Arc<Directory>, endpoints: Endpoints)
     })
 }
 
-/// The path's variable parts, unless they are no text.
+/// The path's variable parts, unless they are not text.
 type Parameters = std::result::Result<RawPathParams, RawPathParamsRejection>;
 
 async fn around<D: Admission>(
@@ -96,16 +97,16 @@ async fn around<D: Admission>(
     next: Next,
 ) -> Response {
     if !is_spelled_well(parameters) {
-        return nowhere::<D>(&directory, request).await;
+        return not_found::<D>(&directory, request).await;
     }
     let is_head = request.method() == Method::HEAD;
     let chosen = D::representation(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
-    let answer = match chosen {
+    let response = match chosen {
         Ok(_) => admitted::<D>(endpoint, &directory, request, next).await,
         Err(error) => Err(error),
     };
-    let mut response = answer.unwrap_or_else(|error| render::<D>(&error));
+    let mut response = response.unwrap_or_else(|error| render::<D>(&error));
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow));
     if !headers.contains_key(VARY) {
@@ -127,20 +128,23 @@ async fn admitted<D: Admission>(
     next: Next,
 ) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
-    let caller = D::admit(directory, endpoint.access, &parts.headers, &visit(&parts)).await?;
+    let caller = D::admit(directory, endpoint.access, &parts.headers, &origin(&parts)).await?;
     if parts.method == Method::OPTIONS {
         return Ok(Json(description(endpoint)).into_response());
     }
     if let Some(caller) = caller {
+        if endpoint.access != Access::Anyone {
+            parts.extensions.insert(LetIn);
+        }
         parts.extensions.insert(caller);
     }
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-/// The answer at an address where there is nothing.
-pub async fn nowhere<D: Dialect>(directory: &Directory, request: Request) -> Response {
+/// The response for an unknown path.
+pub async fn not_found<D: Dialect>(directory: &Directory, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    let mut response = D::nowhere(directory, &mut parts).await;
+    let mut response = D::not_found(directory, &mut parts).await;
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     if parts.method == Method::HEAD {
         *response.body_mut() = Body::empty();
@@ -148,16 +152,7 @@ pub async fn nowhere<D: Dialect>(directory: &Directory, request: Request) -> Res
     response
 }
 
-/// Where a request comes from.
-pub fn visit(parts: &Parts) -> Visit {
-    let agent = parts.headers.get(http::header::USER_AGENT);
-    Visit {
-        address: parts.extensions.get::<ClientAddress>().and_then(|address| address.0.clone()),
-        user_agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
-    }
-}
-
-/// What OPTIONS tells.
+/// The response to OPTIONS.
 fn description(endpoint: &Endpoint) -> Value {
     json!({
         "name": endpoint.name,
@@ -167,18 +162,18 @@ fn description(endpoint: &Endpoint) -> Value {
     })
 }
 
-/// Whether every variable part of the path is there, is text, and is a number where it must be one.
+/// Whether every variable part of the path is text, and a number where required.
 fn is_spelled_well(parameters: Parameters) -> bool {
     let fits =
         |name: &str, value: &str| !value.is_empty() && (name != "number" || value.bytes().all(|b| b.is_ascii_digit()));
     parameters.is_ok_and(|parameters| parameters.iter().all(|(name, value)| fits(name, value)))
 }
 
-/// The same answer with its JSON indented.
+/// The same response with its JSON indented.
 async fn spaced<D: Dialect>(response: Response, spaces: usize) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
-        return render::<D>(&Error::internal("an answer that cannot be read"));
+        return render::<D>(&Error::internal("malformed response"));
     };
     let is_json = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(&bytes).ok()).flatten() else {

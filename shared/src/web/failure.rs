@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 
 use axum::response::{IntoResponse, Response};
 
-use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::web::dialect::Dialect;
 
-/// An error that will be told in the words of dialect `D`.
+/// An error to render in dialect `D`.
 #[derive(Debug)]
 pub struct Failure<D> {
     error: Error,
@@ -26,11 +26,11 @@ impl<D: Dialect> IntoResponse for Failure<D> {
     }
 }
 
-/// Tells an error in the words of `D`, and the log what the client must not see.
+/// Renders an error in dialect `D`, and logs what the client must not see.
 pub fn render<D: Dialect>(error: &Error) -> Response {
     match error {
-        Error::Internal(_) => tracing::error!(error = %error, "a request failed by a defect"),
-        Error::Unavailable(_) => tracing::warn!(error = %error, "a request failed for want of the store"),
+        Error::Internal(_) => tracing::error!(error = %error, "internal error"),
+        Error::Unavailable(_) => tracing::warn!(error = %error, "store unavailable"),
         _ => {}
     }
     D::render(error)

@@ -1,4 +1,4 @@
-//! Lists that are plain arrays, with their pages in the `Link` header (RFC 8288; `contracts/edge.md` section 4.3).
+//! Lists that are plain arrays, with the other pages in the `Link` header (RFC 8288; `contracts/edge.md` section 4.3).
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -7,11 +7,11 @@ use http::header::LINK;
 use serde::Serialize;
 
 use super::pagination::PageRequest;
-use super::surroundings::Base;
+use super::request_context::BaseUrl;
 use crate::directory::{Listed, Stretch};
 use crate::error::Result;
 
-/// How many items a page has, by default and at most.
+/// The default and maximum number of items on a page.
 const SIZE: u64 = 100;
 
 /// A page of such a list.
@@ -19,26 +19,31 @@ const SIZE: u64 = 100;
 pub struct Paged(PageRequest);
 
 impl Paged {
-    /// The page that the query asks for.
+    /// The page that the query requests.
     pub fn new(uri: &Uri) -> Self {
         Self(PageRequest::of_sizes(uri, SIZE, SIZE))
     }
 
-    /// Where it is in the list.
+    /// Its position in the list.
     ///
     /// # Errors
-    /// [`crate::Error::InvalidPage`] when there can be no such page.
+    /// [`crate::Error::InvalidPage`] if there can be no such page.
     pub fn stretch(&self) -> Result<Stretch> {
         self.0.stretch()
     }
 
-    /// The page, each item shown so.
+    /// Where it begins, according to the link to this page.
+    pub fn after(&self) -> Option<&str> {
+        self.0.after()
+    }
+
+    /// The response with the page, each item converted by `show`.
     ///
     /// # Errors
-    /// [`crate::Error::InvalidPage`] when the list has no such page.
-    pub fn answer<T, U: Serialize>(
+    /// [`crate::Error::InvalidPage`] if the list has no such page.
+    pub fn respond<T, U: Serialize>(
         &self,
-        base: &Base,
+        base: &BaseUrl,
         listed: Listed<T>,
         show: impl FnMut(T) -> U,
     ) -> Result<Response> {

@@ -2,17 +2,25 @@
 
 pub mod body;
 mod caller;
+mod charset;
+pub mod conditional;
 pub mod cookies;
 pub mod csrf;
+pub mod dialect;
 pub mod endpoint;
 pub mod failure;
 pub mod fields;
+mod form;
+pub mod json;
 pub mod links;
+pub mod middleware;
 pub mod negotiation;
 pub mod pagination;
-pub mod surroundings;
+pub mod path;
+pub mod request_context;
 
 pub use self::body::{Input, RawBody};
-pub use self::caller::Admitted;
+pub use self::caller::Authenticated;
+pub use self::conditional::{IfMatch, Versioned};
 pub use self::failure::Failure;
-pub use self::surroundings::{Base, ClientAddress};
+pub use self::request_context::{BaseUrl, ClientIp, LinkBaseUrl};

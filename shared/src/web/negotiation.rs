@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// How an answer is written.
+/// The format of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Representation {
-    /// JSON, indented by so many spaces, or compact.
+    /// JSON, indented by this many spaces, or compact.
     Json(Option<usize>),
     /// A page for a browser.
     Html,
 }
 
-/// Decides by `?format=` and else by `Accept`.
+/// Decides by `?format=`, or else by `Accept`.
 ///
 /// # Errors
-/// [`Error::NoRoute`] for an unknown format, [`Error::NotAcceptable`] when no accepted type can be made.
+/// [`Error::NoRoute`] for an unknown format, [`Error::NotAcceptable`] if no accepted type is available.
 pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
     match query_value(uri, "format").as_deref() {
         Some("json") => return Ok(Representation::Json(None)),
@@ -30,7 +30,7 @@ pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
         headers.get_all(ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
     let accepted = if accepted.is_empty() { "*/*".to_owned() } else { accepted.join(",") };
     let mut types: Vec<MediaType<'_>> = accepted.split(',').map(MediaType::parse).collect();
-    // Quality values are not looked at; the more specific type wins, JSON before HTML.
+    // Quality values are ignored; the more specific type wins, JSON before HTML.
     types.sort_by_key(|media_type| std::cmp::Reverse(media_type.precedence()));
     for precedence in (0..4).rev() {
         let same = || types.iter().filter(|media_type| media_type.precedence() == precedence);
@@ -87,7 +87,7 @@ impl<'a> MediaType<'a> {
     }
 }
 
-/// JSON with so many spaces for each level.
+/// JSON with this many spaces per level.
 pub fn indented(value: &Value, spaces: usize) -> String {
     let indent = " ".repeat(spaces);
     let mut text = Vec::new();

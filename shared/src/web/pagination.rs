@@ -1,22 +1,25 @@
-//! Pages by number (`contracts/openwisp.md` section 4, Pagination).
+//! Numbered pages (`contracts/openwisp.md` section 4, Pagination).
 
 use std::collections::BTreeMap;
+use std::num::IntErrorKind;
 
 use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::negotiation::query_value;
-use super::surroundings::Base;
+use super::request_context::BaseUrl;
 use crate::directory::{Listed, Stretch};
 use crate::error::{Error, Result};
 
 const DEFAULT_SIZE: u64 = 10;
 const MOST_SIZE: u64 = 100;
-/// What stands unencoded in a query.
+/// The link parameter that says where a page begins, in lists that can be continued from there.
+const AFTER: &str = "after";
+/// Characters that need no encoding in a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
 
-/// A page that a client asks for.
+/// A page that a client requests.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     number: PageNumber,
@@ -42,41 +45,41 @@ pub struct Page<T> {
 }
 
 impl PageRequest {
-    /// What the query asks for; the URL's path and other parameters come back in the links.
+    /// The requested page; the URL's path and other parameters return in the links.
     pub fn new(uri: &Uri) -> Self {
         Self::of_sizes(uri, DEFAULT_SIZE, MOST_SIZE)
     }
 
-    /// The same with another size of pages, by default and at most.
+    /// The same with another default and maximum page size.
     pub fn of_sizes(uri: &Uri, default: u64, most: u64) -> Self {
         let mut parameters = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             parameters.entry(name.into_owned()).or_default().push(value.into_owned());
         }
         let number = match query_value(uri, "page").as_deref() {
-            None => PageNumber::Number(1),
+            None | Some("") => PageNumber::Number(1),
             Some("last") => PageNumber::Last,
             Some(text) => {
                 text.trim().parse().ok().filter(|&number| number > 0).map_or(PageNumber::Invalid, PageNumber::Number)
             }
         };
-        let size = query_value(uri, "page_size").and_then(|text| text.trim().parse().ok()).filter(|&size| size > 0);
+        let size = query_value(uri, "page_size").and_then(|text| whole_number(&text)).filter(|&size| size > 0);
         Self { number, size: size.unwrap_or(default).min(most), path: uri.path().to_owned(), parameters }
     }
 
-    /// Of `total` rows: how many come before the page, and how many it may hold.
+    /// For `total` rows: how many come before the page, and how many it may contain.
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] when there is no such page. The first page of an empty list exists.
+    /// [`Error::InvalidPage`] if there is no such page. The first page of an empty list exists.
     pub fn rows(&self, total: u64) -> Result<(u64, usize)> {
         let number = self.number(total)?;
         Ok(((number - 1) * self.size, usize::try_from(self.size).unwrap_or(usize::MAX)))
     }
 
-    /// The page as a stretch of a list whose total may not be known.
+    /// The page as a part of a list whose total may be unknown.
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] when there can be no such page.
+    /// [`Error::InvalidPage`] if there can be no such page.
     pub fn stretch(&self) -> Result<Stretch> {
         let limit = usize::try_from(self.size).unwrap_or(usize::MAX);
         match self.number {
@@ -86,26 +89,36 @@ impl PageRequest {
         }
     }
 
-    /// The `Link` header (RFC 8288) for what came of [`PageRequest::stretch`]: `first` and `prev` when there is an earlier
-    /// page, `next` and, if it is known, `last` when there is a later one; none when all is on one page.
+    /// Where the page begins, according to the link to it.
+    pub fn after(&self) -> Option<&str> {
+        self.parameters.get(AFTER)?.last().map(String::as_str)
+    }
+
+    /// The `Link` header (RFC 8288) for a part requested by [`PageRequest::stretch`]: `first` and `prev` if there is an
+    /// earlier page, `next` and `last` if there is a later one; `None` if there is only one page. `last` has no number
+    /// where the list continues from marks, and is omitted where finding it would read the whole list.
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] when the list has no such page. The first page of an empty list exists.
-    pub fn link_header<T>(&self, base: &Base, listed: &Listed<T>) -> Result<Option<HeaderValue>> {
+    /// [`Error::InvalidPage`] if the list has no such page. The first page of an empty list exists.
+    pub fn link_header<T>(&self, base: &BaseUrl, listed: &Listed<T>) -> Result<Option<HeaderValue>> {
         let number = listed.offset / self.size + 1;
         if listed.items.is_empty() && number > 1 {
             return Err(Error::InvalidPage);
         }
-        let last = listed.total.filter(|_| listed.more).map(|total| self.last(total));
+        let mark = listed.next.as_deref();
+        let last = match listed.total {
+            Some(total) => Some(self.link(base, self.last(total))),
+            None => mark.map(|_| self.link_to(base, Some("last"), None)),
+        };
+        let next = || self.link_to(base, Some(&(number + 1).to_string()), mark);
         let links = [
-            ("first", (number > 1).then_some(1)),
-            ("prev", (number > 1).then(|| number - 1)),
-            ("next", listed.more.then(|| number + 1)),
-            ("last", last),
+            ("first", (number > 1).then(|| self.link(base, 1))),
+            ("prev", (number > 1).then(|| self.link(base, number - 1))),
+            ("next", listed.more.then(next)),
+            ("last", last.filter(|_| listed.more)),
         ];
-        let links = links.into_iter().filter_map(|(name, number)| Some((name, number?)));
-        let links: Vec<String> =
-            links.map(|(name, number)| format!("<{}>; rel=\"{name}\"", self.link(base, number))).collect();
+        let links = links.into_iter().filter_map(|(name, target)| Some(format!("<{}>; rel=\"{name}\"", target?)));
+        let links: Vec<String> = links.collect();
         Ok(HeaderValue::from_str(&links.join(", ")).ok().filter(|_| !links.is_empty()))
     }
 
@@ -113,25 +126,25 @@ impl PageRequest {
     ///
     /// # Errors
     /// As [`PageRequest::rows`].
-    pub fn envelope<T>(&self, base: &Base, total: u64, results: Vec<T>) -> Result<Page<T>> {
+    pub fn envelope<T>(&self, base: &BaseUrl, total: u64, results: Vec<T>) -> Result<Page<T>> {
         let number = self.number(total)?;
         let next = (number < self.last(total)).then(|| self.link(base, number + 1));
         let previous = (number > 1).then(|| self.link(base, number - 1));
         Ok(Page { count: total, next, previous, results })
     }
 
-    /// The envelope for this page of a list that is at hand as a whole.
+    /// The envelope for this page of a list that is completely in memory.
     ///
     /// # Errors
     /// As [`PageRequest::rows`].
-    pub fn page_of<T, U>(&self, base: &Base, all: Vec<T>, show: impl Fn(T) -> U) -> Result<Page<U>> {
+    pub fn page_of<T, U>(&self, base: &BaseUrl, all: Vec<T>, show: impl Fn(T) -> U) -> Result<Page<U>> {
         let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
         let (offset, limit) = self.rows(total)?;
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         self.envelope(base, total, all.into_iter().skip(skip).take(limit).map(show).collect())
     }
 
-    /// The number of the page, and of the last one, among `total` rows; none if there is no such page.
+    /// The number of the page, and of the last one, for `total` rows; `None` if there is no such page.
     pub fn place(&self, total: u64) -> Option<(u64, u64)> {
         Some((self.number(total).ok()?, self.last(total)))
     }
@@ -149,11 +162,15 @@ impl PageRequest {
         }
     }
 
-    fn link(&self, base: &Base, number: u64) -> String {
+    fn link(&self, base: &BaseUrl, number: u64) -> String {
+        self.link_to(base, (number > 1).then(|| number.to_string()).as_deref(), None)
+    }
+
+    fn link_to(&self, base: &BaseUrl, page: Option<&str>, after: Option<&str>) -> String {
         let mut parameters = self.parameters.clone();
-        parameters.remove("page");
-        if number > 1 {
-            parameters.insert("page".to_owned(), vec![number.to_string()]);
+        for (name, value) in [("page", page), (AFTER, after)] {
+            parameters.remove(name);
+            parameters.extend(value.map(|value| (name.to_owned(), vec![value.to_owned()])));
         }
         let encoded = |text: &str| utf8_percent_encode(text, PLAIN).to_string().replace(' ', "+");
         let pairs: Vec<String> = parameters
@@ -163,6 +180,18 @@ impl PageRequest {
             .collect();
         let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
         format!("{}{}{query}", base.0, self.path)
+    }
+}
+
+/// The number that a text is, with white space around it; one beyond 64 bits is the largest of them.
+pub fn whole_number(text: &str) -> Option<u64> {
+    // Quirk: of more digits Python makes no number.
+    const MOST_DIGITS: usize = 4300;
+    let text = text.trim();
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow && text.len() <= MOST_DIGITS => Some(u64::MAX),
+        Err(_) => None,
     }
 }
 
@@ -177,7 +206,7 @@ mod tests {
     }
 
     fn links(query: &str, total: u64) -> (Option<String>, Option<String>) {
-        let page = request(query).envelope::<()>(&Base("http://h".to_owned()), total, vec![]).expect("a page");
+        let page = request(query).envelope::<()>(&BaseUrl("http://h".to_owned()), total, vec![]).expect("a page");
         (page.next, page.previous)
     }
 
@@ -195,16 +224,24 @@ mod tests {
         for query in ["", "?page_size=", "?page_size=0", "?page_size=-1", "?page_size=x"] {
             assert_eq!(request(query).rows(0).expect("rows"), (0, 10), "{query}");
         }
-        assert_eq!(request("?page_size=1000").rows(0).expect("rows"), (0, 100));
+        for size in ["101", "18446744073709551615", "+18446744073709551616", "%20100000000000000000000000000000"] {
+            assert_eq!(request(&format!("?page_size={size}")).rows(0).expect("rows"), (0, 100), "{size}");
+        }
+        for size in ["-18446744073709551616", &"9".repeat(5000)] {
+            assert_eq!(request(&format!("?page_size={size}")).rows(0).expect("rows"), (0, 10), "{size}");
+        }
         assert_eq!(request("?page=last&page_size=3").rows(10).expect("rows"), (9, 3));
     }
 
     #[test]
     fn pages_that_do_not_exist_are_refused() {
-        for query in ["?page=0", "?page=-1", "?page=abc", "?page=", "?page=3", "?page=99999999999999999999999"] {
+        for query in ["?page=0", "?page=-1", "?page=abc", "?page=+", "?page=3", "?page=99999999999999999999999"] {
             assert!(matches!(request(query).rows(11), Err(Error::InvalidPage)), "{query}");
         }
         assert!(request("").rows(0).is_ok());
+        for query in ["?page=", "?page", "?page=2&page="] {
+            assert_eq!(request(query).rows(11).expect("rows"), (0, 10), "{query}");
+        }
     }
 
     proptest! {
@@ -217,7 +254,7 @@ mod tests {
                 let (offset, limit) = request.rows(total).expect("rows");
                 prop_assert_eq!(offset, seen);
                 seen += (limit as u64).min(total - offset);
-                let envelope = request.envelope::<()>(&Base(String::new()), total, vec![]).expect("a page");
+                let envelope = request.envelope::<()>(&BaseUrl(String::new()), total, vec![]).expect("a page");
                 if envelope.next.is_none() { break }
                 page += 1;
             }

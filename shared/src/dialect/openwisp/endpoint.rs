@@ -1,5 +1,5 @@
-//! What every OpenWISP endpoint does before and after its handler, in the contract's order of checks:
-//! address (404), representation (406), credentials (401), permission (403), method (405); then the handler.
+//! What every OpenWISP endpoint does before and after its handler, in the contract's order of checks: path (404),
+//! representation (406), credentials (401), permission (403), method (405); then the handler.
 
 use std::sync::Arc;
 
@@ -17,66 +17,75 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tower::Layer as _;
 
-use super::page::browse::{Asked, Choices, open};
+use super::page::browse::{Choices, PageContext};
+use super::page::forms::{begin, open, take_content, take_method};
 use super::{OpenWisp, metadata, page};
-use crate::dialect::Dialect;
-use crate::directory::{Act, Caller, Directory};
+use crate::auth::Credential;
+use crate::directory::RequestOrigin;
+use crate::directory::{Act, Caller, Directory, Policy, Subject};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Model, Permission, User, UserId};
-use crate::sign_in::Credential;
+use crate::model::{Model, OrganizationId, Permission, UserId};
+use crate::web::body::LetIn;
 use crate::web::csrf::{self, Forgery, Token};
-use crate::web::endpoint::nowhere;
+use crate::web::dialect::Dialect;
+use crate::web::endpoint::not_found;
 use crate::web::failure::render;
 use crate::web::fields::{Field, FieldKind};
 use crate::web::negotiation::{Representation, indented, negotiate};
-use crate::web::{Base, ClientAddress, Failure};
+use crate::web::request_context::origin;
+use crate::web::{BaseUrl, Failure};
 
-/// One address of the API and what is the same for all its methods.
+/// The most choices that a field of a page offers. If there are more, users type the value.
+const MOST_CHOICES: usize = 100;
+
+/// An endpoint of the API, and what its methods have in common.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The path, with its final slash; `{id}` is a UUID, `{number}` a decimal number.
+    /// The path, with its final slash; `{id}` and `{organization}` are UUIDs, `{number}` a decimal number.
     pub path: &'static str,
-    /// What people call it.
+    /// Its display name.
     pub name: &'static str,
-    /// What it is for, in a sentence; for pages.
+    /// Its purpose, in a sentence; for pages.
     pub about: &'static str,
     /// The `Allow` header.
     pub allow: &'static str,
-    /// Who may ask.
+    /// Who may use it.
     pub access: Access,
-    /// Whether the address lies below a user, `{id}`, whom the caller must be able to see.
+    /// Whether the path lies below a user, `{id}`, whom the caller must be able to see.
     pub below_user: bool,
-    /// The fields that the caller could send, for the method that takes them all.
+    /// The query parameters that filter a list.
+    pub filters: &'static [&'static Field],
+    /// The fields that the caller can send with the method that takes all of them.
     pub fields: fn(is_superuser: bool) -> Vec<&'static Field>,
 }
 
-/// Who may ask an endpoint at all.
+/// Who may use an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anyone; credentials are not looked at.
+    /// Anyone; credentials are ignored.
     Anyone,
     /// Any user.
     User,
-    /// Who has the model's permission for the method.
+    /// Users with the model's permission for the method.
     Model(Model),
-    /// The user that `{id}` names, and who may change users.
+    /// The user named by `{id}`, and users who may change users.
     Oneself,
 }
 
 /// The user below whom the endpoint lies.
 #[derive(Debug)]
-pub struct Parent(pub User);
+pub struct Parent(pub Subject);
 
 impl<S: Sync> FromRequestParts<S> for Parent {
     type Rejection = Failure<OpenWisp>;
 
     async fn from_request_parts(parts: &mut RequestParts, _: &S) -> std::result::Result<Self, Self::Rejection> {
-        let parent = parts.extensions.remove::<User>();
+        let parent = parts.extensions.remove::<Subject>();
         parent.map(Self).ok_or_else(|| Error::NoRoute.into())
     }
 }
 
-/// Adds an endpoint to a router: with its final slash the methods, without it a redirect for every method.
+/// Adds an endpoint to a router: its methods on the path with a final slash, a redirect for every method without it.
 fn mount(
     router: Router<Arc<Directory>>,
     directory: &Arc<Directory>,
@@ -84,16 +93,16 @@ fn mount(
     methods: MethodRouter<Arc<Directory>>,
 ) -> Router<Arc<Directory>> {
     let habits = from_fn_with_state((endpoint, directory.clone()), around);
-    // Around the choice of the method, not around each method: OPTIONS asks whether GET would succeed.
+    // Around the dispatch by method, not around each method: OPTIONS checks whether GET would succeed.
     let methods = habits.layer(methods.fallback(method_not_allowed).with_state(directory.clone()));
     let bare = endpoint.path.trim_end_matches('/');
     router.route_service(endpoint.path, methods).route(bare, any(add_final_slash))
 }
 
-/// What is mounted where: an endpoint and its methods.
+/// Endpoints and their methods.
 pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
 
-/// A router of these endpoints.
+/// A router for these endpoints.
 pub fn mount_all(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
     endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| mount(router, directory, endpoint, methods))
 }
@@ -101,30 +110,30 @@ pub fn mount_all(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc
 async fn around(
     State((endpoint, directory)): State<(&'static Endpoint, Arc<Directory>)>,
     parameters: Parameters,
-    base: Base,
+    base: BaseUrl,
     request: Request,
     next: Next,
 ) -> Response {
     let Some(parameters) = address(parameters) else {
-        return nowhere::<OpenWisp>(&directory, request).await;
+        return not_found::<OpenWisp>(&directory, request).await;
     };
     let is_head = request.method() == Method::HEAD;
     let chosen = negotiate(request.uri(), request.headers());
     let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut asked = Asked { method, uri, base, caller: None, token: None, form: None };
-    let answer = match chosen {
+    let mut asked = PageContext { method, uri, base, caller: None, token: None, form: None };
+    let response = match chosen {
         Ok(Representation::Html) if endpoint.access == Access::Anyone => {
-            open_to_anyone(endpoint, &directory, &parameters, request, next, &mut asked).await
+            Box::pin(open_to_anyone(endpoint, &directory, &parameters, request, next, &mut asked)).await
         }
         Ok(_) => admitted(endpoint, &directory, &parameters, request, next, &mut asked).await,
         Err(error) => Err(error),
     };
-    let mut response = answer.unwrap_or_else(|error| render::<OpenWisp>(&error));
+    let mut response = response.unwrap_or_else(|error| render::<OpenWisp>(&error));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow));
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Cookie"));
     if asked.token.is_some() {
-        // Nor is it shown to who goes back to it after the session.
+        // Nor may a browser show it from its history after the session.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     let mut response = match representation {
@@ -138,36 +147,44 @@ async fn around(
     response
 }
 
-/// Lets the request through to its handler if its sender may make it.
+/// Passes the request to its handler if the caller is allowed to make it.
 async fn admitted(
     endpoint: &'static Endpoint,
     directory: &Directory,
     parameters: &RawPathParams,
     mut request: Request,
     next: Next,
-    asked: &mut Asked,
+    asked: &mut PageContext,
 ) -> Result<Response> {
     let caller = match endpoint.access {
         Access::Anyone => None,
         access => {
             let credential = OpenWisp::credential(request.headers())?;
             let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
-            let address = request.extensions().get::<ClientAddress>().and_then(|address| address.0.as_deref());
-            let user = directory.authenticate(&credential, address).await?;
-            let rights = directory.rights(&user).await?;
-            let caller = Caller { user, rights };
+            let (parts, body) = request.into_parts();
+            let found = directory.authenticate(&credential, &origin(&parts)).await?;
+            request = Request::from_parts(parts, body);
+            let caller = directory.caller(found, Policy::Permissions).await?;
             asked.caller = Some(caller.clone());
+            let mut form = Form::None;
             if matches!(credential, Credential::Session(_)) {
                 asked.token = Some(Token::of(request.headers(), directory));
                 if !request.method().is_safe() {
-                    request = match from_our_pages(request, asked).await {
-                        Ok(request) => request,
-                        Err(refusal) => return Ok(*refusal),
+                    (request, form) = match from_our_pages(request, asked).await? {
+                        Ok(begun) => begun,
+                        Err(why) => return Ok(forged(why)),
                     };
                 }
             }
             if !may_request(&caller, access, request.method(), parameters) {
                 return Err(Error::Forbidden);
+            }
+            request.extensions_mut().insert(LetIn);
+            if form != Form::None {
+                (request, asked.form) = open(request).await?;
+                if let (Some(sent), Form::StandIn) = (&asked.form, form) {
+                    take_content(&mut request, sent);
+                }
             }
             Some(caller)
         }
@@ -175,12 +192,12 @@ async fn admitted(
     if endpoint.below_user
         && let Some(caller) = &caller
     {
-        let parent = directory.user_alone(caller, user_id(parameters).ok_or(Error::NoRoute)?).await.map_err(
-            |error| match error {
-                Error::NotFound(_) => Error::NoRoute,
-                other => other,
-            },
-        )?;
+        let id = user_id(parameters).ok_or(Error::NoRoute)?;
+        let parent = directory.subject(caller, id).await;
+        let parent = parent.map_err(|error| match error {
+            Error::NotFound(_) => Error::NoRoute,
+            other => other,
+        })?;
         request.extensions_mut().insert(parent);
     }
     if request.method() == Method::OPTIONS {
@@ -192,46 +209,67 @@ async fn admitted(
     Ok(next.run(request).await)
 }
 
-/// The request that a browser's form stands for, which must come from our own pages (section 16);
-/// or the answer that refuses it.
-async fn from_our_pages(request: Request, asked: &mut Asked) -> std::result::Result<Request, Box<Response>> {
-    let opened = open(request).await.map_err(|failure| Box::new(failure.into_response()))?;
-    let checked = csrf::check(opened.request.headers(), &asked.base, opened.form.as_ref());
-    checked.map_err(|why| Box::new(forged(why)))?;
-    asked.form.clone_from(&opened.form);
-    let request = opened.meant();
-    asked.method = request.method().clone();
-    Ok(request)
+/// The form in a browser's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// No form.
+    None,
+    /// A form with a method other than POST.
+    Plain,
+    /// A form that may replace the method or the data of its request.
+    StandIn,
 }
 
-/// Where credentials are not looked at, a page still tells who has signed in, and takes that user's forms.
+/// The request of a browser, with the method that its form names; or why it does not come from one of our own pages
+/// (section 16). It reads only as much of the form as it needs.
+async fn from_our_pages(
+    request: Request,
+    asked: &mut PageContext,
+) -> Result<std::result::Result<(Request, Form), Forgery>> {
+    let (mut request, form) = begin(request).await?;
+    if let Err(why) = csrf::check(request.headers(), &asked.base, form.as_ref()) {
+        return Ok(Err(why));
+    }
+    let kind = match &form {
+        None => Form::None,
+        Some(form) if *request.method() == Method::POST => {
+            take_method(&mut request, form);
+            Form::StandIn
+        }
+        Some(_) => Form::Plain,
+    };
+    asked.method = request.method().clone();
+    Ok(Ok((request, kind)))
+}
+
+/// Where credentials are ignored, a page still shows who has signed in, and accepts that user's forms.
 async fn open_to_anyone(
     endpoint: &'static Endpoint,
     directory: &Directory,
     parameters: &RawPathParams,
     request: Request,
     next: Next,
-    asked: &mut Asked,
+    asked: &mut PageContext,
 ) -> Result<Response> {
     if let Ok(Some(credential @ Credential::Session(_))) = OpenWisp::credential(request.headers())
-        && let Ok(user) = directory.authenticate(&credential, None).await
+        && let Ok(found) = directory.authenticate(&credential, &RequestOrigin::default()).await
     {
-        let rights = directory.rights(&user).await?;
-        asked.caller = Some(Caller { user, rights });
+        asked.caller = Some(directory.caller(found, Policy::Permissions).await?);
         asked.token = Some(Token::of(request.headers(), directory));
     }
-    let opened = match open(request).await {
-        Ok(opened) => opened,
-        Err(failure) => return Ok(failure.into_response()),
-    };
-    let is_ours = csrf::check(opened.request.headers(), &asked.base, opened.form.as_ref()).is_ok();
-    asked.form.clone_from(&opened.form);
-    let request = if is_ours && asked.token.is_some() { opened.meant() } else { opened.request };
+    let (mut request, form) = open(request).await?;
+    let is_ours = csrf::check(request.headers(), &asked.base, form.as_ref()).is_ok();
+    let stands_in = is_ours && asked.token.is_some() && *request.method() == Method::POST;
+    if let Some(form) = form.as_ref().filter(|_| stands_in) {
+        take_method(&mut request, form);
+        take_content(&mut request, form);
+    }
+    asked.form = form;
     asked.method = request.method().clone();
     admitted(endpoint, directory, parameters, request, next, asked).await
 }
 
-/// 403, and why the request may have been forged (section 16).
+/// 403, with the reason why the request may be forged (section 16).
 fn forged(why: Forgery) -> Response {
     let reason = match why {
         Forgery::OtherSite => "Origin checking failed.",
@@ -242,14 +280,14 @@ fn forged(why: Forgery) -> Response {
     (StatusCode::FORBIDDEN, Json(json!({ "detail": format!("CSRF Failed: {reason}") }))).into_response()
 }
 
-/// Whether a caller may make a request of that method at all.
+/// Whether a caller may make a request with this method at all.
 fn may_request(caller: &Caller, access: Access, method: &Method, parameters: &RawPathParams) -> bool {
     match access {
         Access::Anyone | Access::User => true,
         Access::Model(model) => caller.may(Act::Request(method, model)),
-        // OPTIONS needs no more than credentials.
+        // OPTIONS only needs credentials.
         Access::Oneself if *method == Method::OPTIONS => true,
-        // Whether the present password is right is asked later.
+        // Whether the current password is right is checked later.
         Access::Oneself => user_id(parameters).is_some_and(|of| caller.may(Act::SetPassword { of, proven: true })),
     }
 }
@@ -258,7 +296,12 @@ fn user_id(parameters: &RawPathParams) -> Option<UserId> {
     parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| UserId::parse(value))
 }
 
-/// Answers OPTIONS: with the fields of POST on a list and of PUT on an object, if the caller could perform that.
+fn organization_id(parameters: &RawPathParams) -> Option<OrganizationId> {
+    parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| OrganizationId::parse(value))
+}
+
+/// Responds to OPTIONS: with the fields of POST on a list, and of PUT or else PATCH on an object, if the caller could
+/// perform that.
 async fn describe(
     endpoint: &'static Endpoint,
     caller: Option<Caller>,
@@ -266,7 +309,8 @@ async fn describe(
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
-    let taking = [Method::POST, Method::PUT].into_iter().find(|method| endpoint.allow.contains(method.as_str()));
+    let taking = [Method::POST, Method::PUT, Method::PATCH];
+    let taking = taking.into_iter().find(|method| endpoint.allow.contains(method.as_str()));
     let is_superuser = caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
     let fields = (endpoint.fields)(is_superuser);
     let mut could = true;
@@ -275,7 +319,7 @@ async fn describe(
     }
     if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
         could = taking.as_ref().is_some_and(|method| caller.may(Act::Request(method, model)));
-        if could && taking == Some(Method::PUT) && endpoint.allow.contains(Method::GET.as_str()) {
+        if could && taking != Some(Method::POST) && endpoint.allow.contains(Method::GET.as_str()) {
             // An object that the caller cannot read is not described.
             request.extensions_mut().insert(caller);
             *request.method_mut() = Method::GET;
@@ -290,8 +334,8 @@ async fn method_not_allowed(method: Method) -> Failure<OpenWisp> {
     Error::MethodNotAllowed(method).into()
 }
 
-/// 301 to the same address with its final slash, whatever the method.
-pub async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Response {
+/// 301 to the same path with its final slash, for every method.
+pub async fn add_final_slash(parameters: Parameters, base: BaseUrl, uri: Uri) -> Response {
     if address(parameters).is_none() {
         return render::<OpenWisp>(&Error::NoRoute);
     }
@@ -305,21 +349,21 @@ pub async fn add_final_slash(parameters: Parameters, base: Base, uri: Uri) -> Re
     response
 }
 
-/// The path's variable parts, unless they are no text.
+/// The path's variable parts, unless they are not text.
 type Parameters = std::result::Result<RawPathParams, RawPathParamsRejection>;
 
-/// The path's variable parts, if they are spelled as the endpoint's addresses are.
+/// The path's variable parts, if they have the required form.
 fn address(parameters: Parameters) -> Option<RawPathParams> {
     let parameters = parameters.ok()?;
     let spelled = parameters.iter().all(|(name, value)| match name {
-        "id" => UserId::parse(value).is_some(),
+        "id" | "organization" => UserId::parse(value).is_some(),
         "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
         _ => true,
     });
     spelled.then_some(parameters)
 }
 
-/// An answer with its JSON indented: handlers give compact JSON.
+/// A response with its JSON indented: handlers return compact JSON.
 async fn spaced(response: Response, spaces: usize) -> Response {
     if response.headers().get(CONTENT_TYPE).is_none() {
         return response;
@@ -327,15 +371,15 @@ async fn spaced(response: Response, spaces: usize) -> Response {
     rewritten(response, "application/json", |_, value| indented(value, spaces)).await
 }
 
-/// An answer as a page.
+/// A response as a page.
 async fn page_of(
     response: Response,
     endpoint: &'static Endpoint,
     directory: &Directory,
     parameters: &RawPathParams,
-    asked: &Asked,
+    asked: &PageContext,
 ) -> Response {
-    // A browser stays where it is on 204; that something was deleted is told by a page.
+    // A browser ignores 204, so a page reports a deletion.
     let is_gone = response.status() == StatusCode::NO_CONTENT && asked.form.is_some();
     if !is_gone && response.headers().get(CONTENT_TYPE).is_none() {
         return response;
@@ -345,9 +389,13 @@ async fn page_of(
         (Some(caller), access) => may_request(caller, access, method, parameters),
         (None, _) => false,
     };
-    // Whoever gets no form needs no choices.
-    let table = if asked.token.is_some() { (endpoint.fields)(true) } else { Vec::new() };
-    let choices = choices(&table, directory).await.ok();
+    // Without forms, no choices are needed.
+    let mut choices = Some(Choices::new());
+    let mut table = if asked.token.is_some() { (endpoint.fields)(true) } else { Vec::new() };
+    if let Some(caller) = &asked.caller {
+        table.extend(endpoint.filters);
+        choices = choices_of(&table, directory, caller, parameters).await.ok();
+    }
     let mut response = rewritten(response, "text/html; charset=utf-8", |parts, value| {
         page::browse::page(endpoint, asked, may, choices.as_ref(), parts, value).into_string()
     })
@@ -362,25 +410,52 @@ async fn page_of(
     response
 }
 
-/// What fields of references can name.
-async fn choices(table: &[&'static Field], directory: &Directory) -> Result<Choices> {
+/// The values that reference fields can have, as far as the caller sees them. Lists that are too long are omitted.
+async fn choices_of(
+    table: &[&'static Field],
+    directory: &Directory,
+    caller: &Caller,
+    parameters: &RawPathParams,
+) -> Result<Choices> {
     let mut choices = Choices::new();
-    for field in table.iter().filter(|field| matches!(field.kind, FieldKind::References)) {
-        let named = if field.name == "groups" {
-            directory.groups().await?.into_iter().map(|group| (group.id.0, group.name)).collect()
-        } else {
-            Permission::all().map(|permission| (permission.id().0, permission.to_string())).collect()
+    let fields = table.iter().flat_map(|field| match field.kind {
+        FieldKind::Nested(children) => children.iter().collect(),
+        _ => vec![*field],
+    });
+    for field in fields {
+        let named: Vec<(String, String)> = match (field.kind, field.name) {
+            (FieldKind::References, "groups") | (FieldKind::Reference, "group") => {
+                directory.groups().await?.into_iter().map(|group| (group.id.to_string(), group.name)).collect()
+            }
+            (FieldKind::References, _) => {
+                Permission::all().map(|permission| (permission.id().to_string(), permission.to_string())).collect()
+            }
+            (FieldKind::Reference, "owner.organization_user") => {
+                let Some(id) = organization_id(parameters) else { continue };
+                let members = directory.members_of(caller, id, MOST_CHOICES).await?;
+                let Some(members) = members else { continue };
+                members.into_iter().map(|(id, username)| (id.to_string(), username.to_string())).collect()
+            }
+            (FieldKind::Reference, _) => {
+                let page = directory.organizations(caller, |_| Ok((0, MOST_CHOICES))).await?;
+                if page.total > u64::try_from(MOST_CHOICES).unwrap_or(u64::MAX) {
+                    continue;
+                }
+                let named = page.organizations.into_iter();
+                named.map(|organization| (organization.id.to_string(), organization.name)).collect()
+            }
+            _ => continue,
         };
         choices.push((field.name, named));
     }
     Ok(choices)
 }
 
-/// An answer with another body, made from the headers and the JSON that it had.
+/// A response with a new body, made from its headers and JSON.
 async fn rewritten(response: Response, kind: &'static str, write: impl FnOnce(&Parts, &Value) -> String) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
-        return render::<OpenWisp>(&Error::internal("an answer that cannot be read"));
+        return render::<OpenWisp>(&Error::internal("malformed response"));
     };
     let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
     let text = write(&parts, &value);

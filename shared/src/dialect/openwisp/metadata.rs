@@ -1,4 +1,4 @@
-//! What OPTIONS tells of an endpoint (`contracts/openwisp.md` section 4).
+//! The response to OPTIONS (`contracts/openwisp.md` section 4).
 
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,8 @@ fn one(field: &Field) -> Value {
     if !field.help_text.is_empty() {
         described.insert("help_text".to_owned(), field.help_text.into());
     }
-    if let Some(most) = field.max_length {
+    // For a list: its entries.
+    if let Some(most) = field.max_length.or(field.max_items) {
         described.insert("max_length".to_owned(), most.into());
     }
     if let FieldKind::Nested(children) = field.kind {

@@ -1,4 +1,4 @@
-//! How the OpenWISP Users API speaks (`contracts/openwisp.md` section 4).
+//! The conventions of the OpenWISP Users API (`contracts/openwisp.md` section 4).
 
 pub mod endpoint;
 pub mod metadata;
@@ -6,19 +6,24 @@ pub mod page;
 
 use axum::extract::FromRequestParts as _;
 use axum::response::Response;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 
-use super::answers::{answer, respond};
-use super::{Dialect, authorization, refused};
+use self::page::Viewer;
+use super::error_bodies::{respond, status_and_body};
+use super::{authorization, refused};
+use crate::auth::Credential;
 use crate::directory::Directory;
+use crate::directory::RequestOrigin;
+use crate::directory::sign_in::Identity;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::sign_in::Credential;
-use crate::web::Base;
+use crate::web::BaseUrl;
 use crate::web::cookies::{Cookie, cookie};
+use crate::web::csrf::Token;
+use crate::web::dialect::Dialect;
 use crate::web::negotiation::{Representation, negotiate};
 
-/// What a browser keeps while its user is signed in (section 16).
+/// The session cookie of a browser (section 16).
 const SESSION: &str = "sessionid";
 
 /// The OpenWISP Users API.
@@ -26,6 +31,8 @@ const SESSION: &str = "sessionid";
 pub enum OpenWisp {}
 
 impl Dialect for OpenWisp {
+    const HAS_SIGNED_TOKENS: bool = true;
+
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
         match authorization(headers) {
             Some((scheme, words)) if scheme == b"bearer" => match words[..] {
@@ -36,35 +43,54 @@ impl Dialect for OpenWisp {
                 [] => refused(Unauthenticated::EmptyToken),
                 _ => refused(Unauthenticated::TokenWithSpaces),
             },
-            // What another scheme carries is not looked at.
+            // Credentials of other schemes are ignored.
             _ => Ok(session(headers)),
         }
     }
 
     fn render(error: &Error) -> Response {
-        let (status, body) = answer(error);
+        let (status, body) = status_and_body(error);
         respond(status, body, error, "Bearer")
     }
 
-    /// A page, if that is preferred (section 15).
-    async fn nowhere(_: &Directory, parts: &mut Parts) -> Response {
+    /// A page, if the client prefers that (section 15); at `/` the home page.
+    async fn not_found(directory: &Directory, parts: &mut Parts) -> Response {
         let chosen = negotiate(&parts.uri, &parts.headers);
         if chosen.is_ok_and(|chosen| chosen == Representation::Html)
-            && let Ok(base) = Base::from_request_parts(parts, &()).await
+            && let Ok(base) = BaseUrl::from_request_parts(parts, &()).await
         {
-            return page::nowhere(&base);
+            let is_read = [Method::GET, Method::HEAD].contains(&parts.method);
+            if is_read && parts.uri.path() == page::HOME_PATH {
+                return home(directory, &base, &parts.headers).await;
+            }
+            return page::not_found(&base);
         }
         Self::render(&Error::NoRoute)
     }
 }
 
-/// The session that a browser shows.
-fn session(headers: &HeaderMap) -> Option<Credential> {
+/// The page at `/`, for any visitor.
+async fn home(directory: &Directory, base: &BaseUrl, headers: &HeaderMap) -> Response {
+    let signed_in = match session(headers) {
+        Some(session) => directory.authenticate(&session, &RequestOrigin::default()).await.ok(),
+        None => None,
+    };
+    let Some(Identity { user, .. }) = signed_in else {
+        return page::respond(&page::home(base, Viewer::Stranger(page::HOME_PATH)));
+    };
+    let token = Token::of(headers, directory);
+    let mut response = page::respond(&page::home(base, Viewer::SignedIn(user.username.as_str(), &token)));
+    token.set(response.headers_mut(), base);
+    response
+}
+
+/// The session of a browser.
+pub fn session(headers: &HeaderMap) -> Option<Credential> {
     let text = cookie(headers, SESSION).filter(|text| !text.is_empty())?;
     Some(Credential::Session(text.to_owned()))
 }
 
-/// The cookie that keeps a session for so many seconds; for none, it ends it.
+/// The cookie that keeps a session for this many seconds; an empty session ends it.
 pub fn session_cookie(session: &str, life: i64) -> Cookie<'_> {
-    Cookie { name: SESSION, value: session, path: "/", life: Some(life), readable: false }
+    Cookie { name: SESSION, value: session, life: Some(life), readable: false }
 }

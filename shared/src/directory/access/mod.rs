@@ -1,95 +1,151 @@
-//! Who may do what: one decision, from facts alone (`contracts/openwisp.md` section 3).
+//! Who may do what: one decision for all APIs, [`Caller::may`], based on facts only.
+//!
+//! A superuser may do everything. Everybody else is limited by the API's [`Policy`] and by their own rights: to change
+//! guarded data of a person, an actor must hold every right of that person, and no act grants a right that the actor
+//! lacks. The module `facts` reads the facts and reports which records the decision depends on.
 
 #[cfg(test)]
-mod section3;
+mod contract_tests;
+mod facts;
+mod holdings;
 
 use std::collections::BTreeSet;
 
 use http::Method;
 
+pub use self::holdings::Holdings;
 use super::{Caller, Directory};
-use crate::error::{Error, Result};
-use crate::model::{Action, Model, OrganizationId, Permission, PermissionId, User, UserId};
+use crate::directory::sign_in::{Identity, Means};
+use crate::error::{Error, Result, Unauthenticated};
+use crate::model::{Action, Group, Model, OrganizationId, Permission, PermissionId, User, UserId};
+use crate::store::Basis;
 
-/// What a user may do.
+/// What an API grants to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Model permissions decide, within the organizations that the caller manages (`contracts/openwisp.md` section 3).
+    Permissions,
+    /// Superusers and Edge staff act on users; everybody else whom the API admits acts only on their own account
+    /// (`contracts/edge.md` section 10).
+    Roles,
+    /// Superusers may do everything, others nothing (`contracts/openl2m.md` section 2).
+    Superusers,
+}
+
+/// What a user may do through an API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rights {
     /// Everything: a superuser.
     Everything,
-    /// Everything about users, but nothing about superusers than to look at them (`contracts/edge.md` section 10).
+    /// Edge staff: sees all users; may change names and descriptive texts of all users except superusers, and
+    /// everything of users who hold no right that the caller lacks (`contracts/edge.md` section 10).
     Staff,
-    /// What these permissions say.
+    /// What these permissions allow.
     Permissions(BTreeSet<PermissionId>),
-    /// To look at oneself and to change the own names, e-mail, description and password (the same section).
+    /// To view their own account and change its names, e-mail, description and password (the same section).
     Oneself,
+    /// Nothing about users.
+    Nothing,
 }
 
-/// Something that a caller is about to do, with the facts about its object that decide whether it may.
+/// A user and the rights stored in the record.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// The user.
+    pub user: &'a User,
+    /// The user's rights.
+    pub holds: &'a Holdings,
+}
+
+/// An intended act of a caller, with the facts about its object that decide whether it is allowed.
 #[derive(Debug, Clone, Copy)]
 pub enum Act<'a> {
-    /// To make a request of this method about objects of the model, whichever they are (section 3.1).
+    /// To make a request with this method for objects of the model, whichever they are (`contracts/openwisp.md` section
+    /// 3.1).
     Request(&'a Method, Model),
-    /// To set the password of a user, having shown to know the present one or not (section 9.1).
+    /// To set the password of a user, with or without proof of knowing the current one (section 9.1).
     SetPassword {
-        /// Whose it is.
+        /// Whose password it is.
         of: UserId,
-        /// Whether the present one was given and is right.
+        /// Whether the current password was given and is right.
         proven: bool,
     },
-    /// To learn of a user and of what belongs to it (section 3.2).
+    /// To see a user and everything that belongs to the user (section 3.2).
     SeeUser {
         /// The user.
         id: UserId,
         /// Whether it is a superuser.
         is_superuser: bool,
-        /// Where it belongs; those that the caller does not manage may be left out.
+        /// The user's organizations; those that the caller does not manage may be omitted.
         organizations: &'a [OrganizationId],
     },
-    /// To learn of an organization (section 3.2).
+    /// To see an organization (section 3.2).
     SeeOrganization {
         /// The organization.
         id: OrganizationId,
         /// Whether it is active.
         is_active: bool,
     },
-    /// To name an organization in a body: for a membership, or by one of its memberships (sections 8 and 12.4).
+    /// To name an organization in a request body: for a membership, or by one of its memberships (sections 8 and 12.4).
     NameOrganization(OrganizationId),
-    /// To decide about a field of that user; `None` is one who is to be made (section 3.2 and section 15, "Security").
+    /// To set a field of that user; `None` is a new user (section 3.2 and section 15, "Security").
     SetField(UserField, Option<UserId>),
-    /// To hand on permissions, by making somebody a user of a group that holds them or by putting them into one
-    /// (section 15, "Security").
-    Give(&'a BTreeSet<PermissionId>),
-    /// To say that an address is verified (section 15).
+    /// To mark an address as verified (section 15).
     VerifyAddress,
-    /// To turn one state of a user into another; `None` stands for no user (`contracts/edge.md` section 10).
-    Write(Option<&'a User>, Option<&'a User>),
-    /// To see the tokens of a user (the same section).
+    /// To clear the consecutive failures that keep a user from signing in from new networks.
+    Unlock,
+    /// To act on objects of a model at all, according to the model permission.
+    Model(Action, Model),
+    /// To change a person from one state to another; `None` means that the person does not exist.
+    Write {
+        /// The caller's rights.
+        actor: &'a Holdings,
+        /// The person before the change.
+        before: Option<Person<'a>>,
+        /// The person after the change.
+        after: Option<Person<'a>>,
+    },
+    /// To change guarded data of a person: password, e-mail addresses, API tokens, sessions.
+    Manage {
+        /// The caller's rights.
+        actor: &'a Holdings,
+        /// The person.
+        person: Person<'a>,
+    },
+    /// To replace the permissions of a group, which its users gain and lose.
+    ChangePermissions {
+        /// The caller's rights.
+        actor: &'a Holdings,
+        /// The current permissions.
+        before: &'a BTreeSet<PermissionId>,
+        /// The new permissions.
+        after: &'a BTreeSet<PermissionId>,
+    },
+    /// To see the tokens and the access history of a user (`contracts/edge.md` section 10).
     SeeTokensOf(&'a User),
-    /// To make, change or remove tokens of a user (the same section).
-    WriteTokensOf(&'a User),
 }
 
-/// Fields of a user about which not everybody decides who may change the user.
+/// Fields that need more than permission to change the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserField {
-    /// Whether it is staff: not about oneself.
+    /// The staff flag of OpenWISP: callers cannot set it for themselves.
     IsStaff,
-    /// Whether it is a superuser; who may not set it does not see it either.
+    /// Whether the user is a superuser; callers who may not set it do not see it either.
     IsSuperuser,
-    /// The permissions it has by itself; the same.
+    /// The user's direct permissions; same rule.
     Permissions,
-    /// The organizations it belongs to; anybody may choose one for a new user.
+    /// The organizations of the user; any caller may choose one for a new user.
     Membership,
 }
 
 /// Which users a caller can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum Visibility {
     /// All.
     Everyone,
-    /// Those of the organizations that the caller manages; nobody, for who manages none.
+    /// Those in the organizations that the caller manages; none if the caller manages none.
     Managed,
-    /// The caller alone; to ask for anybody else is forbidden, whether there is one or not.
+    /// Only the caller; asking for any other user is forbidden, whether the user exists or not.
     Oneself,
 }
 
@@ -101,81 +157,74 @@ impl Rights {
             Self::Staff => model == Model::User,
             Self::Permissions(permissions) => permissions.contains(&Permission { model, action }.id()),
             Self::Oneself => model == Model::User && matches!(action, Action::View | Action::Change),
+            Self::Nothing => false,
         }
     }
 }
 
 impl Caller {
-    /// Whether the caller may do that: the one decision, from the caller, the act and the facts about its object.
+    /// Whether the caller may do that: the single decision, from the caller, the act and the facts about its object.
     ///
-    /// What a refusal means is the asker's matter: 403 for a request, 404 for what cannot be seen,
-    /// a field that is left alone, a violation for what is named in a body.
+    /// The code that asks decides what a refusal means: 403 for a request, 404 for an object out of sight, an ignored
+    /// field, or a violation for something named in a body.
     pub fn may(&self, act: Act<'_>) -> bool {
         let is_everything = self.rights == Rights::Everything;
         let by_permissions = matches!(self.rights, Rights::Permissions(_));
         match act {
             Act::Request(method, model) => self.may_request(method, model),
+            Act::Model(action, model) => self.rights.allow(action, model),
             Act::SetPassword { of, proven } if of == self.user.id => is_everything || proven,
             Act::SetPassword { .. } => self.rights.allow(Action::Change, Model::User),
-            Act::SeeUser { id, is_superuser, organizations } => match self.sight() {
-                Sight::Everyone => true,
-                Sight::Managed => !is_superuser && organizations.iter().any(|id| self.user.manages.contains(id)),
-                Sight::Oneself => id == self.user.id,
+            Act::SeeUser { id, is_superuser, organizations } => match self.visibility() {
+                Visibility::Everyone => true,
+                Visibility::Managed => !is_superuser && organizations.iter().any(|id| self.user.manages.contains(id)),
+                Visibility::Oneself => id == self.user.id,
             },
-            Act::SeeOrganization { id, is_active } => match self.sight() {
-                Sight::Everyone => true,
-                Sight::Managed => is_active && self.user.manages.contains(&id),
-                Sight::Oneself => false,
+            Act::SeeOrganization { id, is_active } => match self.visibility() {
+                Visibility::Everyone => true,
+                Visibility::Managed => is_active && self.user.manages.contains(&id),
+                Visibility::Oneself => false,
             },
             Act::NameOrganization(id) => is_everything || self.user.manages.contains(&id),
             Act::SetField(UserField::IsStaff, of) => !by_permissions || of != Some(self.user.id),
             Act::SetField(UserField::Membership, of) => !by_permissions || of.is_none(),
             Act::SetField(UserField::IsSuperuser | UserField::Permissions, _) => !by_permissions,
-            Act::Give(permissions) => {
-                let held = |id: &PermissionId| match Permission::by_id(*id) {
-                    Some(Permission { model, action }) => self.rights.allow(action, model),
-                    // There is no such permission, so it grants nothing.
-                    None => true,
-                };
-                permissions.iter().all(held)
+            Act::VerifyAddress | Act::Unlock => is_everything,
+            Act::Write { actor, before, after } => self.may_write(actor, before, after),
+            Act::Manage { actor, person } => self.may_manage(actor, person),
+            Act::ChangePermissions { actor, before, after } => {
+                is_everything || before.symmetric_difference(after).all(|id| actor.permit(*id))
             }
-            Act::VerifyAddress => is_everything,
-            Act::Write(before, after) => self.may_write(before, after),
-            Act::SeeTokensOf(user) => self.sight() == Sight::Everyone || user.id == self.user.id,
-            Act::WriteTokensOf(user) => match self.rights {
-                Rights::Everything => true,
-                Rights::Staff => user.id == self.user.id || !user.is_superuser,
-                Rights::Oneself | Rights::Permissions(_) => user.id == self.user.id,
-            },
+            Act::SeeTokensOf(user) => self.visibility() == Visibility::Everyone || user.id == self.user.id,
         }
     }
 
-    /// Refuses what the caller may not do.
+    /// Fails unless the caller may do that.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] then.
+    /// [`Error::Forbidden`].
     pub(super) fn must(&self, act: Act<'_>) -> Result<()> {
         if self.may(act) { Ok(()) } else { Err(Error::Forbidden) }
     }
 
-    /// Refuses who does not see all users.
+    /// Fails unless the caller sees all users.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] then.
+    /// [`Error::Forbidden`].
     pub(super) fn must_see_everyone(&self) -> Result<()> {
-        if self.sight() == Sight::Everyone { Ok(()) } else { Err(Error::Forbidden) }
+        if self.visibility() == Visibility::Everyone { Ok(()) } else { Err(Error::Forbidden) }
     }
 
-    /// Which users the caller can see, for lists of them; [`Act::SeeUser`] decides about one.
-    pub fn sight(&self) -> Sight {
+    /// Which users the caller can see in lists; [`Act::SeeUser`] decides about a single user.
+    pub fn visibility(&self) -> Visibility {
         match self.rights {
-            Rights::Everything | Rights::Staff => Sight::Everyone,
-            Rights::Permissions(_) => Sight::Managed,
-            Rights::Oneself => Sight::Oneself,
+            Rights::Everything | Rights::Staff => Visibility::Everyone,
+            Rights::Permissions(_) => Visibility::Managed,
+            Rights::Oneself | Rights::Nothing => Visibility::Oneself,
         }
     }
 
-    /// GET and HEAD need view or change, POST add, PUT and PATCH change, DELETE delete; nothing else needs anything.
+    /// GET and HEAD need view or change, POST add, PUT and PATCH change, DELETE delete; other methods need nothing.
     fn may_request(&self, method: &Method, model: Model) -> bool {
         let allow = |action| self.rights.allow(action, model);
         match *method {
@@ -187,22 +236,69 @@ impl Caller {
         }
     }
 
-    /// What model permissions leave out of a change is left out before, by [`Act::SetField`].
-    fn may_write(&self, before: Option<&User>, after: Option<&User>) -> bool {
-        let is_superuser = |user: Option<&User>| user.is_some_and(|user| user.is_superuser);
-        match (&self.rights, before, after) {
-            (Rights::Everything | Rights::Permissions(_), ..) => true,
-            (Rights::Staff, ..) => !is_superuser(before) && !is_superuser(after),
-            (Rights::Oneself, Some(before), Some(after)) => {
-                before.id == self.user.id && *after == before.with_own_fields_of(after)
+    /// To change guarded data of another person, or to delete the person, the actor must hold every right of that
+    /// person. No act grants a right that the actor lacks.
+    fn may_write(&self, actor: &Holdings, before: Option<Person<'_>>, after: Option<Person<'_>>) -> bool {
+        let action = match (before, after) {
+            (None, _) => Action::Add,
+            (Some(_), Some(_)) => Action::Change,
+            (Some(_), None) => Action::Delete,
+        };
+        let is_guarded = match (before, after) {
+            (Some(before), Some(after)) => *after.user != before.user.with_open_fields_of(after.user),
+            (before, _) => before.is_some(),
+        };
+        let gains = |after: Person<'_>| match before {
+            Some(before) => after.holds.beyond(before.holds),
+            None => after.holds.clone(),
+        };
+        match self.rights {
+            Rights::Everything => true,
+            Rights::Oneself => match (before, after) {
+                (Some(before), Some(after)) => {
+                    before.user.id == self.user.id && *after.user == before.user.with_own_fields_of(after.user)
+                }
+                _ => false,
+            },
+            Rights::Staff if before.is_some_and(|before| before.user.is_superuser) => false,
+            Rights::Staff | Rights::Permissions(_) => {
+                self.rights.allow(action, Model::User)
+                    && before.is_none_or(|before| !is_guarded || self.may_manage(actor, before))
+                    && after.is_none_or(|after| actor.include(&gains(after)))
             }
-            (Rights::Oneself, ..) => false,
+            Rights::Nothing => false,
+        }
+    }
+
+    fn may_manage(&self, actor: &Holdings, person: Person<'_>) -> bool {
+        match self.rights {
+            _ if person.user.id == self.user.id => true,
+            Rights::Everything => true,
+            Rights::Staff | Rights::Permissions(_) => actor.include(person.holds),
+            Rights::Oneself | Rights::Nothing => false,
         }
     }
 }
 
 impl User {
-    /// This user with what users may change about themselves as `other` has it.
+    /// This user with the unguarded data of `other`: names and descriptive texts.
+    fn with_open_fields_of(&self, other: &Self) -> Self {
+        let mut user = self.clone();
+        user.first_name.clone_from(&other.first_name);
+        user.last_name.clone_from(&other.last_name);
+        user.bio.clone_from(&other.bio);
+        user.url.clone_from(&other.url);
+        user.company.clone_from(&other.company);
+        user.location.clone_from(&other.location);
+        user.notes.clone_from(&other.notes);
+        user.birth_date = other.birth_date;
+        user.sharing.description.clone_from(&other.sharing.description);
+        user.sharing.organization.clone_from(&other.sharing.organization);
+        user.sharing.memberships.clone_from(&other.sharing.memberships);
+        user
+    }
+
+    /// This user with the fields of `other` that users may change about themselves.
     fn with_own_fields_of(&self, other: &Self) -> Self {
         let mut user = self.clone();
         user.first_name.clone_from(&other.first_name);
@@ -211,41 +307,93 @@ impl User {
         user.email_is_shared = other.email_is_shared;
         user.sharing.description.clone_from(&other.sharing.description);
         user.password.clone_from(&other.password);
+        user.token_version = other.token_version;
         user
     }
 }
 
-impl Rights {
-    /// What a user may do where being staff, or being let in, is all that counts (`contracts/edge.md` section 10).
+impl Directory {
+    /// The authenticated user as a caller, with the rights that the policy of an API grants.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for who is not let in.
-    pub fn of_office(user: &User) -> Result<Self> {
-        if user.is_superuser {
-            Ok(Self::Everything)
-        } else if user.is_staff {
-            Ok(Self::Staff)
-        } else if user.sharing.allow_rest_access {
-            Ok(Self::Oneself)
-        } else {
-            Err(Error::Forbidden)
+    /// [`Error::Forbidden`] if the policy does not admit the user, or when the store does not answer.
+    pub async fn caller(&self, authenticated: Identity, policy: Policy) -> Result<Caller> {
+        let Identity { user, means } = authenticated;
+        let mut groups = Vec::new();
+        let rights = match policy {
+            _ if user.is_superuser => Rights::Everything,
+            Policy::Permissions => {
+                groups = self.store.groups(&user.groups).await?;
+                Rights::Permissions(permissions_of(&user, &groups))
+            }
+            Policy::Roles if user.is_edge_staff => Rights::Staff,
+            Policy::Roles if user.sharing.allow_rest_access => Rights::Oneself,
+            Policy::Roles => return Err(Error::Forbidden),
+            Policy::Superusers => Rights::Nothing,
+        };
+        Ok(Caller { user, rights, policy, means, groups })
+    }
+
+    /// Reads the caller again, to retry after a conflicting write.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the credentials are no longer valid, [`Error::Forbidden`] if the policy no longer
+    /// admits the user, or when the store does not answer.
+    pub(super) async fn refreshed(&self, caller: &Caller) -> Result<Caller> {
+        let ended = Error::Unauthenticated(Unauthenticated::InvalidToken);
+        let Some(user) = self.store.user(caller.user.id).await? else { return Err(ended) };
+        let now = self.ambient.now();
+        if !user.is_active_on(now.date()) {
+            return Err(Error::Unauthenticated(Unauthenticated::Inactive));
         }
+        let mut means = caller.means.clone();
+        let is_good = match &means {
+            Means::SignedToken => user.token_version == caller.user.token_version,
+            Means::ApiToken { hash, .. } => {
+                let token = self.store.token(hash).await?;
+                token.is_some_and(|token| token.is_good(now) && !token.is_ended(&user))
+            }
+            Means::Password => user.password == caller.user.password,
+            Means::Session(session) => match self.store.session(user.id, session.id).await? {
+                Some(found) if found.version == user.token_version && now < found.good_until => {
+                    means = Means::Session(Box::new(found));
+                    true
+                }
+                _ => false,
+            },
+        };
+        if is_good { self.caller(Identity { user, means }, caller.policy).await } else { Err(ended) }
     }
 }
 
-impl Directory {
-    /// What a user may do: by itself and by its groups, as they are now.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn rights(&self, user: &User) -> Result<Rights> {
-        if user.is_superuser {
-            return Ok(Rights::Everything);
-        }
-        let mut permissions = user.permissions.clone();
-        for group in self.store.groups(&user.groups).await? {
-            permissions.extend(group.permissions);
-        }
-        Ok(Rights::Permissions(permissions))
+impl Caller {
+    /// Whether the caller's rights limit what the caller may do to others.
+    fn is_limited(&self) -> bool {
+        matches!(self.rights, Rights::Staff | Rights::Permissions(_))
     }
+
+    /// For tests: a caller with given rights, authenticated by a signed token.
+    pub fn with_rights(user: User, rights: Rights) -> Self {
+        Self { user, rights, policy: Policy::Permissions, means: Means::SignedToken, groups: Vec::new() }
+    }
+
+    /// Whether the caller used an API token that somebody else created.
+    pub(super) fn uses_token_of_another(&self) -> bool {
+        matches!(self.means, Means::ApiToken { made_by_other: true, .. })
+    }
+
+    /// The records that every decision about this caller depends on: the caller's own, and the groups that grant its
+    /// rights.
+    pub(super) fn basis(&self) -> Basis {
+        let mut basis = Basis::default();
+        basis.rest_on_user(&self.user);
+        basis.rest_on_groups(&self.groups);
+        basis
+    }
+}
+
+/// The permissions of a user, direct and through these groups.
+fn permissions_of(user: &User, groups: &[Group]) -> BTreeSet<PermissionId> {
+    let by_groups = groups.iter().filter(|group| user.groups.contains(&group.id)).flat_map(|group| &group.permissions);
+    user.permissions.iter().chain(by_groups).copied().collect()
 }

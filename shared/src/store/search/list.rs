@@ -1,27 +1,29 @@
-//! One sorted list of the index, read piece by piece, and several read as one.
+//! A sorted list of the index, read in pieces, and several lists read as one.
 
 use std::collections::VecDeque;
 
 use futures_util::future::try_join_all;
 
 use super::postings::PostingItem;
-use crate::error::{Error, Result};
-use crate::store::{Bound, Range, Store, from_item, key_of, keys};
+use crate::error::Result;
+use crate::store::item::{from_item, key_of};
+use crate::store::requests::{Bound, Range};
+use crate::store::{Member, Store};
 
-/// How many entries the first piece of a list has; about one read unit.
+/// The number of postings in the first piece of a list; about one read unit.
 const FIRST_PIECE: usize = 25;
-/// How many entries a piece has at most.
-const MOST_PIECE: usize = 800;
-/// Sorts after every place.
+/// The most postings in a piece.
+const MOST_PIECE: usize = 6400;
+/// Sorts after every position.
 pub(super) const AFTER_PLACES: &str = "g";
-/// Sorts before every place.
+/// Sorts before every position.
 const BEFORE_PLACES: &str = "0";
 
-/// A stretch of a partition of the index, in order of places.
-#[derive(Debug)]
+/// A range of a partition of the index, sorted by position.
+#[derive(Debug, Clone)]
 pub(super) struct List {
     pk: String,
-    /// What the sort keys begin with.
+    /// Prefix of the sort keys.
     third: String,
     read: VecDeque<Posting>,
     /// Where the next piece begins.
@@ -31,9 +33,9 @@ pub(super) struct List {
 }
 
 /// A candidate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Posting {
-    pub place: String,
+    pub user: Member,
     pub item: PostingItem,
 }
 
@@ -43,9 +45,9 @@ impl List {
         Self { pk, third, read: VecDeque::new(), from, piece: FIRST_PIECE, ended: false }
     }
 
-    /// Reads a piece unless there is something read.
+    /// Reads a piece unless there are unread postings in memory.
     pub(super) async fn fill(&mut self, store: &Store) -> Result<()> {
-        if self.ended || !self.read.is_empty() {
+        if !self.is_dry() {
             return Ok(());
         }
         let to = format!("{}{AFTER_PLACES}", self.third);
@@ -55,20 +57,19 @@ impl List {
         self.piece = (self.piece * 2).min(MOST_PIECE);
         for item in items {
             let key = key_of(&item);
-            let damaged = || Error::internal(format!("the item {key} stands in no place"));
-            let (_, place) = keys::place_of_posting(&key.sk).ok_or_else(damaged)?;
-            // The next piece begins after this entry.
+            let user = Member::of(&key, &self.third)?;
+            // The next piece begins after this posting.
             self.from = format!("{}!", key.sk);
-            self.read.push_back(Posting { place: place.to_owned(), item: from_item(&key, item)? });
+            self.read.push_back(Posting { user, item: from_item(&key, item)? });
         }
         Ok(())
     }
 
-    /// Leaves out what stands before a place.
-    async fn skip_to(&mut self, store: &Store, place: &str) -> Result<()> {
-        while self.read.pop_front_if(|posting| posting.place.as_str() < place).is_some() {}
+    /// Skips everything before a position.
+    async fn skip_to(&mut self, store: &Store, position: &str) -> Result<()> {
+        while self.read.pop_front_if(|posting| posting.user.position.as_str() < position).is_some() {}
         if self.read.is_empty() && !self.ended {
-            let from = format!("{}{place}", self.third);
+            let from = format!("{}{position}", self.third);
             if from > self.from {
                 self.from = from;
                 self.piece = FIRST_PIECE;
@@ -78,54 +79,61 @@ impl List {
         Ok(())
     }
 
-    /// Whether everything that is left is read.
+    /// Whether a piece must be read to find the next posting.
+    fn is_dry(&self) -> bool {
+        !self.ended && self.read.is_empty()
+    }
+
+    /// Whether the whole list was read.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// How many entries are read.
+    /// How many postings are in memory.
     pub(super) fn len(&self) -> usize {
         self.read.len()
     }
 
-    /// The last place that is read: the later, the fewer entries there are up to it.
+    /// The last position in memory: the later it is, the fewer postings the list has.
     pub(super) fn reach(&self) -> Option<&str> {
-        self.read.back().map(|posting| posting.place.as_str())
+        self.read.back().map(|posting| posting.user.position.as_str())
     }
 }
 
-/// Candidates for one filter: what stands in any of some lists.
+/// Candidates for one filter: the union of some lists.
 #[derive(Debug)]
 pub(super) struct Source {
     pub lists: Vec<List>,
 }
 
 impl Source {
-    /// The first place that is left.
-    pub(super) async fn head(&mut self, store: &Store) -> Result<Option<String>> {
-        try_join_all(self.lists.iter_mut().map(|list| list.fill(store))).await?;
-        let places = self.lists.iter().filter_map(|list| list.read.front());
-        Ok(places.map(|posting| &posting.place).min().cloned())
+    /// The first remaining candidate.
+    pub(super) async fn head(&mut self, store: &Store) -> Result<Option<Member>> {
+        if self.lists.iter().any(List::is_dry) {
+            try_join_all(self.lists.iter_mut().map(|list| list.fill(store))).await?;
+        }
+        let fronts = self.lists.iter().filter_map(|list| list.read.front());
+        Ok(fronts.map(|posting| &posting.user).min().cloned())
     }
 
-    /// Leaves out what stands before a place.
-    pub(super) async fn skip_to(&mut self, store: &Store, place: &str) -> Result<()> {
-        try_join_all(self.lists.iter_mut().map(|list| list.skip_to(store, place))).await?;
+    /// Skips everything before a position.
+    pub(super) async fn skip_to(&mut self, store: &Store, position: &str) -> Result<()> {
+        try_join_all(self.lists.iter_mut().map(|list| list.skip_to(store, position))).await?;
         Ok(())
     }
 
-    /// Takes everything out that stands in a place, and tells whether any of it fits.
+    /// Takes all postings at a position, and returns whether any of them matches.
     pub(super) async fn take(
         &mut self,
         store: &Store,
-        place: &str,
+        position: &str,
         fits: impl Fn(&PostingItem) -> bool,
     ) -> Result<bool> {
         let mut any = false;
         for list in &mut self.lists {
             loop {
                 list.fill(store).await?;
-                let Some(posting) = list.read.pop_front_if(|posting| posting.place == place) else { break };
+                let Some(posting) = list.read.pop_front_if(|posting| posting.user.position == position) else { break };
                 any |= fits(&posting.item);
             }
         }

@@ -1,10 +1,12 @@
-//! The search index: users found by letters in their fields, in list order, at a cost that does not grow with the directory.
+//! The search index: finds users by characters in their fields, in list order, at a cost that does not grow with the
+//! directory.
 //!
-//! For every three letters in a row of a value, and for every single letter, the user has an entry in a list that is
-//! sorted as the list of users is. An entry holds the value, so candidates are checked without reading users.
-//! Where several filters must hold, they leap: whichever list stands furthest tells the others where to go on.
-//! Entries are hints: written before the change that wants them, removed after the one that does not.
-//! What is left over by a crash costs a read and never gives a wrong row, since the rows of the page are checked.
+//! For every trigram of a value, for every single character, and for every group, the user has a posting in a list with
+//! the order of the list of users. A posting contains the value, so candidates are checked without reading users. The
+//! members of organizations are in lists of the same order. Several filters are intersected with a leapfrog join: each
+//! list seeks to the furthest position of the others. Postings are hints: they are written before the change that needs
+//! them, and deleted after the change that makes them obsolete. A posting left behind by a crash costs a read but never
+//! gives a wrong row, because the rows of the page are checked.
 
 mod list;
 mod postings;
@@ -18,47 +20,54 @@ use serde::{Deserialize, Serialize};
 use self::list::{AFTER_PLACES, List, Source};
 pub use self::postings::SearchField;
 use self::postings::{PostingItem, postings};
-use super::keys::{self, Key, List as Lists, Place};
-use super::{Bound, Item, Range, Store, cost, key_of, to_item};
+use super::item::{key_of, to_item};
+use super::keys::{self, Key, List as Lists, Position};
+use super::requests::{Bound, Range};
+use super::{Item, Member, Store, cost};
 use crate::error::{Error, Result};
-use crate::model::{User, UserId, fold};
+use crate::model::{GroupId, OrganizationId, User, UserId, fold};
 
-/// How many of a pattern's threes are looked at to find a rare one.
+/// How many trigrams of a pattern are probed to find a rare one.
 const PROBED: usize = 4;
-/// How many entries are removed at once.
+/// How many postings are deleted concurrently.
 const AT_ONCE: usize = 16;
-/// How many users are read at once while the index is rebuilt.
+/// How many users are read at once during a rebuild of the index.
 const REBUILT_AT_ONCE: usize = 100;
 
-/// What users are searched for.
-#[derive(Debug, Clone, Default)]
+/// Search conditions for users, all of which must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
-    /// Fields and what each must contain, in any letter case; no part is empty.
-    pub parts: Vec<(SearchField, String)>,
-    /// Whether the user is switched on.
+    /// Parts, and the fields of which one must contain it, ignoring case; no part is empty.
+    pub parts: Vec<(Vec<SearchField>, String)>,
+    /// Whether the user is active.
     pub is_active: Option<bool>,
+    /// A group that the user is in.
+    pub group: Option<GroupId>,
+    /// Organizations; the user must be a member of one of them.
+    pub organizations: Option<Vec<OrganizationId>>,
 }
 
-/// A part that a field must contain, and where candidates come from.
+/// A condition, and the source of its candidates.
 struct Condition {
-    part: String,
+    /// The text that a field must contain, if the postings have fields.
+    part: Option<String>,
     source: Source,
 }
 
-/// What a change of a user means for the index.
+/// The effect of a user change on the index.
 pub(super) struct EntryChange {
-    /// Entries that are to be there.
+    /// Postings to write.
     wanted: BTreeMap<Key, PostingItem>,
-    /// Those that are not any more.
+    /// Postings to delete.
     unwanted: Vec<Key>,
-    /// The version that the change makes of a user who was there and stays.
+    /// The user's new version, if the user existed before and still does.
     stays_as: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct ReindexItem {
     year: i32,
-    place: String,
+    position: String,
 }
 
 impl EntryChange {
@@ -66,7 +75,7 @@ impl EntryChange {
         let version = before.map_or(1, |before| before.version + 1);
         let mut wanted = after.map(postings).unwrap_or_default();
         let old = before.map(postings).unwrap_or_default().into_keys();
-        // An entry that stays is left alone.
+        // Unchanged postings are not written.
         let unwanted = old.filter(|key| wanted.remove(key).is_none()).collect();
         for item in wanted.values_mut() {
             item.version = version;
@@ -76,64 +85,74 @@ impl EntryChange {
 }
 
 impl Store {
-    /// Places of users who have what `search` asks for, oldest first, at most `limit`. Something must be asked for.
+    /// At most `limit` users who match `search`, oldest first. There must be a condition. The result comes from
+    /// postings, which are hints: check the rows at the positions.
     ///
     /// # Errors
-    /// When the store does not answer, or an entry is damaged.
-    pub async fn search(&self, search: &Search, limit: usize) -> Result<Vec<String>> {
+    /// When the store does not answer, or a posting is malformed.
+    pub async fn search(&self, search: &Search, limit: usize) -> Result<Vec<Member>> {
+        let Search { parts, is_active, group, organizations } = search;
         let mut conditions = Vec::new();
-        for (field, part) in &search.parts {
+        for (fields, part) in parts {
             let part = fold(part);
-            let source = self.source(*field, &part).await?;
-            conditions.push(Condition { part, source });
+            let lists = try_join_all(fields.iter().map(|field| self.lists(*field, &part))).await?.concat();
+            conditions.push(Condition { part: Some(part), source: Source { lists } });
         }
-        // Few are switched off; that most are switched on is told by the other entries.
-        if let Some(flag) = search.is_active.filter(|flag| !flag || conditions.is_empty()) {
-            let source = Source { lists: vec![List::new(keys::active(flag), String::new())] };
-            conditions.push(Condition { part: String::new(), source });
+        let mut stand_in = |partitions: Vec<String>| {
+            let lists = partitions.into_iter().map(|pk| List::new(pk, String::new())).collect();
+            conditions.push(Condition { part: None, source: Source { lists } });
+        };
+        // Few users are inactive; for active users, the postings of fields say so, if there are field conditions.
+        if let Some(flag) = is_active.filter(|flag| !flag || parts.is_empty()) {
+            stand_in(vec![keys::active(flag)]);
         }
-        let is_wanted = |item: &PostingItem| search.is_active.is_none_or(|wanted| item.is_active == wanted);
+        if let Some(group) = group {
+            stand_in(vec![keys::grouped(*group)]);
+        }
+        if let Some(organizations) = organizations {
+            stand_in(organizations.iter().map(|&id| keys::members(id)).collect());
+        }
+        let is_wanted = |item: &PostingItem| is_active.is_none_or(|wanted| item.is_active == wanted);
         let mut found = Vec::new();
-        'places: while found.len() < limit {
-            let mut furthest = String::new();
+        'positions: while found.len() < limit {
+            let mut heads = Vec::new();
             for condition in &mut conditions {
-                let Some(head) = condition.source.head(self).await? else { break 'places };
-                furthest = furthest.max(head);
+                let Some(head) = condition.source.head(self).await? else { break 'positions };
+                heads.push(head);
             }
+            let Some(furthest) = heads.into_iter().max() else { break };
             for condition in &mut conditions {
-                condition.source.skip_to(self, &furthest).await?;
+                condition.source.skip_to(self, &furthest.position).await?;
                 match condition.source.head(self).await? {
-                    None => break 'places,
-                    Some(head) if head > furthest => continue 'places,
+                    None => break 'positions,
+                    Some(head) if head > furthest => continue 'positions,
                     Some(_) => {}
                 }
             }
-            let mut fits = !conditions.is_empty();
+            let mut fits = true;
             for Condition { part, source } in &mut conditions {
-                fits &= source.take(self, &furthest, |item| item.value.contains(&*part) && is_wanted(item)).await?;
+                let contains =
+                    |item: &PostingItem| part.as_ref().is_none_or(|part| item.value.contains(part) && is_wanted(item));
+                fits &= source.take(self, &furthest.position, contains).await?;
             }
             if fits {
                 found.push(furthest);
-            }
-            if conditions.is_empty() {
-                break;
             }
         }
         Ok(found)
     }
 
-    /// Where candidates come from whose field contains a folded part.
-    async fn source(&self, field: SearchField, part: &str) -> Result<Source> {
+    /// The lists of candidates whose field contains a folded part.
+    async fn lists(&self, field: SearchField, part: &str) -> Result<Vec<List>> {
         let letters: Vec<char> = part.chars().collect();
-        let lists = match letters[..] {
+        Ok(match letters[..] {
             [letter] => vec![List::new(keys::gram(field.name(), &[letter]), String::new())],
             [first, second] => self.all_thirds(keys::gram(field.name(), &[first, second])).await?,
             _ => vec![self.rarest(field, &letters).await?],
-        };
-        Ok(Source { lists })
+        })
     }
 
-    /// The lists of two letters, one for each third that follows somewhere.
+    /// The lists for two characters, one for each third character that occurs.
     async fn all_thirds(&self, pk: String) -> Result<Vec<List>> {
         let mut lists = Vec::new();
         let mut after = String::new();
@@ -141,15 +160,15 @@ impl Store {
             let bound = if after.is_empty() { Bound::Whole } else { Bound::After(&after) };
             let items = self.query(Range { pk: &pk, bound, ascending: true }, 1).await?;
             let Some(key) = items.first().map(key_of) else { return Ok(lists) };
-            let damaged = || Error::internal(format!("the item {key} stands in no place"));
+            let damaged = || Error::internal(format!("malformed key: {key}"));
             let (third, _) = keys::place_of_posting(&key.sk).ok_or_else(damaged)?;
-            // Behind all places of this third letter.
+            // After all positions with this third character.
             after = format!("{third}{AFTER_PLACES}");
             lists.push(List::new(pk.clone(), third.to_owned()));
         }
     }
 
-    /// Of the threes of three or more letters, one with few entries.
+    /// A trigram list with few postings, for three or more characters.
     async fn rarest(&self, field: SearchField, letters: &[char]) -> Result<List> {
         let threes: Vec<&[char]> = letters.windows(3).collect::<BTreeSet<_>>().into_iter().collect();
         let step = threes.len().div_ceil(PROBED).max(1);
@@ -159,16 +178,17 @@ impl Store {
             .map(|three| List::new(keys::gram(field.name(), &three[..2]), keys::third(three.get(2).copied())))
             .collect();
         try_join_all(lists.iter_mut().map(|list| list.fill(self))).await?;
-        // What has ended is the shortest; else what reaches furthest with a piece has the fewest.
+        // A list that has ended is the shortest; otherwise, the one whose piece reaches furthest has the fewest
+        // postings.
         lists.sort_by(|a, b| {
             let ended = b.has_ended().cmp(&a.has_ended());
             let by_length = if a.has_ended() { a.len().cmp(&b.len()) } else { b.reach().cmp(&a.reach()) };
             ended.then(by_length)
         });
-        lists.into_iter().next().ok_or_else(|| Error::internal("a part of three letters without three letters"))
+        lists.into_iter().next().ok_or_else(|| Error::internal("a trigram needs three characters"))
     }
 
-    /// Writes the entries that changes of users need, before they are made.
+    /// Writes the postings that user changes need, before the changes are made.
     pub(super) async fn search_prepare(&self, changes: &[&EntryChange]) -> Result<()> {
         let mut wanted: Vec<_> = changes.iter().flat_map(|change| &change.wanted).collect();
         wanted.sort_by_key(|(key, _)| *key);
@@ -176,23 +196,23 @@ impl Store {
         self.write_batch(items, &[]).await
     }
 
-    /// Removes the entries that a change of a user has given up, once it is made. What stays because the store does not
-    /// answer is no reason to fail: it is found to be wrong by who meets it.
+    /// Deletes the postings that a user change has made obsolete, after the change was made. If the store does not
+    /// answer, that is no reason to fail: readers detect stale postings.
     pub(super) async fn search_clean(&self, change: &EntryChange) {
         noted(match change.stays_as {
             Some(version) => self.remove_up_to(&change.unwanted, version).await,
-            // A user that is gone does not come back.
+            // A deleted user does not return.
             None => self.remove_all(&change.unwanted).await,
         });
     }
 
-    /// Removes the entries of a new user who was not made after all.
+    /// Deletes the postings of a new user who was not created after all.
     pub(super) async fn search_undo(&self, change: EntryChange) {
         let wanted: Vec<Key> = change.wanted.into_keys().collect();
         noted(self.remove_all(&wanted).await);
     }
 
-    /// Removes entries unless a later version of their user has wanted them again.
+    /// Deletes postings unless a later version of their user needs them again.
     async fn remove_up_to(&self, keys: &[Key], version: u64) -> Result<()> {
         for some in keys.chunks(AT_ONCE) {
             try_join_all(some.iter().map(|key| self.remove_entry(key, version))).await?;
@@ -216,10 +236,10 @@ impl Store {
         Ok(())
     }
 
-    /// Writes every entry of some further users again and tells how many users; `None` when there were no more.
+    /// Rewrites all postings of some more users and returns how many users; `None` at the end.
     ///
-    /// How far this has come is kept in the table, so that it can be stopped and taken up again;
-    /// when all are done, the next call begins anew.
+    /// The progress is stored in the table, so that a rebuild can be interrupted and resumed; after the end, the next
+    /// call starts again.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -228,39 +248,40 @@ impl Store {
         let counts = self.user_counts().await?;
         let from = reached.as_ref().map_or(i32::MIN, |reached| reached.year);
         for year in counts.years().filter(|&year| year >= from) {
-            let pk = Lists::Users.places(year);
+            let pk = Lists::Users.positions(year);
             let reached = reached.as_ref().filter(|reached| reached.year == year);
-            let bound = reached.map_or(Bound::Whole, |reached| Bound::After(&reached.place));
+            let bound = reached.map_or(Bound::Whole, |reached| Bound::After(&reached.position));
             let range = Range { pk: &pk, bound, ascending: true };
-            let places: Vec<String> =
+            let positions: Vec<String> =
                 self.query(range, REBUILT_AT_ONCE).await?.iter().map(|item| key_of(item).sk).collect();
-            let Some(place) = places.last().cloned() else { continue };
-            self.reindex_users(&places).await?;
-            let item = to_item(&keys::reindex(), &ReindexItem { year, place })?;
+            let Some(position) = positions.last().cloned() else { continue };
+            self.reindex_users(&positions).await?;
+            let item = to_item(&keys::reindex(), &ReindexItem { year, position })?;
             self.write_batch(vec![item], &[]).await?;
-            return Ok(Some(places.len()));
+            return Ok(Some(positions.len()));
         }
         self.remove(&keys::reindex()).await?;
         Ok(None)
     }
 
-    async fn reindex_users(&self, places: &[String]) -> Result<()> {
-        let ids = places.iter().filter_map(|place| Place::id(place)).map(UserId);
+    async fn reindex_users(&self, positions: &[String]) -> Result<()> {
+        let ids = positions.iter().filter_map(|position| Position::id(position)).map(UserId);
         let wanted: Vec<Key> = ids.map(keys::user).collect();
-        let entries: BTreeMap<Key, PostingItem> = self.users_in(&wanted).await?.iter().flat_map(postings).collect();
+        let entries: BTreeMap<Key, PostingItem> =
+            self.users_in_partition(&wanted).await?.iter().flat_map(postings).collect();
         let items = entries.iter().map(|(key, item)| item.item(key)).collect();
         self.write_batch(items, &[]).await
     }
 }
 
-/// Tells of entries that could not be removed.
+/// Logs stale postings that could not be deleted.
 fn noted(cleaned: Result<()>) {
     if let Err(error) = cleaned {
-        tracing::warn!(error = %error, "entries of the search index stay that nobody needs");
+        tracing::warn!(error = %error, "could not delete stale search entries");
     }
 }
 
-/// The entries of the index that a user has, for measurements that put many users into the table at once.
+/// The postings of a user, for measurements that insert many users at once.
 pub fn search_items(user: &User) -> Vec<Item> {
     postings(user).iter().map(|(key, item)| item.item(key)).collect()
 }

@@ -1,4 +1,5 @@
-//! What a user is found by: for each searchable field the letters of its folded value, alone and in threes.
+//! The terms by which a user is found: for each searchable field the characters and trigrams of its folded value;
+//! groups; and whether the user is active.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{EmailAddress, User, fold};
 use crate::store::Item;
-use crate::store::keys::{self, Key, Place};
+use crate::store::keys::{self, Key, Position};
 
-/// A field that users are searched by.
+/// A field in which users are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SearchField {
     /// The user name.
@@ -23,17 +24,17 @@ pub enum SearchField {
     Email,
 }
 
-/// An entry of the index: everything that its reader needs to check a candidate. There are more of these than of all else
-/// together, so the version that most have is left out.
+/// A posting: everything that its reader needs to check a candidate. There are more postings than all other items
+/// together, so the most common version is omitted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct PostingItem {
     /// The folded value of the field.
     #[serde(rename = "v", default)]
     pub value: String,
-    /// Whether the user is switched on.
+    /// Whether the user is active.
     #[serde(rename = "a", default)]
     pub is_active: bool,
-    /// The version of the user's record that wanted it.
+    /// The version of the user's record that needed it.
     #[serde(rename = "n", default = "first")]
     pub version: u64,
 }
@@ -43,7 +44,7 @@ fn first() -> u64 {
 }
 
 impl PostingItem {
-    /// As the store takes it.
+    /// The item to store.
     pub fn item(&self, key: &Key) -> Item {
         let mut item = key.attributes();
         if !self.value.is_empty() {
@@ -60,9 +61,10 @@ impl PostingItem {
 }
 
 impl SearchField {
-    pub(super) const ALL: [Self; 4] = [Self::Username, Self::FirstName, Self::LastName, Self::Email];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Username, Self::FirstName, Self::LastName, Self::Email];
 
-    /// As keys name it.
+    /// Its name in keys.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Username => "U",
@@ -82,12 +84,12 @@ impl SearchField {
     }
 }
 
-/// The entries that the index must have for a user.
+/// The postings that the index must have for a user.
 ///
-/// A key tells value and state, so that what a change is about to need stands beside what it is about to give up:
-/// entries are written before the change and removed after it, and a search in between finds the user either way.
+/// A posting's key contains value and state, so old and new postings coexist during a change: postings are written
+/// before the change and deleted after it, and a concurrent search finds the user either way.
 pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
-    let place = Place::of_user(user).sk;
+    let position = Position::of_user(user).sk;
     let (is_active, version) = (user.is_active, user.version);
     let mut postings = BTreeMap::new();
     for field in SearchField::ALL {
@@ -96,7 +98,7 @@ pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
         let letters: Vec<char> = value.chars().collect();
         let mut add = |pk, third: &str| {
             let item = PostingItem { value: value.clone(), is_active, version };
-            postings.insert(keys::posting(pk, third, &place, mark), item);
+            postings.insert(keys::posting(pk, third, &position, mark), item);
         };
         for letter in letters.iter().collect::<BTreeSet<_>>() {
             add(keys::gram(field.name(), &[*letter]), "");
@@ -105,12 +107,16 @@ pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
             add(keys::gram(field.name(), pair), &keys::third(letters.get(index + 2).copied()));
         }
     }
-    let key = keys::posting(keys::active(is_active), "", &place, 0);
+    let key = keys::posting(keys::active(is_active), "", &position, 0);
     postings.insert(key, PostingItem { value: String::new(), is_active, version });
+    for &group in &user.groups {
+        let key = keys::posting(keys::grouped(group), "", &position, 0);
+        postings.insert(key, PostingItem { value: String::new(), is_active: false, version });
+    }
     postings
 }
 
-/// Tells the values and states of one user apart.
+/// Distinguishes the values and states of one user.
 fn mark(value: &str, is_active: bool) -> u32 {
     let mut digest = Sha256::new();
     digest.update([u8::from(is_active)]);
@@ -122,7 +128,7 @@ fn mark(value: &str, is_active: bool) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::from_item;
+    use crate::store::item::from_item;
 
     #[test]
     fn an_entry_is_read_as_it_was_written() {

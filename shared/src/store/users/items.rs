@@ -1,4 +1,4 @@
-//! The items that hold users, their list rows and their memberships.
+//! The items of users, their list rows and their memberships.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::{
-    AddressId, Date, EdgeId, EmailAddress, GroupId, MailboxEntry, Membership, MembershipId, OrganizationId,
-    PermissionId, PhoneNumber, Profile, Sharing, Timestamp, User, UserId, UserNumber, UserRow, Username,
+    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, GroupId, Lacks, Membership, MembershipId, OrganizationId,
+    PermissionId, PhoneNumber, SwitchProfile, Timestamp, User, UserEmail, UserId, UserNumber, UserRow, Username,
 };
+use crate::secret::Secret;
 
 #[derive(Serialize, Deserialize)]
 struct AddressItem {
@@ -24,14 +25,13 @@ struct AddressItem {
 pub(in crate::store) struct MembershipItem {
     id: MembershipId,
     organization: OrganizationId,
-    name: String,
     #[serde(default, skip_serializing_if = "is_false")]
     is_admin: bool,
 }
 
 /// The attributes that the user's record and its list row share.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the wire's")]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub(super) struct RowItem {
     id: UserId,
     number: UserNumber,
@@ -54,6 +54,8 @@ pub(super) struct RowItem {
     #[serde(default, skip_serializing_if = "is_false")]
     is_staff: bool,
     #[serde(default, skip_serializing_if = "is_false")]
+    is_edge_staff: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
     is_superuser: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_login: Option<Timestamp>,
@@ -63,23 +65,31 @@ pub(super) struct RowItem {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     permissions: BTreeSet<PermissionId>,
     #[serde(default, skip_serializing_if = "is_default")]
-    sharing: Sharing,
+    sharing: EdgeProfile,
     #[serde(default, skip_serializing_if = "is_false")]
     has_signed_in: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     memberships: Vec<MembershipItem>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    lacks_description: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    lacks_memberships: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct UserItem {
+pub(in crate::store) struct UserItem {
     #[serde(flatten)]
     row: RowItem,
     version: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     token_version: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    api_tokens_ended: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    others_api_tokens_ended: u64,
     #[serde(default, skip_serializing_if = "is_false")]
     email_is_shared: bool,
-    password: String,
+    password: Secret,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     bio: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -92,20 +102,22 @@ pub(super) struct UserItem {
     notes: String,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     manages: BTreeSet<OrganizationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holds: Option<BTreeSet<OrganizationId>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<AddressItem>,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
     reminded_of: Option<Date>,
     #[serde(default, skip_serializing_if = "is_default")]
-    profile: Profile,
+    profile: SwitchProfile,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_false(flag: &bool) -> bool {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
+pub(in crate::store) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 pub(in crate::store) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -115,9 +127,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl UserItem {
-    /// The record of a user, bearing that version.
+    /// The record of a user, with that version.
     pub(super) fn new(user: &User, version: u64) -> Self {
-        let address = |entry: &MailboxEntry| AddressItem {
+        let address = |entry: &UserEmail| AddressItem {
             id: entry.id,
             email: entry.email.clone(),
             verified: entry.verified,
@@ -127,6 +139,8 @@ impl UserItem {
             row: user.row(&[]).into(),
             version,
             token_version: user.token_version,
+            api_tokens_ended: user.api_tokens_ended,
+            others_api_tokens_ended: user.others_api_tokens_ended,
             email_is_shared: user.email_is_shared,
             password: user.password.clone(),
             bio: user.bio.clone(),
@@ -135,6 +149,7 @@ impl UserItem {
             location: user.location.clone(),
             notes: user.notes.clone(),
             manages: user.manages.clone(),
+            holds: user.holds.clone(),
             addresses: user.addresses.iter().map(address).collect(),
             reminded_of: user.reminded_of,
             profile: user.profile.clone(),
@@ -150,6 +165,8 @@ impl TryFrom<UserItem> for User {
             row,
             version,
             token_version,
+            api_tokens_ended,
+            others_api_tokens_ended,
             email_is_shared,
             password,
             bio,
@@ -158,12 +175,13 @@ impl TryFrom<UserItem> for User {
             location,
             notes,
             manages,
+            holds,
             addresses,
             reminded_of,
             profile,
         } = item;
         let row = UserRow::try_from(row)?;
-        let entry = |item: AddressItem| MailboxEntry {
+        let entry = |item: AddressItem| UserEmail {
             id: item.id,
             email: item.email,
             verified: item.verified,
@@ -175,6 +193,8 @@ impl TryFrom<UserItem> for User {
             edge_id: row.edge_id,
             version,
             token_version,
+            api_tokens_ended,
+            others_api_tokens_ended,
             username: row.username,
             email: row.email,
             email_is_shared,
@@ -191,12 +211,14 @@ impl TryFrom<UserItem> for User {
             expiration_date: row.expiration_date,
             is_active: row.is_active,
             is_staff: row.is_staff,
+            is_edge_staff: row.is_edge_staff,
             is_superuser: row.is_superuser,
             last_login: row.last_login,
             date_joined: row.date_joined,
             groups: row.groups,
             permissions: row.permissions,
             manages,
+            holds,
             addresses: addresses.into_iter().map(entry).collect(),
             reminded_of,
             profile,
@@ -221,6 +243,7 @@ impl From<UserRow> for RowItem {
             expiration_date: row.expiration_date,
             is_active: row.is_active,
             is_staff: row.is_staff,
+            is_edge_staff: row.is_edge_staff,
             is_superuser: row.is_superuser,
             last_login: row.last_login,
             date_joined: row.date_joined,
@@ -229,6 +252,8 @@ impl From<UserRow> for RowItem {
             sharing: row.sharing,
             has_signed_in: row.has_signed_in,
             memberships: row.memberships.iter().map(MembershipItem::from).collect(),
+            lacks_description: row.lacks.description,
+            lacks_memberships: row.lacks.memberships,
         }
     }
 }
@@ -238,7 +263,7 @@ impl TryFrom<RowItem> for UserRow {
 
     fn try_from(item: RowItem) -> Result<Self> {
         let edge_id = EdgeId::parse(&item.edge_id)
-            .ok_or_else(|| Error::internal(format!("user {} has a damaged Edge id", item.id)))?;
+            .ok_or_else(|| Error::internal(format!("malformed user {}: bad Edge id", item.id)))?;
         Ok(Self {
             id: item.id,
             number: item.number,
@@ -252,6 +277,7 @@ impl TryFrom<RowItem> for UserRow {
             expiration_date: item.expiration_date,
             is_active: item.is_active,
             is_staff: item.is_staff,
+            is_edge_staff: item.is_edge_staff,
             is_superuser: item.is_superuser,
             last_login: item.last_login,
             date_joined: item.date_joined,
@@ -260,20 +286,21 @@ impl TryFrom<RowItem> for UserRow {
             sharing: item.sharing,
             has_signed_in: item.has_signed_in,
             memberships: item.memberships.into_iter().map(Membership::from).collect(),
+            lacks: Lacks { description: item.lacks_description, memberships: item.lacks_memberships },
         })
     }
 }
 
 impl From<MembershipItem> for Membership {
     fn from(item: MembershipItem) -> Self {
-        let MembershipItem { id, organization, name, is_admin } = item;
-        Self { id, organization, name, is_admin }
+        let MembershipItem { id, organization, is_admin } = item;
+        Self { id, organization, is_admin }
     }
 }
 
 impl From<&Membership> for MembershipItem {
     fn from(membership: &Membership) -> Self {
-        let Membership { id, organization, name, is_admin } = membership;
-        Self { id: *id, organization: *organization, name: name.clone(), is_admin: *is_admin }
+        let Membership { id, organization, is_admin } = *membership;
+        Self { id, organization, is_admin }
     }
 }

@@ -1,48 +1,45 @@
-//! Many users at once, for those who move in: each is made as [`Store::user_write`] makes one, several in a transaction.
+//! Bulk creation for imports: each user is created as by [`Store::user_write`], several in one transaction.
 
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::items::UserItem;
-use super::{Claim, ClaimItem, Guard, Taken, UserWrite, Written, claims, meaning, row_from_item};
-use crate::error::{Error, Refusal, Result};
-use crate::model::{Membership, User, UserId, UserNumber};
-use crate::store::keys::{self, Key, List, Place};
+use super::{Claim, ClaimItem, Guard, Taken, UserWrite, WriteOutcome, claims, meaning};
+use crate::error::{Error, Result};
+use crate::model::{User, UserId, UserNumber};
+use crate::store::item::{from_item, key_of};
+use crate::store::keys::{self, Key};
 use crate::store::search::EntryChange;
-use crate::store::transaction::{Broken, Transaction};
-use crate::store::{Bound, Item, Loader, Range, Store, from_item, key_of};
+use crate::store::transaction::{FailedConditions, MOST_ITEMS, MOST_SIZE, Transaction};
+use crate::store::{BulkWriter, Item, Store};
 
-/// How many items one transaction may be about.
-const MOST_ITEMS: usize = 100;
-/// How many bytes of items one transaction may put, of the 4 MB that DynamoDB allows it.
-const MOST_BYTES_AT_ONCE: usize = 3_500_000;
-/// How many transactions are under way at once.
+/// How many transactions run concurrently.
 const AT_ONCE: usize = 4;
-/// How many users are made together.
+/// How many users are created together.
 const TOGETHER: usize = 500;
-/// How many such lots of a sole writer are under way at once: entries of one are made ready while those of another are
+/// How many such batches of a sole writer are in progress: postings of one are prepared while those of another are
 /// written.
 const LOTS_AT_ONCE: usize = 3;
 
-/// Claims that are known to be taken, in the store or by users who are about to be made.
+/// Claims known to be taken, in the store or by users about to be created.
 #[derive(Debug, Default)]
-pub struct Claimed(HashMap<Key, (UserId, String)>);
+pub struct ClaimIndex(HashMap<Key, (UserId, String)>);
 
-/// Users who are made in one transaction, by their place among all.
+/// Users created in one transaction, by their index.
 struct Pack {
     transaction: Transaction<(usize, Guard)>,
     users: Vec<usize>,
 }
 
-/// What a user claims whose number is not known if it is 0.
+/// The claims of a user; a number of 0 is unknown.
 fn known_claims(user: &User) -> impl Iterator<Item = (Key, (Claim, String))> {
     let is_numbered = user.number != UserNumber(0);
     claims(user).into_iter().filter(move |(_, (claim, _))| is_numbered || *claim != Claim::Number)
 }
 
-impl Claimed {
-    /// What others have of what the user would get.
+impl ClaimIndex {
+    /// The claims of the user that others have.
     pub fn by_others(&self, user: &User) -> Vec<Taken> {
         let taken = |(key, (claim, _))| {
             let (owner, text) = self.0.get(&key).filter(|(owner, _)| *owner != user.id)?;
@@ -51,142 +48,135 @@ impl Claimed {
         known_claims(user).filter_map(taken).collect()
     }
 
-    /// Notes that the user gets what it claims.
+    /// Adds the claims of the user.
     pub fn add(&mut self, user: &User) {
         self.0.extend(known_claims(user).map(|(key, (_, text))| (key, (user.id, text))));
     }
 }
 
 impl Store {
-    /// Looks up who has what these users would get; a user without a number has 0.
+    /// Looks up which claims of these users are taken; a user without a number has 0.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn claims_look_up(&self, users: &[User], claimed: &mut Claimed) -> Result<()> {
+    pub async fn claims_look_up(&self, users: &[User], claimed: &mut ClaimIndex) -> Result<()> {
         let wanted: BTreeSet<Key> = users.iter().flat_map(known_claims).map(|(key, _)| key).collect();
         let wanted: Vec<Key> = wanted.into_iter().filter(|key| !claimed.0.contains_key(key)).collect();
         for item in self.batch_at_once(&wanted).await? {
             let key = key_of(&item);
-            let ClaimItem { user, text } = from_item(&key, item)?;
-            claimed.0.insert(key, (user, text));
+            // A malformed claim is detected when its user is created.
+            if let Ok(ClaimItem { user, text }) = from_item(&key, item) {
+                claimed.0.insert(key, (user, text));
+            }
         }
         Ok(())
     }
 
-    /// Those of the users who exist.
+    /// The existing ones of these users.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is damaged.
-    pub async fn users_of(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>> {
+    /// When the store does not answer, or a record is malformed.
+    pub async fn users_by_ids(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>> {
         let keys: Vec<Key> = ids.iter().map(|&id| keys::user(id)).collect();
         let user = |item: Item| User::try_from(from_item::<UserItem>(&key_of(&item), item)?);
         self.batch_at_once(&keys).await?.into_iter().map(|item| user(item).map(|user| (user.id, user))).collect()
     }
 
-    /// Makes users and tells of each, in the order given, what became of it.
+    /// Creates users and returns the result of each, in the given order.
     ///
-    /// No two of them may claim the same, and none may become the owner of an organization.
+    /// No two of them may have the same claims, and none may become the owner of an organization.
     ///
     /// # Errors
-    /// When the store does not answer; some of them may have been made then. A user who alone cannot be written has an error
-    /// of its own.
-    pub async fn users_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<Written>>> {
+    /// When the store does not answer; some of them may have been created then. A user who cannot be written for
+    /// individual reasons has an individual error.
+    pub async fn users_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<WriteOutcome>>> {
         let at_once = if self.sole_writer().is_some() { LOTS_AT_ONCE } else { 1 };
         let lots = stream::iter(writes.chunks(TOGETHER)).map(|lot| self.lot_insert(lot)).buffered(at_once);
         Ok(lots.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
     }
 
-    /// The same for as many as are made together.
-    async fn lot_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<Written>>> {
+    /// The same for one batch.
+    async fn lot_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<WriteOutcome>>> {
         let changes: Vec<EntryChange> = writes.iter().map(|write| EntryChange::new(None, write.after)).collect();
         self.search_prepare(&changes.iter().collect::<Vec<_>>()).await?;
-        let mut told: Vec<Option<Result<Written>>> = writes.iter().map(|_| None).collect();
+        let mut told: Vec<Option<Result<WriteOutcome>>> = writes.iter().map(|_| None).collect();
         let mut waiting: Vec<usize> = (0..writes.len()).collect();
+        // If a transaction fails, the user who caused it is unknown; then each user is tried separately.
+        let mut alone = false;
         while !waiting.is_empty() {
             let mut transactions = Vec::new();
             for index in std::mem::take(&mut waiting) {
                 match self.user_transaction(&writes[index]) {
-                    Ok(transaction) if transaction.len() > MOST_ITEMS => {
-                        told[index] = Some(Err(Error::Refused(Refusal::TooLargeToStore)));
-                    }
-                    Ok(transaction) => transactions.push((index, transaction)),
+                    Ok(transaction) => match transaction.check_size() {
+                        Ok(()) => transactions.push((index, transaction)),
+                        Err(error) => told[index] = Some(Err(error)),
+                    },
                     Err(error) => told[index] = Some(Err(error)),
                 }
             }
-            if let Some(loader) = self.sole_writer() {
+            if let Some(bulk_writer) = self.sole_writer() {
                 let (users, transactions): (Vec<usize>, Vec<_>) = transactions.into_iter().unzip();
-                for (index, done) in users.into_iter().zip(self.transact_alone(loader, &transactions).await?) {
-                    told[index] = Some(done.map_or_else(meaning, |()| Ok(Written::Done)));
+                for (index, done) in users.into_iter().zip(self.transact_alone(bulk_writer, &transactions).await?) {
+                    told[index] = Some(done.map_or_else(meaning, |()| Ok(WriteOutcome::Done)));
                 }
                 continue;
             }
             let mut packs = Vec::new();
             for (index, transaction) in transactions {
-                add_to_packs(&mut packs, index, transaction);
+                add_to_packs(&mut packs, index, transaction, alone);
             }
             let sent = stream::iter(packs).map(async |pack| (self.transact(&pack.transaction).await, pack.users));
             let mut sent = std::pin::pin!(sent.buffer_unordered(AT_ONCE));
-            while let Some((answer, users)) = sent.next().await {
+            while let Some((response, users)) = sent.next().await {
                 let mut broken: HashMap<usize, Vec<_>> = HashMap::new();
-                for Broken { guard: (index, guard), item } in answer?.err().unwrap_or_default() {
-                    broken.entry(index).or_default().push(Broken { guard, item });
+                let outcome = match response {
+                    Ok(outcome) => outcome,
+                    Err(Error::Unavailable(cause)) => return Err(Error::Unavailable(cause)),
+                    Err(error) => {
+                        if let [index] = users[..] {
+                            told[index] = Some(Err(error));
+                        } else {
+                            alone = true;
+                            waiting.extend(users);
+                        }
+                        continue;
+                    }
+                };
+                for FailedConditions { guard: (index, guard), item } in outcome.err().unwrap_or_default() {
+                    broken.entry(index).or_default().push(FailedConditions { guard, item });
                 }
                 let is_done = broken.is_empty();
                 for index in users {
                     match broken.remove(&index) {
                         Some(broken) => told[index] = Some(meaning(broken)),
-                        None if is_done => told[index] = Some(Ok(Written::Done)),
-                        // Those who stood beside somebody who could not be made are tried again without.
+                        None if is_done => told[index] = Some(Ok(WriteOutcome::Done)),
+                        // Users who failed together with another one are retried without it.
                         None => waiting.push(index),
                     }
                 }
             }
         }
-        let told: Vec<Result<Written>> = told.into_iter().map(|told| told.unwrap_or(Ok(Written::Stale))).collect();
+        let told: Vec<Result<WriteOutcome>> =
+            told.into_iter().map(|told| told.unwrap_or(Ok(WriteOutcome::Stale))).collect();
         for (change, told) in changes.into_iter().zip(&told) {
-            // Entries of who is there already stay.
-            if !matches!(told, Ok(Written::Done | Written::Stale)) {
+            // Postings of existing users are kept.
+            if !matches!(told, Ok(WriteOutcome::Done | WriteOutcome::Stale)) {
                 self.search_undo(change).await;
             }
         }
         Ok(told)
     }
 
-    /// The engine's way to take many items at once, if this process alone writes to it.
-    fn sole_writer(&self) -> Option<&dyn Loader> {
-        self.loader.as_deref().filter(|loader| loader.is_sole_writer())
-    }
-
-    /// Some users with their memberships, in list order, oldest first, after that place; and the place of the last one.
-    ///
-    /// # Errors
-    /// When the store does not answer, or a record is damaged.
-    pub async fn users_some(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<(User, Vec<Membership>)>, Option<String>)> {
-        let counts = self.user_counts().await?;
-        let reached = after.and_then(|sk| Place::parse(List::Users, sk)).map(|place| place.year);
-        for year in counts.years().filter(|&year| reached.is_none_or(|reached| year >= reached)) {
-            let pk = List::Users.rows(year);
-            let bound = after.filter(|_| reached == Some(year)).map_or(Bound::Whole, Bound::After);
-            let items: Vec<Item> = self.query(Range { pk: &pk, bound, ascending: true }, limit).await?;
-            let Some(last) = items.last().map(|item| key_of(item).sk) else { continue };
-            let rows = items.into_iter().map(row_from_item).collect::<Result<Vec<_>>>()?;
-            let mut users = self.users_of(&rows.iter().map(|row| row.id).collect()).await?;
-            // Who goes meanwhile is left out.
-            let users = rows.into_iter().filter_map(|row| Some((users.remove(&row.id)?, row.memberships)));
-            return Ok((users.collect(), Some(last)));
-        }
-        Ok((Vec::new(), None))
+    /// The engine's bulk write, if only this process writes to it.
+    fn sole_writer(&self) -> Option<&dyn BulkWriter> {
+        self.bulk_writer.as_deref().filter(|bulk_writer| bulk_writer.has_exclusive_access())
     }
 }
 
-/// Puts a user into the last pack, or, where that is full, into a new one.
-fn add_to_packs(packs: &mut Vec<Pack>, index: usize, transaction: Transaction<Guard>) {
+/// Adds a user to the last pack, or to a new one if that is full or if each user is to be `alone`.
+fn add_to_packs(packs: &mut Vec<Pack>, index: usize, transaction: Transaction<Guard>, alone: bool) {
     let fits = packs.last().is_some_and(|Pack { transaction: others, .. }| {
-        others.len() + transaction.len() <= MOST_ITEMS && others.size() + transaction.size() <= MOST_BYTES_AT_ONCE
+        !alone && others.len() + transaction.len() <= MOST_ITEMS && others.size() + transaction.size() <= MOST_SIZE
     });
     if !fits {
         packs.push(Pack { transaction: Transaction::new(), users: Vec::new() });

@@ -1,38 +1,63 @@
-//! Memberships: beside their users, among the members of their organizations, and how many these are.
+//! Memberships: in the partitions of their users and of their organizations, and their counts.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::MembershipItem;
 use super::{ClaimItem, Guard, MembershipWrite, OrganizationState, UserWrite};
-use crate::ambient::random;
 use crate::error::{Error, Refusal, Result};
+use crate::model::ambient::random;
 use crate::model::{Membership, Organization, OrganizationId, User, UserId};
-use crate::store::keys::{self, Place};
+use crate::store::item::{from_item, key_of, to_item};
+use crate::store::keys::{self, Key, Position};
 use crate::store::lists::SHARDS;
 use crate::store::organizations::{EPOCH, organization_item};
+use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
-use crate::store::{Bound, Range, Store, from_item, key_of, to_item};
+use crate::store::{Item, Store};
 
-/// Attribute of a membership: the user's place in lists, for when the user is gone.
+/// Attribute of a membership: the user's list position, for when the user is deleted.
 const PLACE: &str = "place";
 
+/// A membership of a deleted user.
+#[derive(Debug)]
+pub struct MembershipLeft {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The user's position in lists.
+    pub position: String,
+    /// The membership, or why it is malformed.
+    pub membership: Result<Membership>,
+}
+
 impl Store {
-    /// Memberships of a removed user that are still there, at most `limit`, each with the user's place in lists.
+    /// At most `limit` remaining memberships of a deleted user, after the one in that organization.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn memberships_left(&self, id: UserId, limit: usize) -> Result<Vec<(String, Membership)>> {
-        let pk = keys::user(id).pk;
-        let range = Range { pk: &pk, bound: Bound::Prefix(keys::MEMBERSHIP), ascending: true };
-        let mut left = Vec::new();
-        for item in self.query(range, limit).await? {
-            let place = item.get(PLACE).and_then(|place| place.as_s().ok()).cloned().unwrap_or_default();
-            left.push((place, from_item::<MembershipItem>(&key_of(&item), item)?.into()));
-        }
-        Ok(left)
+    pub async fn memberships_left(
+        &self,
+        id: UserId,
+        after: Option<OrganizationId>,
+        limit: usize,
+    ) -> Result<Vec<MembershipLeft>> {
+        let Key { pk, sk: first } = after.map_or_else(
+            || Key { pk: keys::user(id).pk, sk: keys::MEMBERSHIP.to_owned() },
+            |after| keys::membership(id, after),
+        );
+        let first = format!("{first}!");
+        let bound = Bound::Between(&first, keys::LAST_MEMBERSHIP);
+        let left = |item: Item| {
+            let key = key_of(&item);
+            let organization = key.sk.strip_prefix(keys::MEMBERSHIP).and_then(OrganizationId::parse)?;
+            let position = item.get(PLACE).and_then(|position| position.as_s().ok()).cloned().unwrap_or_default();
+            let membership = from_item::<MembershipItem>(&key, item).map(Membership::from);
+            Some(MembershipLeft { organization, position, membership })
+        };
+        let items = self.query(Range { pk: &pk, bound, ascending: true }, limit).await?;
+        Ok(items.into_iter().filter_map(left).collect())
     }
 
-    /// A membership of a user, who may be gone.
+    /// A membership of a user, who may be deleted.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -41,19 +66,19 @@ impl Store {
         Ok(item.map(Membership::from))
     }
 
-    /// Makes, changes or removes the membership that the write names, with all that goes with it.
+    /// Creates, changes or removes the membership of the write, with everything that belongs to it.
     pub(super) fn write_membership(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         let Some(MembershipWrite { organization, before, after, becomes_owner }) = &write.membership else {
             return Ok(());
         };
         let Some(user) = write.after.or(write.before) else { return Ok(()) };
         let id = organization.id();
-        let place = Place::of_user(user).sk;
+        let position = Position::of_user(user).sk;
         if let Some(after) = after {
-            put_membership(transaction, user.id, &place, after)?;
+            put_membership(transaction, user.id, &position, after)?;
         } else {
             transaction.delete(keys::membership(user.id, id));
-            transaction.delete(keys::member(id, &place));
+            transaction.delete(keys::member(id, &position));
         }
         let others = write.memberships.unwrap_or_default().iter().map(|membership| membership.organization);
         let others: Vec<_> = others.filter(|&other| other != id).collect();
@@ -106,10 +131,10 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the memberships along when the user's place in lists moves.
+    /// Moves the memberships when the user's list position changes.
     pub(super) fn move_memberships(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         let (Some(before), Some(after)) = (write.before, write.after) else { return Ok(()) };
-        let (old, new) = (Place::of_user(before).sk, Place::of_user(after).sk);
+        let (old, new) = (Position::of_user(before).sk, Position::of_user(after).sk);
         let memberships = write.memberships.unwrap_or_default();
         if old == new || memberships.is_empty() {
             return Ok(());
@@ -117,7 +142,7 @@ impl Store {
         if memberships.len() > User::MAX_MOVED {
             return Err(Error::Refused(Refusal::TooManyToMove));
         }
-        // One that is made, changed or removed with the move is no business of any API.
+        // No API creates, changes or removes a membership together with a move.
         for membership in memberships {
             transaction.delete(keys::member(membership.organization, &old));
             put_membership(transaction, after.id, &new, membership)?;
@@ -129,18 +154,18 @@ impl Store {
     }
 }
 
-/// Writes a membership beside its user and among the members of its organization.
+/// Writes a membership in the partitions of its user and of its organization.
 fn put_membership(
     transaction: &mut Transaction<Guard>,
     user: UserId,
-    place: &str,
+    position: &str,
     membership: &Membership,
 ) -> Result<()> {
     let key = keys::membership(user, membership.organization);
     let mut item = to_item(&key, &MembershipItem::from(membership))?;
-    item.insert(PLACE.to_owned(), AttributeValue::S(place.to_owned()));
+    item.insert(PLACE.to_owned(), AttributeValue::S(position.to_owned()));
     transaction.put(item);
-    transaction.put(keys::member(membership.organization, place).attributes());
+    transaction.put(keys::member(membership.organization, position).attributes());
     Ok(())
 }
 

@@ -1,6 +1,7 @@
-//! Users, and everything that must change with them in one transaction:
-//! claims, list row, place, counters, the register of superusers, queued mails.
+//! Users, and everything that must change with them in one transaction: claims, list row, position, counters, the
+//! register of superusers, queued mails.
 
+mod due;
 mod items;
 mod many;
 mod memberships;
@@ -10,22 +11,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde::{Deserialize, Serialize};
 
-pub(in crate::store) use self::items::is_zero;
-use self::items::{MembershipItem, RowItem, UserItem};
-pub use self::many::Claimed;
-use super::keys::{self, Key, Place, Sequence, Work};
-use super::lists::Counts;
+pub use self::due::DueUser;
+use self::items::RowItem;
+pub(in crate::store) use self::items::{MembershipItem, UserItem};
+pub(in crate::store) use self::items::{is_false, is_zero};
+pub use self::many::ClaimIndex;
+pub use self::memberships::MembershipLeft;
+use super::item::{from_item, key_of, to_bounded_item, to_item};
+use super::keys::{self, Key, Position};
+use super::lists::{Counts, Listing};
 use super::outbox::mail_item;
+use super::requests::{Bound, Range};
 use super::search::EntryChange;
-use super::transaction::{Broken, Condition, Transaction};
-use super::{Bound, Item, Range, Store, cost, from_item, key_of, to_bounded_item, to_item};
+use super::sessions::session_item;
+use super::transaction::{Condition, FailedConditions, Transaction};
+use super::{Basis, Item, Store, cost};
 use crate::error::{Error, Result};
+use crate::model::{CleanupTask, Sequence};
 use crate::model::{
-    Date, EdgeId, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, User, UserId,
+    EdgeId, EmailAddress, GroupId, Mail, Membership, Organization, OrganizationId, PhoneNumber, Session, User, UserId,
     UserNumber, UserRow, Username,
 };
 
-/// What can be claimed by one user alone.
+/// Values that must be unique among users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Claim {
     /// A user name.
@@ -34,7 +42,7 @@ pub enum Claim {
     Email,
     /// A telephone number.
     Phone,
-    /// An e-mail address that was verified.
+    /// A verified e-mail address.
     VerifiedAddress,
     /// An id on the OpenL2M wire.
     Number,
@@ -42,25 +50,26 @@ pub enum Claim {
     EdgeId,
 }
 
-/// A claim that another user has.
+/// A claim of another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// What is taken.
+    /// The kind of value.
     pub claim: Claim,
-    /// As the other user wrote it.
+    /// As the other user spells it.
     pub text: String,
     /// The other user.
     pub user: UserId,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It was made.
+pub enum WriteOutcome {
+    /// It was written.
     Done,
-    /// The user, or the organization of a membership, has changed or gone since it was read; nothing was written.
+    /// The user, the organization of a membership, or a record that the decision depends on, has been changed or
+    /// deleted since it was read; nothing was written.
     Stale,
-    /// Other users have what this one should get; nothing was written.
+    /// Other users have these claims; nothing was written.
     Taken(Vec<Taken>),
     /// The other superuser is no longer one; nothing was written.
     OtherSuperuserLost,
@@ -68,47 +77,51 @@ pub enum Written {
     UnknownGroup(GroupId),
 }
 
-/// One change of one user.
+/// A change of one user.
 #[derive(Debug, Default)]
 pub struct UserWrite<'a> {
-    /// The user as read; `None` to make one.
+    /// The user as read; `None` to create one.
     pub before: Option<&'a User>,
-    /// The user as it shall be, whose version is ignored; `None` to remove it.
+    /// The user after the change (its version is ignored); `None` to remove it.
     pub after: Option<&'a User>,
-    /// The user's memberships as they shall be, which its list row shows.
-    /// Not needed for a new user without any, nor where the row stays as it is.
+    /// All of the user's memberships after the change: the list row contains some of them. Not needed for a new user
+    /// without any, nor if the row does not change.
     pub memberships: Option<&'a [Membership]>,
-    /// The one of them that is made, changed or removed.
+    /// The one that is added, changed or removed.
     pub membership: Option<MembershipWrite<'a>>,
-    /// Mails that the change causes.
+    /// Mails caused by the change.
     pub mails: Vec<Mail>,
-    /// A superuser who must stay one for this change to be made.
+    /// A superuser who must remain one for this change to be made.
     pub other_superuser: Option<&'a User>,
+    /// The records that the decision to allow the change depends on.
+    pub basis: Option<&'a Basis>,
+    /// A session that stays valid although the user's `token_version` changes; it must still exist.
+    pub kept_session: Option<&'a Session>,
 }
 
-/// One membership that is made, changed or removed.
+/// A membership that is added, changed or removed.
 #[derive(Debug)]
 pub struct MembershipWrite<'a> {
     /// The organization.
     pub organization: OrganizationState<'a>,
-    /// The membership as it is, if it is there.
+    /// The current membership, if there is one.
     pub before: Option<&'a Membership>,
-    /// As it shall be; `None` to remove it.
+    /// The membership after the change; `None` to remove it.
     pub after: Option<&'a Membership>,
-    /// Whether it shall own its organization.
+    /// Whether it becomes the owner of its organization.
     pub becomes_owner: bool,
 }
 
-/// An organization as a change of a membership found it.
+/// The organization of a membership change.
 #[derive(Debug, Clone, Copy)]
 pub enum OrganizationState<'a> {
     /// As read; it must not have changed.
     There(&'a Organization),
-    /// Removed; its id never comes back.
+    /// Deleted; its id is never reused.
     Gone(OrganizationId),
 }
 
-/// The register of superusers, read piece by piece.
+/// The register of superusers, read in pieces.
 #[derive(Debug)]
 pub struct Superusers {
     /// Some of them.
@@ -134,21 +147,21 @@ struct ClaimItem {
 }
 
 impl Store {
-    /// The user of that id.
+    /// The user with that id.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is damaged.
+    /// When the store does not answer, or the record is malformed.
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         let item: Option<UserItem> = self.get(keys::user(id)).await?;
         item.map(User::try_from).transpose()
     }
 
-    /// Users with larger OpenL2M ids than `after`, in order of these, at most `limit`.
+    /// At most `limit` users with larger OpenL2M ids than `after`, sorted by these.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is damaged.
+    /// When the store does not answer, or a record is malformed.
     pub async fn users_after(&self, after: UserNumber, limit: usize) -> Result<Vec<User>> {
-        // Numbers in use go up to what the sequence has given.
+        // The sequence has returned all numbers in use.
         let end = UserNumber(self.sequence_given(Sequence::Users).await?);
         let mut ids = Vec::new();
         let mut from = UserNumber(after.0.saturating_add(1));
@@ -162,24 +175,24 @@ impl Store {
             }
             from = next;
         }
-        let mut users = self.users_in(&ids).await?;
+        let mut users = self.users_in_partition(&ids).await?;
         users.sort_by_key(|user| user.number);
         Ok(users)
     }
 
-    /// Those of the users who exist, in no order.
-    pub(super) async fn users_in(&self, keys: &[Key]) -> Result<Vec<User>> {
+    /// The existing ones of these users, in no order.
+    pub(super) async fn users_in_partition(&self, keys: &[Key]) -> Result<Vec<User>> {
         let items = self.batch(keys).await?.into_iter();
         items.map(|item| User::try_from(from_item::<UserItem>(&key_of(&item), item)?)).collect()
     }
 
-    /// The user of that id and its memberships, by the organizations' names.
+    /// The user with that id and the memberships, sorted by organization id.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is damaged.
+    /// When the store does not answer, or a record is malformed.
     pub async fn user_with_memberships(&self, id: UserId) -> Result<Option<(User, Vec<Membership>)>> {
         let pk = keys::user(id).pk;
-        let range = Range { pk: &pk, bound: Bound::Whole, ascending: false };
+        let range = Range { pk: &pk, bound: Bound::Whole, ascending: true };
         let mut user = None;
         let mut memberships = Vec::new();
         for item in self.query(range, usize::MAX).await? {
@@ -190,55 +203,54 @@ impl Store {
                 memberships.push(Membership::from(from_item::<MembershipItem>(&key, item)?));
             }
         }
-        Membership::sort(&mut memberships);
         Ok(user.map(|user| (user, memberships)))
     }
 
-    /// Who has this claim.
+    /// The user with this user name.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user_claiming_username(&self, name: &Username) -> Result<Option<Taken>> {
+    pub async fn user_by_username(&self, name: &Username) -> Result<Option<Taken>> {
         self.claimed(Claim::Username, keys::username(name)).await
     }
 
-    /// Who has this e-mail, in any letter case.
+    /// The user with this e-mail, ignoring case.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user_claiming_email(&self, email: &EmailAddress) -> Result<Option<Taken>> {
+    pub async fn user_by_email(&self, email: &EmailAddress) -> Result<Option<Taken>> {
         self.claimed(Claim::Email, keys::email(email)).await
     }
 
-    /// Who has this telephone number.
+    /// The user with this telephone number.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user_claiming_phone(&self, number: &PhoneNumber) -> Result<Option<Taken>> {
+    pub async fn user_by_phone(&self, number: &PhoneNumber) -> Result<Option<Taken>> {
         self.claimed(Claim::Phone, keys::phone(number)).await
     }
 
-    /// Who has verified this address.
+    /// The user who has verified this address.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user_claiming_address(&self, email: &EmailAddress) -> Result<Option<Taken>> {
+    pub async fn user_by_address(&self, email: &EmailAddress) -> Result<Option<Taken>> {
         self.claimed(Claim::VerifiedAddress, keys::verified_address(email)).await
     }
 
-    /// Who has this OpenL2M id.
+    /// The user with this OpenL2M id.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user_claiming_number(&self, number: UserNumber) -> Result<Option<Taken>> {
+    pub async fn user_by_number(&self, number: UserNumber) -> Result<Option<Taken>> {
         self.claimed(Claim::Number, keys::number(number)).await
     }
 
-    /// Who has this Edge id.
+    /// The user with this Edge id.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn user_claiming_edge_id(&self, id: EdgeId) -> Result<Option<Taken>> {
+    pub async fn user_by_edge_id(&self, id: EdgeId) -> Result<Option<Taken>> {
         self.claimed(Claim::EdgeId, keys::edge_id(id)).await
     }
 
@@ -260,19 +272,7 @@ impl Store {
         Ok(Superusers { ids: names.iter().filter_map(|name| UserId::parse(name)).collect(), after })
     }
 
-    /// Users whose expiration date asks for something on that day, or has asked for it since an earlier one,
-    /// the longest due first.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn users_due(&self, today: Date) -> Result<Vec<UserId>> {
-        let end = keys::expiry_after(today);
-        let range = Range { pk: keys::EXPIRY, bound: Bound::Before(&end), ascending: true };
-        let items = self.query(range, usize::MAX).await?;
-        Ok(items.iter().filter_map(|item| keys::expiry_user(&key_of(item).sk)).collect())
-    }
-
-    /// How many users there are, exactly.
+    /// The exact number of users.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -283,35 +283,52 @@ impl Store {
     /// At most `limit` list rows after the newest `offset`, newest first.
     ///
     /// # Errors
-    /// When the store does not answer, or a row does not parse.
+    /// When the store does not answer, or a row is malformed.
     pub async fn user_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<UserRow>> {
         self.rows(counts, offset, limit).await?.into_iter().map(row_from_item).collect()
     }
 
-    /// The list rows that stand in those places, in their order; of a place that is empty by now, none.
+    /// The list rows at those positions, in the same order; positions that are empty by now are omitted.
     ///
     /// # Errors
-    /// When the store does not answer, or a row does not parse.
-    pub async fn rows_in_places(&self, places: &[String]) -> Result<Vec<(String, UserRow)>> {
-        let wanted: Vec<Key> =
-            places.iter().filter_map(|sk| Place::parse(keys::List::Users, sk)).map(|place| place.row()).collect();
+    /// When the store does not answer, or a row is malformed.
+    pub async fn rows_in_places(&self, positions: &[String]) -> Result<Vec<(String, UserRow)>> {
+        let wanted: Vec<Key> = positions
+            .iter()
+            .filter_map(|sk| Position::parse(keys::List::Users, sk))
+            .map(|position| position.row())
+            .collect();
         let rows = self.batch(&wanted).await?.into_iter().map(|item| Ok((key_of(&item).sk, row_from_item(item)?)));
         let rows = rows.collect::<Result<Vec<_>>>()?;
-        Ok(places.iter().filter_map(|place| rows.iter().find(|(sk, _)| sk == place).cloned()).collect())
+        Ok(positions.iter().filter_map(|position| rows.iter().find(|(sk, _)| sk == position).cloned()).collect())
     }
 
-    /// Makes, changes or removes a user with everything that goes with it, in one transaction.
+    /// The users at those positions, in the same order; positions that are empty by now are omitted.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a record is malformed.
+    pub async fn users_in_places(&self, positions: &[String]) -> Result<Vec<(String, User)>> {
+        let wanted: Vec<Key> =
+            positions.iter().filter_map(|position| Position::id(position)).map(|id| keys::user(UserId(id))).collect();
+        let users = self.users_in_partition(&wanted).await?.into_iter();
+        let mut users: BTreeMap<String, User> = users.map(|user| (Position::of_user(&user).sk, user)).collect();
+        Ok(positions.iter().filter_map(|position| users.remove_entry(position)).collect())
+    }
+
+    /// Creates, changes or removes a user with everything that belongs to the user, in one transaction.
     ///
     /// # Errors
     /// When the store does not answer, or the record is too large for it.
-    pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<Written> {
+    pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
         let transaction = self.user_transaction(write)?;
+        // Before anything is written: postings come first.
+        transaction.check_size()?;
         let entries = EntryChange::new(write.before, write.after);
         self.search_prepare(&[&entries]).await?;
         match self.transact(&transaction).await? {
             Ok(()) => {
                 self.search_clean(&entries).await;
-                Ok(Written::Done)
+                Ok(WriteOutcome::Done)
             }
             Err(broken) => {
                 if write.before.is_none() {
@@ -322,7 +339,7 @@ impl Store {
         }
     }
 
-    /// All that a write of a user changes, but for the search index.
+    /// All changes of a user write, except the search index.
     fn user_transaction(&self, write: &UserWrite<'_>) -> Result<Transaction<Guard>> {
         let mut transaction = Transaction::new();
         write_record(&mut transaction, write)?;
@@ -334,16 +351,20 @@ impl Store {
         self.write_membership(&mut transaction, write)?;
         self.move_memberships(&mut transaction, write)?;
         if let (Some(before), None) = (write.before, write.after) {
-            transaction.put(keys::work(Work::User(before.id)).attributes());
+            transaction.put(keys::work(CleanupTask::User(before.id)).attributes());
         }
+        write_ends_of_tokens(&mut transaction, write)?;
         for mail in &write.mails {
             transaction.put(mail_item(mail, self.ambient.now())?);
+        }
+        if let Some(basis) = write.basis {
+            basis.require_in(&mut transaction, &Guard::Record);
         }
         Ok(transaction)
     }
 
-    /// Replaces the hash of a user's password by another of the same password.
-    /// Nothing happens when the password has changed since the user was read.
+    /// Replaces the hash of a user's password by another hash of the same password. Nothing happens if the password has
+    /// changed since the user was read.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -358,7 +379,7 @@ impl Store {
             .expression_attribute_names("#password", "password")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":new", AttributeValue::S(hash.to_owned()))
-            .expression_attribute_values(":old", AttributeValue::S(user.password.clone()))
+            .expression_attribute_values(":old", AttributeValue::S(user.password.reveal().to_owned()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         if let Some(output) = self.write_if(|| update.clone().send()).await? {
@@ -369,21 +390,22 @@ impl Store {
 
     fn write_lists(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
         if let (Some(before), Some(after), None) = (write.before, write.after, &write.membership)
-            && before.row(&[]) == after.row(&[])
+            && before.row(&[]).for_lists() == after.row(&[]).for_lists()
         {
             return Ok(());
         }
-        let old = write.before.map(Place::of_user);
-        let new = write.after.map(Place::of_user);
+        let listing = |user: &User| Listing { position: Position::of_user(user), is_off: !user.is_active };
+        let old = write.before.map(listing);
+        let new = write.after.map(listing);
         let row = match (&new, write.after) {
-            (Some(place), Some(after)) => {
+            (Some(new), Some(after)) => {
                 let memberships = match (write.memberships, write.before) {
                     (Some(memberships), _) => memberships,
                     (None, None) => &[],
-                    (None, Some(_)) => return Err(Error::internal("a list row changes without its memberships")),
+                    (None, Some(_)) => return Err(Error::internal("a list row cannot change without its memberships")),
                 };
-                let item = to_bounded_item(&place.row(), &RowItem::from(after.row(memberships)))?;
-                Some((place, item))
+                let item = to_item(&new.position.row(), &RowItem::from(after.row(memberships).for_lists()))?;
+                Some((new, item))
             }
             _ => None,
         };
@@ -393,12 +415,17 @@ impl Store {
     }
 }
 
+/// The record of a user, with that version.
+pub(super) fn user_item(user: &User, version: u64) -> Result<Item> {
+    to_bounded_item(&keys::user(user.id), &UserItem::new(user, version))
+}
+
 fn write_record(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
     let unchanged = |before: &User| Condition::Is("version", AttributeValue::N(before.version.to_string()));
     match (write.before, write.after) {
         (before, Some(after)) => {
             let version = before.map_or(1, |before| before.version + 1);
-            let item = to_bounded_item(&keys::user(after.id), &UserItem::new(after, version))?;
+            let item = user_item(after, version)?;
             let condition = before.map_or(Condition::Absent, unchanged);
             transaction.put_if(item, condition, Guard::Record);
         }
@@ -461,6 +488,23 @@ fn write_expiry(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
     }
 }
 
+/// API tokens that end together are deleted afterwards; a kept session gets the new version.
+fn write_ends_of_tokens(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+    let (Some(before), Some(after)) = (write.before, write.after) else { return Ok(()) };
+    let ended = |user: &User| (user.api_tokens_ended, user.others_api_tokens_ended);
+    if ended(before) != ended(after) {
+        let mut work = keys::work(CleanupTask::EndedTokens(before.id)).attributes();
+        // A later change leaves its own mark, which finishing this one does not delete.
+        work.insert("version".to_owned(), AttributeValue::N(before.version.to_string()));
+        transaction.put(work);
+    }
+    if let Some(session) = write.kept_session {
+        let kept = Session { version: after.token_version, ..session.clone() };
+        transaction.put_if(session_item(&kept)?, Condition::Present, Guard::Record);
+    }
+    Ok(())
+}
+
 fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
     let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
     match (registered(write.before), registered(write.after)) {
@@ -469,36 +513,35 @@ fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) 
         _ => {}
     }
     if let Some(other) = write.other_superuser {
-        let unchanged = Condition::Is("version", AttributeValue::N(other.version.to_string()));
-        transaction.check(keys::user(other.id), unchanged, Guard::OtherSuperuser);
+        transaction.require_version(keys::user(other.id), other.version, Guard::OtherSuperuser);
     }
 }
 
-/// The list row that an item holds.
+/// The list row in an item.
 pub(super) fn row_from_item(item: Item) -> Result<UserRow> {
     let key = key_of(&item);
     from_item::<RowItem>(&key, item)?.try_into()
 }
 
-/// What conditions that did not hold mean for the caller.
-fn meaning(broken: Vec<Broken<Guard>>) -> Result<Written> {
+/// The result that follows from failed conditions.
+fn meaning(broken: Vec<FailedConditions<Guard>>) -> Result<WriteOutcome> {
     let mut taken = Vec::new();
-    for Broken { guard, item } in broken {
+    for FailedConditions { guard, item } in broken {
         match guard {
-            Guard::Record | Guard::Organization => return Ok(Written::Stale),
-            Guard::OtherSuperuser => return Ok(Written::OtherSuperuserLost),
-            Guard::Group(id) => return Ok(Written::UnknownGroup(id)),
+            Guard::Record | Guard::Organization => return Ok(WriteOutcome::Stale),
+            Guard::OtherSuperuser => return Ok(WriteOutcome::OtherSuperuserLost),
+            Guard::Group(id) => return Ok(WriteOutcome::UnknownGroup(id)),
             Guard::Claim(claim) => {
-                let item = item.ok_or_else(|| Error::internal("a claim failed without telling whose it is"))?;
+                let item = item.ok_or_else(|| Error::internal("a claim failed but its owner is unknown"))?;
                 let ClaimItem { user, text } = from_item(&key_of(&item), item)?;
                 taken.push(Taken { claim, text, user });
             }
         }
     }
-    Ok(Written::Taken(taken))
+    Ok(WriteOutcome::Taken(taken))
 }
 
-/// Everything that a user claims: key, kind, and the text as written where the key holds another form of it.
+/// All claims of a user: key, kind, and the text as written if the key contains another form of it.
 fn claims(user: &User) -> BTreeMap<Key, (Claim, String)> {
     let mut claims = BTreeMap::from([
         (keys::username(&user.username), (Claim::Username, String::new())),

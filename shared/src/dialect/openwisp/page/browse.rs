@@ -1,7 +1,7 @@
-//! An answer of the API as a page: the request, the answer, and forms for what the caller may do
+//! A response of the API as a page: the request, the response, and forms for what the caller may do
 //! (`contracts/openwisp.md` section 14).
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, ETAG};
 use http::response::Parts;
 use http::{Method, StatusCode, Uri};
 use maud::{Markup, html};
@@ -10,45 +10,47 @@ use serde_json::{Map, Value};
 use super::super::endpoint::{Access, Endpoint};
 pub(in super::super) use super::fields::Choices;
 use super::fields::Content;
-pub(in super::super) use super::forms::open;
-use super::forms::{Target, example, fielded, raw, summary, unfielded, without_secrets};
+use super::filters::filters;
+use super::forms::{Target, example, html_form, raw, raw_form, summary, version, without_secrets};
 use super::json::{Links, shown};
-use super::{LISTS, LOGIN_PATH, Viewer, encoded, whole};
+use super::{LISTS, LOGIN_PATH, Viewer, encoded, html_document};
 use crate::directory::Caller;
 use crate::web::csrf::Token;
 use crate::web::fields::Field;
 use crate::web::negotiation::{indented, query_value};
 use crate::web::pagination::PageRequest;
-use crate::web::{Base, Input};
+use crate::web::{BaseUrl, Input};
 
-/// What everything of the API begins with.
+/// The prefix of all paths of the API.
 const API: &str = "/api/v1/users/";
-/// Boxes that are checked in a new object's form, as JSON that leaves them out means too.
+/// The path of memberships, which are named by their organizations.
+const MEMBERSHIPS: &str = "/api/v1/users/user/{id}/organization/";
+/// Boxes that are checked in the form for a new object, since omitting them in JSON means true.
 const CHECKED: &str = "is_active";
 
-/// A request as far as its page tells of it.
+/// The parts of a request that its page shows.
 #[derive(Debug)]
-pub(in super::super) struct Asked {
+pub(in super::super) struct PageContext {
     pub method: Method,
     pub uri: Uri,
-    pub base: Base,
-    /// Who is asking, if that was looked at.
+    pub base: BaseUrl,
+    /// The caller, if authenticated.
     pub caller: Option<Caller>,
     /// The browser's token, if the caller has a session.
     pub token: Option<Token>,
-    /// The form that was sent.
+    /// The submitted form.
     pub form: Option<Input>,
 }
 
-/// What the caller can do at an address.
+/// What the caller can do at a path.
 struct Means<'a> {
     endpoint: &'static Endpoint,
-    asked: &'a Asked,
+    asked: &'a PageContext,
     methods: Vec<Method>,
     table: Vec<&'static Field>,
 }
 
-/// Whether a page of that status has forms: not where the caller has come to nothing.
+/// Whether a page with this status has forms: not if the caller may do nothing here.
 fn is_workable(status: StatusCode) -> bool {
     let dead_ends = [
         StatusCode::UNAUTHORIZED,
@@ -61,17 +63,17 @@ fn is_workable(status: StatusCode) -> bool {
 }
 
 impl Endpoint {
-    /// Whether it knows the method.
+    /// Whether it supports the method.
     pub(in super::super) fn allows(&self, method: &Method) -> bool {
         self.allow.split(", ").any(|name| name == method.as_str())
     }
 }
 
-/// The page of an answer. `may` tells which methods the caller may use;
-/// where it is not known what fields of references can name, there is no form with them.
+/// The page of a response. `may` decides which methods the caller may use. If the choices of reference fields are
+/// unknown, there is no form with them.
 pub(in super::super) fn page(
     endpoint: &'static Endpoint,
-    asked: &Asked,
+    asked: &PageContext,
     may: impl Fn(&Method) -> bool,
     choices: Option<&Choices>,
     parts: &Parts,
@@ -88,21 +90,25 @@ pub(in super::super) fn page(
         table: (endpoint.fields)(is_superuser),
     };
     let failed = asked.form.is_some() && parts.status.is_client_error() && is_workable(parts.status);
-    let links = Links { base: &asked.base, list: list_of(endpoint, path) };
+    let key = if endpoint.path.starts_with(MEMBERSHIPS) { "organization" } else { "id" };
+    let links = Links { base: &asked.base, list: list_of(endpoint, path), key };
     let content = html! {
-        (trail(endpoint, asked, body))
+        (breadcrumb(endpoint, asked, body))
         h1 { (endpoint.name) }
         p.about { (endpoint.about) }
         (request(endpoint, asked))
-        @if failed { (means.forms(choices, parts.status, body, true)) }
+        @if is_workable(parts.status) {
+            (filters(endpoint.filters, &asked.path(), &asked.uri, choices, if failed { &Value::Null } else { body }))
+        }
+        @if failed { (means.forms(choices, parts, body, true)) }
         section aria-labelledby="answer" {
             h2 id="answer" { "Answer" }
-            (answer(parts, body, links))
+            (respond(parts, body, links))
             (paging(asked, body))
         }
         @if parts.status == StatusCode::UNAUTHORIZED { (way_in(asked)) }
         @if parts.status.is_success() { (related(endpoint, asked)) }
-        @if !failed { (means.forms(choices, parts.status, body, false)) }
+        @if !failed { (means.forms(choices, parts, body, false)) }
     };
     let next = asked.next();
     let viewer = match (&asked.caller, &asked.token) {
@@ -110,16 +116,16 @@ pub(in super::super) fn page(
         (Some(caller), None) => Viewer::Known(caller.user.username.as_str()),
         (None, _) => Viewer::Stranger(&next),
     };
-    whole(endpoint.name, &asked.base, viewer, &content)
+    html_document(endpoint.name, &asked.base, viewer, &content)
 }
 
-impl Asked {
-    /// The path as the browser knows it.
+impl PageContext {
+    /// The path as the browser sees it.
     fn path(&self) -> String {
         format!("{}{}", self.base.prefix(), self.uri.path())
     }
 
-    /// What to come back to after signing in: what was looked at; of a change, only where.
+    /// Where to return after signing in: the viewed page; after a change, only its path.
     fn next(&self) -> String {
         match self.uri.query() {
             Some(query) if [Method::GET, Method::HEAD].contains(&self.method) => format!("{}?{query}", self.path()),
@@ -127,7 +133,7 @@ impl Asked {
         }
     }
 
-    /// Where forms go: here, as a page again.
+    /// The target of forms: this path, again as a page.
     fn action(&self) -> String {
         let format = query_value(&self.uri, "format").filter(|format| format == "api").map(|_| "?format=api");
         format!("{}{}", self.path(), format.unwrap_or_default())
@@ -139,25 +145,32 @@ impl Means<'_> {
         self.methods.contains(method)
     }
 
-    /// The forms; open if what was sent by one of them has failed.
-    fn forms(&self, choices: Option<&Choices>, status: StatusCode, body: &Value, failed: bool) -> Markup {
+    /// The forms; a form whose submission failed is open.
+    fn forms(&self, choices: Option<&Choices>, parts: &Parts, body: &Value, failed: bool) -> Markup {
         let action = self.asked.action();
-        let target = Target { action: &action, token: self.asked.token.as_ref() };
-        // A form for a method of its own counts only with a session.
+        // After a failed submission, the form still applies to the version that it was filled from.
+        let version = match &self.asked.form {
+            Some(form) if failed => version(form),
+            _ => parts.headers.get(ETAG).and_then(|tag| tag.to_str().ok()),
+        };
+        let target = Target { action: &action, token: self.asked.token.as_ref(), version };
+        // A form for another method works only with a session.
         let has_session = target.token.is_some();
         let sent_raw = self.asked.form.as_ref().and_then(raw).filter(|_| failed);
         let form = match (&self.asked.form, failed) {
             (Some(form), true) => sent_raw.is_none().then(|| form.clone()),
-            _ => self.unsent(status, body),
+            _ => self.unsent(parts.status, body),
         };
         let errors = if failed { body } else { &Value::Null };
         let fields = html! {
             @if let (Some(values), Some(choices)) = (&form, choices) {
                 @let content = Content { values, errors, choices };
                 @if self.can(&Method::POST) && (has_session || self.endpoint.access == Access::Anyone) {
-                    (fielded(target, &Method::POST, &self.table, content))
+                    (html_form(target, &Method::POST, &self.table, content))
                 } @else if self.can(&Method::PUT) && has_session {
-                    (fielded(target, &Method::PUT, &self.table, content))
+                    (html_form(target, &Method::PUT, &self.table, content))
+                } @else if self.can(&Method::PATCH) && has_session {
+                    (html_form(target, &Method::PATCH, &self.table, content))
                 }
             }
         };
@@ -177,13 +190,13 @@ impl Means<'_> {
             @if !taking.is_empty() {
                 details.form open[sent_raw.is_some()] {
                     summary { h2 { "Raw data" } }
-                    (unfielded(target, &taking, &self.asked.method, &beginning))
+                    (raw_form(target, &taking, &self.asked.method, &beginning))
                 }
             }
             @if self.can(&Method::DELETE) && has_session {
                 details.form {
                     summary { h2 { "Delete" } }
-                    p { "What is deleted cannot be brought back." }
+                    p { "Deletion cannot be undone." }
                     (target.form(&Method::DELETE, &html! {
                         p.actions { button.danger type="submit" { "Delete this" } }
                     }))
@@ -200,9 +213,10 @@ impl Means<'_> {
         }
     }
 
-    /// What a form holds that was not sent yet, unless that is not known.
+    /// The initial values of a form, unless they are unknown.
     fn unsent(&self, status: StatusCode, body: &Value) -> Option<Input> {
-        let is_kept = self.endpoint.allows(&Method::GET) && self.endpoint.allows(&Method::PUT);
+        let changes = [Method::PUT, Method::PATCH].iter().any(|method| self.endpoint.allows(method));
+        let is_kept = self.endpoint.allows(&Method::GET) && changes;
         if !is_kept {
             return Some(Input::Json(Map::from_iter([(CHECKED.to_owned(), Value::Bool(true))])));
         }
@@ -215,8 +229,8 @@ impl Means<'_> {
     }
 }
 
-/// The way from the lists to here.
-fn trail(endpoint: &Endpoint, asked: &Asked, body: &Value) -> Markup {
+/// The breadcrumbs from the lists to this page.
+fn breadcrumb(endpoint: &Endpoint, asked: &PageContext, body: &Value) -> Markup {
     let prefix = asked.base.prefix();
     let mut steps: Vec<(String, String)> = Vec::new();
     let mut path = API.to_owned();
@@ -226,6 +240,7 @@ fn trail(endpoint: &Endpoint, asked: &Asked, body: &Value) -> Markup {
         let is_id = part.bytes().any(|b| b.is_ascii_digit());
         match LISTS.iter().find(|(list, _)| *list == path) {
             Some((_, name)) => steps.push(((*name).to_owned(), path.clone())),
+            None if part == "organization" => steps.push(("Organizations".to_owned(), path.clone())),
             None if part == "email" => steps.push(("E-mail addresses".to_owned(), path.clone())),
             None if is_id => steps.push((part.to_owned(), path.clone())),
             None => {}
@@ -257,10 +272,10 @@ fn trail(endpoint: &Endpoint, asked: &Asked, body: &Value) -> Markup {
     }
 }
 
-/// The request line, and what else can be asked here without changing anything.
-fn request(endpoint: &Endpoint, asked: &Asked) -> Markup {
+/// The request line, and other safe requests for this path.
+fn request(endpoint: &Endpoint, asked: &PageContext) -> Markup {
     let query = asked.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = Target { action: &asked.action(), token: asked.token.as_ref() };
+    let target = Target { action: &asked.action(), token: asked.token.as_ref(), version: None };
     html! {
         div.request {
             code { b { (asked.method) } " " (asked.path()) (query) }
@@ -277,7 +292,7 @@ fn request(endpoint: &Endpoint, asked: &Asked) -> Markup {
     }
 }
 
-fn answer(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
+fn respond(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
     let headers = parts.headers.iter().filter(|(name, _)| *name != CONTENT_LENGTH);
     let status = format!("{} {}", parts.status.as_u16(), parts.status.canonical_reason().unwrap_or_default());
     let kind = if parts.status.is_success() { "good" } else { "bad" };
@@ -292,8 +307,8 @@ fn answer(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
     }
 }
 
-/// The way through the pages of a list.
-fn paging(asked: &Asked, body: &Value) -> Markup {
+/// The links between the pages of a list.
+fn paging(asked: &PageContext, body: &Value) -> Markup {
     let count = body.get("count").and_then(Value::as_u64);
     let Some((number, last)) = count.and_then(|count| PageRequest::new(&asked.uri).place(count)) else {
         return html! {};
@@ -309,34 +324,35 @@ fn paging(asked: &Asked, body: &Value) -> Markup {
     html! {
         nav.pages aria-label="Pages" {
             (link("previous", "Previous"))
-            span { "Page " (number) " of " (last) span.count { " · " (count.unwrap_or_default()) " in all" } }
+            span { "Page " (number) " of " (last) span.count { " · " (count.unwrap_or_default()) " in total" } }
             (link("next", "Next"))
         }
     }
 }
 
-/// What belongs to a user and has addresses of its own.
-fn related(endpoint: &Endpoint, asked: &Asked) -> Markup {
+/// Links to a user's related objects.
+fn related(endpoint: &Endpoint, asked: &PageContext) -> Markup {
     html! {
         @if endpoint.path == "/api/v1/users/user/{id}/" {
             nav.related aria-label="Of this user" {
                 a.button.quiet href={ (asked.path()) "email/" } { "E-mail addresses" }
+                a.button.quiet href={ (asked.path()) "organization/" } { "Organizations" }
                 a.button.quiet href={ (asked.path()) "password/" } { "Set password" }
             }
         }
     }
 }
 
-fn way_in(asked: &Asked) -> Markup {
+fn way_in(asked: &PageContext) -> Markup {
     html! {
         p.notice {
             a.button href={ (asked.base.prefix()) (LOGIN_PATH) "?next=" (encoded(&asked.next())) } { "Sign in" }
-            " to go on."
+            " to continue."
         }
     }
 }
 
-/// The path of the list that an address or its object belongs to.
+/// The path of the list that a path or its object belongs to.
 fn list_of<'a>(endpoint: &Endpoint, path: &'a str) -> Option<&'a str> {
     if !endpoint.allows(&Method::GET) {
         None

@@ -1,29 +1,36 @@
-//! The fields of a form, made from the table that also reads them.
+//! The fields of a form, generated from the table that also reads them.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::model::MAX_TEXT;
 use crate::web::Input;
 use crate::web::fields::{Blank, Field, FieldKind};
 
-/// What the fields of a form hold, and what was refused of it.
+/// The values of a form's fields, and their errors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Content<'a> {
     pub values: &'a Input,
-    /// An answer to a request that was refused, or any other.
+    /// The response to a refused request, or any other.
     pub errors: &'a Value,
     pub choices: &'a Choices,
 }
 
-/// What a field of references can name: the field's name, and the number and the label of each choice.
-pub(in super::super) type Choices = Vec<(&'static str, Vec<(u64, String)>)>;
+/// The choices of reference fields: the field's name, and value and label of each choice. A field that is missing has
+/// too many choices to list.
+pub(in super::super) type Choices = Vec<(&'static str, Vec<(String, String)>)>;
 
-/// All that can be filled in.
+/// The choices of a field, if they are listed.
+pub(super) fn choices_of<'a>(choices: &'a Choices, name: &str) -> Option<&'a [(String, String)]> {
+    choices.iter().find(|(field, _)| *field == name).map(|(_, choices)| &choices[..])
+}
+
+/// All inputs of a form.
 pub(super) fn fields(fields: &[&'static Field], content: Content<'_>) -> Markup {
     html! { @for field in fields { @if !field.read_only { (one(field, content)) } } }
 }
 
-/// The sentences about a field, or about a nested object as a whole.
+/// The messages about a field, or about a nested object as a whole.
 pub(super) fn errors_of<'a>(errors: &'a Value, name: &str) -> Vec<&'a str> {
     let found = name.split('.').try_fold(errors, |errors, name| errors.get(name));
     let found = found.map(|errors| errors.get("non_field_errors").unwrap_or(errors));
@@ -52,7 +59,25 @@ fn one(field: &Field, content: Content<'_>) -> Markup {
                 }
             }))
         },
+        FieldKind::Reference => match choices_of(content.choices, field.name) {
+            Some(choices) => labelled(field, content, &reference(field, choices, content)),
+            None => labelled(field, content, &input(field, content)),
+        },
         _ => labelled(field, content, &input(field, content)),
+    }
+}
+
+/// A select with an empty choice. The current value stays available even if it is not listed.
+fn reference(field: &Field, choices: &[(String, String)], content: Content<'_>) -> Markup {
+    let chosen = texts(content.values, field.name).pop().unwrap_or_default();
+    let is_listed = choices.iter().any(|(value, _)| *value == chosen);
+    let invalid = (!errors_of(content.errors, field.name).is_empty()).then_some("true");
+    html! {
+        select id=(id(field)) name=(field.name) aria-invalid=[invalid] aria-describedby=[described(field, content)] {
+            option value="" { "—" }
+            @for (value, label) in choices { option value=(value) selected[*value == chosen] { (label) } }
+            @if !is_listed && !chosen.is_empty() { option value=(chosen) selected { (chosen) } }
+        }
     }
 }
 
@@ -73,9 +98,9 @@ fn input(field: &Field, content: Content<'_>) -> Markup {
     let text = texts(content.values, field.name).pop().unwrap_or_default();
     let invalid = (!errors_of(content.errors, field.name).is_empty()).then_some("true");
     let described = described(field, content);
-    if matches!(field.kind, FieldKind::Text(Blank::Allowed)) && field.max_length.is_none() {
+    if matches!(field.kind, FieldKind::Text(Blank::Allowed)) && field.max_length == Some(MAX_TEXT) {
         return html! {
-            textarea id=(id(field)) name=(field.name) rows="3" aria-invalid=[invalid] aria-describedby=[described] {
+            textarea id=(id(field)) name=(field.name) rows="3" maxlength=[field.max_length] aria-invalid=[invalid] aria-describedby=[described] {
                 // The first line break is not part of the text.
                 "\n" (text)
             }
@@ -96,11 +121,11 @@ fn input(field: &Field, content: Content<'_>) -> Markup {
     };
     html! {
         input id=(id(field)) type=(kind) name=(field.name) value=[(!is_secret).then_some(text)] autocomplete=(hint)
-            required[field.required && !field.nullable] aria-invalid=[invalid] aria-describedby=[described];
+            maxlength=[field.max_length] required[field.required && !field.nullable] aria-invalid=[invalid] aria-describedby=[described];
     }
 }
 
-/// A box. Unchecked it says so too: a form that leaves it out may mean something else.
+/// A checkbox. It also sends a value if unchecked, because omitting it may mean something else.
 fn checkbox(field: &Field, content: Content<'_>) -> Markup {
     let checked = texts(content.values, field.name).pop().is_some_and(|text| text == "true");
     html! {
@@ -116,9 +141,9 @@ fn checkbox(field: &Field, content: Content<'_>) -> Markup {
 
 fn references(field: &Field, content: Content<'_>) -> Markup {
     let chosen = texts(content.values, field.name);
-    // Permissions of groups read as `36: user | Can view user`.
-    let is_chosen = |number: u64| chosen.iter().any(|text| text.split(':').next() == Some(&number.to_string()));
-    let choices = content.choices.iter().find(|(name, _)| *name == field.name).map(|(_, choices)| choices);
+    // Permissions of groups look like `36: user | Can view user`.
+    let is_chosen = |number: &String| chosen.iter().any(|text| text.split(':').next() == Some(number));
+    let choices = choices_of(content.choices, field.name);
     html! {
         fieldset aria-describedby=[described(field, content)] {
             legend { (field.label) }
@@ -126,7 +151,7 @@ fn references(field: &Field, content: Content<'_>) -> Markup {
             div.choices {
                 @for (number, label) in choices.into_iter().flatten() {
                     label {
-                        input type="checkbox" name=(field.name) value=(number) checked[is_chosen(*number)];
+                        input type="checkbox" name=(field.name) value=(number) checked[is_chosen(number)];
                         span { (label) }
                     }
                 }
@@ -135,7 +160,7 @@ fn references(field: &Field, content: Content<'_>) -> Markup {
     }
 }
 
-/// What is to be known of a field, and what was wrong with it.
+/// The help text and the errors of a field.
 fn told(field: &Field, content: Content<'_>) -> Markup {
     let errors = errors_of(content.errors, field.name);
     html! {
@@ -149,7 +174,9 @@ fn told(field: &Field, content: Content<'_>) -> Markup {
 fn help(field: &Field) -> Option<String> {
     match field.max_length {
         _ if !field.help_text.is_empty() => Some(field.help_text.to_owned()),
-        Some(most) if most < 100 => Some(format!("At most {most} characters.")),
+        Some(most) if most < 100 || matches!(field.kind, FieldKind::Text(_)) && most == MAX_TEXT => {
+            Some(format!("At most {most} characters."))
+        }
         _ => None,
     }
 }

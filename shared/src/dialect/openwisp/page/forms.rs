@@ -1,105 +1,106 @@
-//! The forms of a page, and the requests that they stand for.
+//! The forms of a page, and the requests that they represent.
 //!
-//! HTML knows GET and POST only. Forms for other methods name theirs in a field, and raw data comes in another one
-//! together with its type. Both count only where the browser's session and token have been checked.
+//! HTML supports only GET and POST. Forms for other methods name the method in a field; raw data is sent in another
+//! field together with its type. Both count only after the browser's session and token have been checked.
 
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Request};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::extract::Request;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
 use http::{HeaderValue, Method};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use super::super::OpenWisp;
 use super::fields::{Content, errors_of, fields, id};
 use crate::error::Result;
 use crate::web::Input;
-use crate::web::body::{RawBody, Unread};
+use crate::web::body::{form_begins, is_form, with_form};
 use crate::web::csrf::Token;
-use crate::web::failure::Failure;
 use crate::web::fields::{Field, FieldKind};
 use crate::web::negotiation::indented;
 
 const METHOD: &str = "_method";
 const CONTENT: &str = "_content";
 const TYPE: &str = "_content_type";
+/// The version of the object that filled the form: its `ETag`.
+const VERSION: &str = "_if_match";
 
-/// A request whose body was read if it is a form.
-pub(in super::super) struct Opened {
-    /// The request as it came.
-    pub request: Request,
-    /// The form.
-    pub form: Option<Input>,
-}
-
-/// Reads the body of a request if it is a form; what is no good form is left to the handler.
+/// Reads the beginning of a request's body if it is a form, which contains the token and the method. The rest is read
+/// only once the sender is known to be allowed.
 ///
 /// # Errors
-/// When the body cannot be taken from the network.
-pub(in super::super) async fn open(request: Request) -> std::result::Result<Opened, Failure<OpenWisp>> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !["application/x-www-form-urlencoded", "multipart/form-data"].contains(&&*kind) {
-        return Ok(Opened { request, form: None });
+/// When the body cannot be read from the network.
+pub(in super::super) async fn begin(request: Request) -> Result<(Request, Option<Input>)> {
+    if !is_form(&request) {
+        return Ok((request, None));
     }
-    let (parts, body) = request.into_parts();
-    let Unread { body, .. } = Unread::<OpenWisp>::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-    let request = Request::from_parts(parts, Body::from(body.bytes()));
-    Ok(Opened { request, form: read(body).await.ok() })
+    let (request, form) = form_begins(request).await?;
+    Ok((request, Some(form)))
 }
 
-async fn read(body: RawBody) -> Result<Input> {
-    body.read().await
+/// Reads the whole body of a request if it is a form; malformed forms are left to the handler.
+///
+/// # Errors
+/// [`Error::Body`](crate::Error::Body) when it is too large or cannot be read from the network.
+pub(in super::super) async fn open(request: Request) -> Result<(Request, Option<Input>)> {
+    if is_form(&request) { with_form(request).await } else { Ok((request, None)) }
 }
 
-impl Opened {
-    /// The request that the form stands for.
-    pub(in super::super) fn meant(self) -> Request {
-        let Self { mut request, form } = self;
-        if *request.method() != Method::POST {
-            return request;
-        }
-        let field = |name: &str| form.as_ref().and_then(|form| value(form, name));
-        let known = [Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-        if let Some(method) = field(METHOD).and_then(|name| known.into_iter().find(|method| method.as_str() == name)) {
-            *request.method_mut() = method;
-        }
-        if let Some(content) = field(CONTENT) {
-            let kind = field(TYPE).and_then(|kind| HeaderValue::from_str(kind).ok());
-            let kind = kind.unwrap_or(HeaderValue::from_static("application/json"));
-            request.headers_mut().insert(CONTENT_TYPE, kind);
-            request.headers_mut().remove(CONTENT_LENGTH);
-            *request.body_mut() = Body::from(content.to_owned());
-        }
-        request
+/// Sets the method that the form names, and the version that it changes.
+pub(in super::super) fn take_method(request: &mut Request, form: &Input) {
+    let known = [Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    let named = value(form, METHOD).and_then(|name| known.into_iter().find(|method| method.as_str() == name));
+    if let Some(method) = named {
+        *request.method_mut() = method;
+    }
+    if let Some(version) = version(form).and_then(|version| HeaderValue::from_str(version).ok()) {
+        request.headers_mut().insert(IF_MATCH, version);
     }
 }
 
-/// What a form has in a field.
+/// Sets the raw data of the form as the body, if there is any.
+pub(in super::super) fn take_content(request: &mut Request, form: &Input) {
+    let Some(content) = value(form, CONTENT) else { return };
+    let kind = value(form, TYPE).and_then(|kind| HeaderValue::from_str(kind).ok());
+    let kind = kind.unwrap_or(HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(CONTENT_TYPE, kind);
+    request.headers_mut().remove(CONTENT_LENGTH);
+    *request.body_mut() = Body::from(content.to_owned());
+}
+
+/// The value of a form field.
 fn value<'a>(form: &'a Input, name: &str) -> Option<&'a str> {
     let Input::Form(values) = form else { return None };
     values.iter().find(|(sent, _)| sent == name).and_then(|(_, value)| value.as_str())
 }
 
-/// Raw data that a form was sent with.
+/// The raw data of a form.
 pub(super) fn raw(form: &Input) -> Option<&str> {
     value(form, CONTENT)
 }
 
-/// Where a form goes, and the browser's token for it, unless it needs none.
+/// The version that filled a form.
+pub(super) fn version(form: &Input) -> Option<&str> {
+    value(form, VERSION)
+}
+
+/// The target of a form.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub action: &'a str,
+    /// The browser's token, unless the form needs none.
     pub token: Option<&'a Token>,
+    /// The `ETag` of the object to change, so that the form overwrites no change that its sender has not seen.
+    pub version: Option<&'a str>,
 }
 
 impl Target<'_> {
-    /// A form of that method around some content.
+    /// A form with this method around some content.
     pub(super) fn form(self, method: &Method, content: &Markup) -> Markup {
         html! {
-            // What is wrong is told by the answer, for all fields at once.
+            // The response reports all errors, for all fields at once.
             form method="post" action=(self.action) autocomplete="off" novalidate {
                 @if let Some(token) = self.token { (token.field()) }
+                @if let Some(version) = self.version { input type="hidden" name=(VERSION) value=(version); }
                 @if method != Method::POST { input type="hidden" name=(METHOD) value=(method); }
                 (content)
             }
@@ -107,17 +108,17 @@ impl Target<'_> {
     }
 }
 
-/// The form with a field for everything that can be sent.
-pub(super) fn fielded(target: Target<'_>, method: &Method, table: &[&'static Field], content: Content<'_>) -> Markup {
+/// The form with an input for every field.
+pub(super) fn html_form(target: Target<'_>, method: &Method, table: &[&'static Field], content: Content<'_>) -> Markup {
     let button = match *method {
-        Method::PUT => "Save",
+        Method::PUT | Method::PATCH => "Save",
         _ => "Send",
     };
     target.form(method, &html! { (fields(table, content)) p.actions { button type="submit" { (button) } } })
 }
 
-/// The form for raw data, by one of the methods, of which one may be chosen already.
-pub(super) fn unfielded(target: Target<'_>, methods: &[Method], chosen: &Method, content: &str) -> Markup {
+/// The form for raw data, with a choice of methods; `chosen` is preselected.
+pub(super) fn raw_form(target: Target<'_>, methods: &[Method], chosen: &Method, content: &str) -> Markup {
     let data = html! {
         div.field {
             label for="raw-content" { "JSON" }
@@ -130,27 +131,28 @@ pub(super) fn unfielded(target: Target<'_>, methods: &[Method], chosen: &Method,
         _ => target.form(
             &Method::POST,
             &html! {
-                (data)
-                p.actions {
+                // First, because the method is needed before all of the data has arrived.
+                div.field {
                     label for="raw-method" { "Method" }
                     select id="raw-method" name=(METHOD) {
                         @for method in methods { option value=(method) selected[method == chosen] { (method) } }
                     }
-                    button type="submit" { "Send" }
                 }
+                (data)
+                p.actions { button type="submit" { "Send" } }
             },
         ),
     }
 }
 
-/// What raw data begins with: what can be sent, as it is now or as it would be by default.
+/// The initial raw data: the fields with their current or default values.
 pub(super) fn example(table: &[&'static Field], values: &Input) -> Value {
     let Input::Json(values) = values else { return Value::Object(Map::new()) };
     let mut example = Map::new();
     for field in table.iter().filter(|field| !field.read_only) {
         let value = values.get(field.name).cloned();
         let value = match field.kind {
-            // What reads as a list of memberships is written one at a time.
+            // A list of memberships is written one at a time.
             FieldKind::Nested(_) => match value.filter(Value::is_object) {
                 Some(value) => value,
                 None => continue,
@@ -165,7 +167,7 @@ pub(super) fn example(table: &[&'static Field], values: &Input) -> Value {
     Value::Object(example)
 }
 
-/// Raw data that was sent, without what is secret in it; nothing of what cannot be read and may hold secrets.
+/// Submitted raw data without its secrets; nothing if it is malformed and may contain secrets.
 pub(super) fn without_secrets(sent: &str, table: &[&'static Field]) -> Option<String> {
     let mut secrets = table.iter().filter(|field| matches!(field.kind, FieldKind::Secret)).peekable();
     if secrets.peek().is_none() {
@@ -180,7 +182,7 @@ pub(super) fn without_secrets(sent: &str, table: &[&'static Field]) -> Option<St
     Some(indented(&Value::Object(values), 4))
 }
 
-/// What was wrong: the fields that have something to be corrected, and everything that belongs to none of them.
+/// The errors: links to the fields with errors, and all errors that belong to no field.
 pub(super) fn summary(table: &[&'static Field], errors: &Value) -> Markup {
     let flat = table.iter().filter(|field| !field.read_only).flat_map(|field| match field.kind {
         FieldKind::Nested(children) => std::iter::once(*field).chain(children).collect::<Vec<_>>(),

@@ -1,27 +1,29 @@
-//! JSON to be read: indented, coloured, and with links to what it names.
+//! JSON for people: indented, coloured, and with links.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::web::Base;
+use crate::web::BaseUrl;
 
 const GROUPS: &str = "/api/v1/users/group/";
 const ORGANIZATIONS: &str = "/api/v1/users/organization/";
 
-/// What links in an answer lead to.
+/// The targets of links in a response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Links<'a> {
-    pub base: &'a Base,
-    /// The path of the list that the answer's objects belong to, if there is one.
+    pub base: &'a BaseUrl,
+    /// The path of the list that the response's objects belong to, if there is one.
     pub list: Option<&'a str>,
+    /// The member of an object that its path ends with.
+    pub key: &'a str,
 }
 
-/// A value as it stands in the text of an answer.
+/// A value of a response, as markup.
 pub(super) fn shown(value: &Value, links: Links<'_>) -> Markup {
     within(value, &[], links)
 }
 
-/// `path` is the names that lead to the value; positions in lists are left out.
+/// `path` is the names that lead to the value, without list positions.
 fn within(value: &Value, path: &[&str], links: Links<'_>) -> Markup {
     let indent = "    ".repeat(path.len() + 1);
     let back = "    ".repeat(path.len());
@@ -71,7 +73,7 @@ fn inner(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// The address of what a value names.
+/// The URL of the object that a value names.
 fn target(value: &Value, path: &[&str], links: Links<'_>) -> Option<String> {
     let text = value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))?;
     let list = match path {
@@ -79,7 +81,7 @@ fn target(value: &Value, path: &[&str], links: Links<'_>) -> Option<String> {
             let own = text.strip_prefix(&links.base.0).is_some_and(|rest| rest.starts_with('/'));
             return own.then_some(text);
         }
-        ["id"] | ["results", "", "id"] => links.list?,
+        [name] | ["results", "", name] if *name == links.key => links.list?,
         [.., "groups", ""] => GROUPS,
         [.., "organization_users", "", "organization"] => ORGANIZATIONS,
         _ => return None,
@@ -97,11 +99,11 @@ mod tests {
     use crate::web::negotiation::indented;
 
     fn page_of(value: &Value) -> String {
-        let base = Base("http://h".to_owned());
-        shown(value, Links { base: &base, list: Some("/list/") }).into_string()
+        let base = BaseUrl("http://h".to_owned());
+        shown(value, Links { base: &base, list: Some("/list/"), key: "id" }).into_string()
     }
 
-    /// What a browser shows of HTML: without tags, and with references resolved.
+    /// The text that a browser shows for HTML: without tags, and with references resolved.
     fn read(page: &str) -> String {
         let mut text = String::new();
         let mut rest = page;

@@ -1,72 +1,79 @@
-//! Pages for browsers. Every text that came from somebody is escaped by the template library.
+//! Pages for browsers. The template library escapes all text from users.
 
 pub(super) mod browse;
 mod fields;
-mod forms;
+mod filters;
+pub(super) mod forms;
+mod home;
 mod json;
+
+pub(super) use self::home::home;
 
 use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::web::Base;
+use crate::web::BaseUrl;
 use crate::web::csrf::Token;
 
 /// The stylesheet of all pages.
 pub const STYLE: &str = include_str!("style.css");
-/// Where it is served.
+/// The path of the stylesheet.
 pub const STYLE_PATH: &str = "/accounts/style.css";
-/// Where one signs in, and out.
+/// The login page.
 pub const LOGIN_PATH: &str = "/accounts/login/";
-/// Where one signs out.
+/// The logout page.
 pub const LOGOUT_PATH: &str = "/accounts/logout/";
 
+/// The home page.
+pub(super) const HOME_PATH: &str = "/";
 const DOCUMENTATION: &str = "/api/v1/docs/";
 
-/// The lists that every page leads to.
+/// The lists in the navigation of every page.
 const LISTS: [(&str, &str); 3] = [
     ("/api/v1/users/user/", "Users"),
     ("/api/v1/users/group/", "Groups"),
     ("/api/v1/users/organization/", "Organizations"),
 ];
-const CHANGE_PASSWORD: &str = "/api/v1/users/user/password/change/";
+/// The page "Your account".
+pub const ACCOUNT_PATH: &str = "/accounts/me/";
 
-/// Changes with every change of the stylesheet, so that browsers keep it until then.
+/// Changes with the stylesheet, so that browsers can cache it.
 const STYLE_VERSION: u32 = fnv(STYLE.as_bytes());
 
-/// Who looks at a page.
+/// The viewer of a page.
 #[derive(Debug, Clone, Copy)]
 pub enum Viewer<'a> {
-    /// Whoever has opened a page that is the same for everybody.
+    /// Anybody, on a page that is the same for all viewers.
     Anybody,
-    /// Somebody who has not signed in; what to come back to after that.
+    /// A visitor without a login; the path to return to after signing in.
     Stranger(&'a str),
-    /// The user of that name, with this browser's token for forms.
+    /// The user with that name, with this browser's token for forms.
     SignedIn(&'a str, &'a Token),
-    /// The user of that name, by a credential that a browser does not keep.
+    /// The user with that name, authenticated by a credential that the browser does not store.
     Known(&'a str),
 }
 
-/// A page as an answer that no cache keeps.
+/// A page as a response that is never cached.
 pub fn respond(page: &Markup) -> Response {
     ([(CACHE_CONTROL, "no-store")], Html(page.0.as_str().to_owned())).into_response()
 }
 
-/// 404 for browsers, at addresses of nothing.
-pub(super) fn nowhere(base: &Base) -> Response {
-    let content = html! { div.narrow { h1 { "Not found" } p { "There is nothing at this address." } } };
-    (StatusCode::NOT_FOUND, respond(&whole("Not found", base, Viewer::Anybody, &content))).into_response()
+/// 404 for browsers.
+pub(super) fn not_found(base: &BaseUrl) -> Response {
+    let content = html! { div.narrow { h1 { "Not found" } p { "There is no page at this URL." } } };
+    (StatusCode::NOT_FOUND, respond(&html_document("Not found", base, Viewer::Anybody, &content))).into_response()
 }
 
-/// A whole page: its title, and its content in what stands around every page.
-pub fn whole(title: &str, base: &Base, viewer: Viewer<'_>, content: &Markup) -> Markup {
+/// A whole page: its content with title, header and navigation.
+pub fn html_document(title: &str, base: &BaseUrl, viewer: Viewer<'_>, content: &Markup) -> Markup {
     let prefix = base.prefix();
     let body = html! {
         a.skip href="#main" { "Skip to content" }
         header.site {
             div.bar {
-                a.brand href={ (prefix) (LISTS[0].0) } { "Rollcall" }
+                a.brand href={ (prefix) (HOME_PATH) } { "Rollcall" }
                 nav aria-label="Site" {
                     ul {
                         @for (path, name) in LISTS { li { a href={ (prefix) (path) } { (name) } } }
@@ -78,11 +85,11 @@ pub fn whole(title: &str, base: &Base, viewer: Viewer<'_>, content: &Markup) -> 
         }
         main id="main" tabindex="-1" { (content) }
     };
-    frame(title, &[&format!("{prefix}{STYLE_PATH}?v={STYLE_VERSION}")], &body)
+    layout(title, &[&format!("{prefix}{STYLE_PATH}?v={STYLE_VERSION}")], &body)
 }
 
-/// An HTML document, with the addresses of its stylesheets.
-pub fn frame(title: &str, styles: &[&str], body: &Markup) -> Markup {
+/// An HTML document with links to its stylesheets.
+pub fn layout(title: &str, styles: &[&str], body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -91,7 +98,7 @@ pub fn frame(title: &str, styles: &[&str], body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                // Without one, browsers ask for /favicon.ico.
+                // Without this, browsers request /favicon.ico.
                 link rel="icon" href="data:,";
                 @for style in styles { link rel="stylesheet" href=(style); }
             }
@@ -100,7 +107,7 @@ pub fn frame(title: &str, styles: &[&str], body: &Markup) -> Markup {
     }
 }
 
-/// Who one is here, and the way in or out.
+/// The current user, and links to sign in or out.
 fn account(prefix: &str, viewer: Viewer<'_>) -> Markup {
     html! {
         @match viewer {
@@ -110,7 +117,7 @@ fn account(prefix: &str, viewer: Viewer<'_>) -> Markup {
             }
             Viewer::SignedIn(username, token) => {
                 div.account {
-                    a href={ (prefix) (CHANGE_PASSWORD) } title="Change your password" {
+                    a href={ (prefix) (ACCOUNT_PATH) } title="Your account" {
                         span.unseen { "Signed in as " } (username)
                     }
                     form method="post" action={ (prefix) (LOGOUT_PATH) } {
@@ -128,7 +135,7 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// The hash of Fowler, Noll and Vo in its variant 1a of 32 bits (RFC 9923).
+/// The 32-bit FNV-1a hash (RFC 9923).
 const fn fnv(bytes: &[u8]) -> u32 {
     let mut hash: u32 = 0x811c_9dc5;
     let mut index = 0;

@@ -1,0 +1,150 @@
+//! Creating users.
+
+use std::collections::BTreeSet;
+
+use super::memberships::MembershipPlan;
+use super::users::{is_email_alone, too_long, unknown_group, unknown_permission, violations_of};
+use super::{Act, Caller, Directory, Draft, Holdings, Rights, UserDetail, UserField, new_mail, too_busy};
+use crate::auth::link::confirmation_key;
+use crate::error::{Error, Result};
+use crate::model::{
+    AddressId, EdgeId, Mail, MailKind, NewUser, References, Sequence, User, UserEmail, UserId, UserNumber,
+};
+use crate::store::{Basis, UserWrite, WriteOutcome};
+
+impl Directory {
+    /// Creates a user. Without `email_verified`, a mail with a link below `base` (if given) asks the user to confirm
+    /// the address.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with all violations, [`Error::Forbidden`] when the caller may not create such a user. Nothing
+    /// is created then.
+    pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: Option<&str>) -> Result<UserDetail> {
+        let mut draft = draft;
+        let may_set = |field| caller.may(Act::SetField(field, None));
+        draft.content.is_superuser &= may_set(UserField::IsSuperuser);
+        if !may_set(UserField::Permissions) {
+            draft.content.permissions = References::default();
+        }
+        self.insert_user(draft, Some(caller), base).await
+    }
+
+    /// Creates a user; without a caller, no rights are checked. Without `base` no mail is sent.
+    pub(super) async fn insert_user(
+        &self,
+        draft: Draft<NewUser>,
+        caller: Option<&Caller>,
+        base: Option<&str>,
+    ) -> Result<UserDetail> {
+        let Draft { content, mut violations } = draft;
+        let mut caller = caller.cloned();
+        let mut plan = None;
+        let mut groups_beyond = None;
+        if let Some(caller) = &caller {
+            groups_beyond = self.groups_beyond(caller, &BTreeSet::new(), &content.groups).await?;
+        }
+        if let Some(request) = &content.membership {
+            match self.plan_membership(caller.as_ref(), &[], request).await? {
+                Ok(planned) => plan = planned,
+                Err(violation) => violations.push(violation),
+            }
+        }
+        violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
+        violations.extend(unknown_permission("user_permissions", &content.permissions));
+        violations.extend(groups_beyond);
+        let (Some(username), Some(password), true) = (&content.username, &content.password, violations.is_empty())
+        else {
+            let NewUser { username, email, phone_number, .. } = &content;
+            let email = email.as_ref().filter(|_| !content.may_share_email);
+            violations.extend(self.taken(username.as_ref(), email, phone_number.as_ref(), None).await?);
+            return Err(Error::Invalid(violations));
+        };
+        let (id, edge_id) = (UserId::generate(&*self.ambient), EdgeId::generate(&*self.ambient));
+        let mut user = User::new(id, edge_id, username, &content, self.ambient.now());
+        let long: Vec<_> = too_long(user.too_long(None)).collect();
+        if !long.is_empty() {
+            return Err(Error::Invalid(long));
+        }
+        self.check_expiration(None, &user)?;
+        if let Some(plan) = &plan {
+            plan.apply_to(&mut user);
+        }
+        if let Some(caller) = &caller {
+            self.must_create(caller, &user).await?;
+        }
+        user.password = self.hasher.hash(password.clone()).await?;
+        user.number = UserNumber(self.store.sequence_next(Sequence::Users).await?);
+        user.date_joined = self.ambient.now();
+        let mails = self.first_address(&mut user, content.email_verified, base).await?;
+        // Changed records are read again; the user is new.
+        let mut retries = self.store.retries();
+        while retries.next().await {
+            let memberships = plan.as_ref().map(|plan| plan.applied_to(&[])).unwrap_or_default();
+            if let Some(plan) = &plan {
+                plan.apply_to(&mut user);
+            }
+            let basis = match &caller {
+                Some(caller) => self.must_create(caller, &user).await?,
+                None => Basis::default(),
+            };
+            let write = UserWrite {
+                after: Some(&user),
+                memberships: Some(&memberships),
+                membership: plan.as_ref().map(MembershipPlan::write),
+                mails: mails.clone(),
+                basis: Some(&basis),
+                ..UserWrite::default()
+            };
+            match (self.store.user_write(&write).await?, &content.membership) {
+                (WriteOutcome::Done, _) => {
+                    return Ok(UserDetail { user, memberships, visibility: Basis::default(), names: String::new() });
+                }
+                (WriteOutcome::Taken(taken), _) if content.may_share_email && is_email_alone(&taken) => {
+                    user.email_is_shared = true;
+                }
+                (WriteOutcome::Taken(taken), _) => {
+                    return Err(Error::Invalid(violations_of(&user, &taken, content.may_share_email)));
+                }
+                (WriteOutcome::UnknownGroup(id), _) => return Err(unknown_group(id)),
+                (WriteOutcome::Stale, request) => {
+                    if let Some(old) = &caller {
+                        let newer = self.refreshed(old).await?;
+                        if !newer.may(Act::SetField(UserField::Permissions, None)) {
+                            user.permissions.clear();
+                        }
+                        caller = Some(newer);
+                    }
+                    if let Some(request) = request {
+                        let planned = self.plan_membership(caller.as_ref(), &[], request).await?;
+                        plan = planned.map_err(|violation| Error::Invalid(vec![violation]))?;
+                    }
+                }
+                (WriteOutcome::OtherSuperuserLost, _) => {
+                    return Err(Error::internal("unexpected conflict while creating a user"));
+                }
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// Fails if the caller may not create such a user. Returns the records that the decision depends on.
+    async fn must_create(&self, caller: &Caller, user: &User) -> Result<Basis> {
+        let basis = self.must_write(caller, None, Some(user)).await?;
+        // A user without rights gains nothing if the creator has just been demoted. Without the condition, the most
+        // frequent write costs two units less.
+        let gives = !user.groups.is_empty() || Holdings::of_record(user) != Holdings::default();
+        Ok(if gives || caller.rights != Rights::Everything { basis } else { Basis::default() })
+    }
+
+    /// Gives a new user its first address, and mails a confirmation link unless the address counts as verified.
+    async fn first_address(&self, user: &mut User, verified: bool, base: Option<&str>) -> Result<Vec<Mail>> {
+        let Some(email) = &user.email else { return Ok(Vec::new()) };
+        let id = AddressId(self.store.sequence_next(Sequence::Addresses).await?);
+        let email = email.lower_case();
+        user.addresses.push(UserEmail { id, email: email.clone(), verified, primary: verified });
+        let (Some(base), false) = (base, verified) else { return Ok(Vec::new()) };
+        let key = confirmation_key(&self.keys, self.ambient.now(), user.id, id, &email).await?;
+        let kind = MailKind::Confirmation { link: format!("{base}/accounts/confirm-email/{key}/").into() };
+        Ok(vec![new_mail(&*self.ambient, email, user, kind)])
+    }
+}

@@ -1,0 +1,53 @@
+//! The Edge staff role, granted and revoked by the operator, and what a promotion ends.
+
+use super::{Directory, SystemCaller, too_busy};
+use crate::error::{Entity, Error, Refusal, Result};
+use crate::model::CleanupTask;
+use crate::model::{User, Username};
+use crate::store::{UserWrite, WriteOutcome};
+
+impl Directory {
+    /// Makes a user Edge staff, or revokes the role. `false` if nothing had to change.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if nobody has that name, [`Error::Forbidden`] for any caller except the operator.
+    pub async fn set_edge_staff(&self, by: SystemCaller, username: &Username, is_staff: bool) -> Result<bool> {
+        by.must_be_operator()?;
+        let mut retries = self.store.retries();
+        while retries.next().await {
+            let taken = self.store.user_by_username(username).await?.ok_or(Error::NotFound(Entity::User))?;
+            let found = self.store.user_with_memberships(taken.user).await?;
+            let (before, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+            if before.is_edge_staff == is_staff {
+                return Ok(false);
+            }
+            let mut after = User { is_edge_staff: is_staff, ..before.clone() };
+            end_tokens_of_others(&before, &mut after);
+            let write = UserWrite {
+                before: Some(&before),
+                after: Some(&after),
+                memberships: Some(&memberships),
+                ..UserWrite::default()
+            };
+            match self.store.user_write(&write).await? {
+                WriteOutcome::Done => {
+                    if after.others_api_tokens_ended != before.others_api_tokens_ended {
+                        self.clean_up_after(CleanupTask::EndedTokens(before.id)).await;
+                    }
+                    return Ok(true);
+                }
+                WriteOutcome::Stale => {}
+                _ => return Err(Error::Refused(Refusal::TooLargeToStore)),
+            }
+        }
+        Err(too_busy())
+    }
+}
+
+/// A promotion to superuser or Edge staff ends the API tokens that others created for the user.
+pub(super) fn end_tokens_of_others(before: &User, after: &mut User) {
+    // Superusers have all rights of Edge staff.
+    let becomes_staff = after.is_edge_staff && !before.is_edge_staff && !before.is_superuser;
+    let is_promoted = becomes_staff || (after.is_superuser && !before.is_superuser);
+    after.others_api_tokens_ended = before.others_api_tokens_ended + u64::from(is_promoted);
+}

@@ -1,0 +1,137 @@
+//! API tokens: 160 random bits in 40 hexadecimal digits, shown once, stored as their SHA-256.
+
+use super::{AuthOutcome, Guessed, Means, Names, RequestOrigin, USE_NOTED};
+use crate::auth::crypto::hex;
+use crate::auth::{Login, is_api_token, token_hash};
+use crate::directory::Directory;
+use crate::error::{Error, Result, Unauthenticated};
+use crate::model::ambient::random;
+use crate::model::{ApiToken, Timestamp, TokenId, User};
+use crate::secret::Secret;
+use crate::store::{Basis, TokenList, TokenWriteOutcome};
+
+/// The result of requesting another token.
+#[derive(Debug)]
+pub enum TokenGrant {
+    /// The new token.
+    Made(Box<User>, Secret),
+    /// The user has the maximum number of tokens.
+    TooMany,
+}
+
+impl Directory {
+    /// The owner of the token with that text.
+    pub(super) async fn owner_of(&self, text: &str) -> Result<AuthOutcome> {
+        match self.find_owner(text).await? {
+            Some((token, owner)) => self.owner_if_good(token, owner, &token_hash(text)).await,
+            None => Ok(AuthOutcome::refused(None, Unauthenticated::InvalidToken)),
+        }
+    }
+
+    /// The same, if the owner has that user name. Tokens that are not that user's count as failures.
+    pub(super) async fn named_owner_of(
+        &self,
+        text: &str,
+        username: &str,
+        origin: &RequestOrigin,
+    ) -> Result<AuthOutcome> {
+        let found = self.find_owner(text).await?;
+        if let Some((token, owner)) = found.filter(|(_, owner)| owner.username.as_str() == username) {
+            return self.owner_if_good(token, owner, &token_hash(text)).await;
+        }
+        let named = self.user_of_name(username).await?;
+        let outcome = match self.attempt(Guessed::Token, username, origin).await {
+            Ok(_) => Error::Unauthenticated(Unauthenticated::InvalidToken),
+            Err(error @ Error::Throttled { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        Ok(AuthOutcome { named: Some(self.id_of(username, named).await?), outcome: Err(outcome) })
+    }
+
+    /// The token with that text, and its owner.
+    ///
+    /// The lookup uses the hash, so the duration of a failed lookup reveals nothing about existing tokens.
+    async fn find_owner(&self, text: &str) -> Result<Option<(ApiToken, User)>> {
+        let token = if is_api_token(text) { self.store.token(&token_hash(text)).await? } else { None };
+        let Some(token) = token else { return Ok(None) };
+        Ok(self.store.user(token.user).await?.map(|owner| (token, owner)))
+    }
+
+    async fn owner_if_good(&self, token: ApiToken, owner: User, hash: &str) -> Result<AuthOutcome> {
+        let now = self.ambient.now();
+        if token.is_ended(&owner) {
+            return Ok(AuthOutcome::refused(Some(owner.id), Unauthenticated::InvalidToken));
+        }
+        if !token.is_good(now) {
+            let why = if token.is_active { Unauthenticated::ExpiredToken } else { Unauthenticated::InvalidToken };
+            return Ok(AuthOutcome::refused(Some(owner.id), why));
+        }
+        let means = Means::ApiToken { hash: hash.into(), made_by_other: token.made_by_other };
+        let recognized = AuthOutcome::if_active(owner, means, now);
+        let is_noted = token.last_used.is_some_and(|used| now < used.plus_seconds(USE_NOTED));
+        if recognized.outcome.is_ok() && !is_noted {
+            self.store.token_used(hash, now).await?;
+        }
+        Ok(recognized)
+    }
+
+    /// Creates another API token if the password of the named user is right. A user may have `most` unexpired tokens,
+    /// even with concurrent requests (`contracts/openl2m.md` section 3).
+    ///
+    /// # Errors
+    /// [`Unauthenticated::WrongPassword`] for all wrong credentials, [`Error::Throttled`] after too many failures.
+    pub async fn obtain_api_token(
+        &self,
+        login: Login,
+        origin: &RequestOrigin,
+        title: &str,
+        most: usize,
+    ) -> Result<TokenGrant> {
+        let user = self.sign_in(&login, Names::Usernames, origin).await?;
+        // A token has the version of the user whose password was checked: a concurrent reset has ended it.
+        let basis = Basis::default();
+        let mut retries = self.store.retries();
+        while retries.next().await {
+            let list = self.store.tokens(user.id).await?;
+            if list.live(&user, self.ambient.now()) >= most || list.room(&user) == 0 {
+                return Ok(TokenGrant::TooMany);
+            }
+            let (token, text) = self.new_token(&user, title, false);
+            match self.token_insert(&token, &text, &list, &basis).await? {
+                TokenWriteOutcome::Done => return Ok(TokenGrant::Made(Box::new(user), text)),
+                TokenWriteOutcome::Stale => {}
+                TokenWriteOutcome::UserGone => return Err(Error::Unauthenticated(Unauthenticated::WrongPassword)),
+            }
+        }
+        Err(Error::Unavailable("too many concurrent changes to one user's tokens".into()))
+    }
+
+    /// A new token of a user, not stored yet, and its text.
+    pub(crate) fn new_token(&self, user: &User, title: &str, made_by_other: bool) -> (ApiToken, Secret) {
+        let now: Timestamp = self.ambient.now();
+        let token = ApiToken {
+            id: TokenId::generate(now, &*self.ambient),
+            user: user.id,
+            title: title.to_owned(),
+            is_active: true,
+            created: now,
+            updated: now,
+            last_used: None,
+            good_until: now.plus_seconds(ApiToken::DAYS * 24 * 60 * 60),
+            made_by_other,
+            version: user.api_token_version(made_by_other),
+        };
+        (token, hex(&random::<20>(&*self.ambient)).into())
+    }
+
+    /// Stores a token under the hash of its text.
+    pub(crate) async fn token_insert(
+        &self,
+        token: &ApiToken,
+        text: &str,
+        list: &TokenList,
+        basis: &Basis,
+    ) -> Result<TokenWriteOutcome> {
+        self.store.token_insert(token, &token_hash(text), list, basis).await
+    }
+}

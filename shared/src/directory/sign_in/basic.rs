@@ -1,0 +1,128 @@
+//! User name and password in every request: verified once, then cached for a while.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{AuthOutcome, Guessed, Means, RequestOrigin};
+use crate::auth::crypto::mac;
+use crate::auth::password::is_usable;
+use crate::directory::Directory;
+use crate::error::{Error, Result, Unauthenticated};
+use crate::model::Timestamp;
+use crate::model::ambient::{Ambient, random};
+
+/// How long a verified pair is cached, in seconds.
+const LIFE: i64 = 5 * 60;
+/// How many pairs are cached.
+const MOST: usize = 1024;
+
+/// Pairs of user name and password that this process has verified recently.
+///
+/// It contains no passwords: a pair is identified by an HMAC under a key of this process. The entry is bound to the
+/// stored hash that was verified, so every change of the password invalidates it, even a change back to an older one.
+#[derive(Clone)]
+pub(crate) struct BasicAuthCache {
+    key: [u8; 32],
+    pairs: Arc<Mutex<HashMap<[u8; 32], Known>>>,
+}
+
+struct Known {
+    stored: String,
+    until: Timestamp,
+}
+
+impl BasicAuthCache {
+    pub(crate) fn new(ambient: &dyn Ambient) -> Self {
+        Self { key: random(ambient), pairs: Arc::default() }
+    }
+
+    fn name(&self, username: &str, password: &str) -> [u8; 32] {
+        mac(&self.key, &[username.as_bytes(), password.as_bytes()])
+    }
+
+    /// Whether the pair was verified against exactly that hash recently.
+    fn knows(&self, name: &[u8; 32], stored: &str, now: Timestamp) -> bool {
+        self.lock().get(name).is_some_and(|known| known.stored == stored && now < known.until)
+    }
+
+    fn remember(&self, name: [u8; 32], stored: &str, now: Timestamp) {
+        let mut pairs = self.lock();
+        if pairs.len() >= MOST {
+            pairs.retain(|_, known| now < known.until);
+        }
+        if pairs.len() >= MOST {
+            pairs.clear();
+        }
+        pairs.insert(name, Known { stored: stored.to_owned(), until: now.plus_seconds(LIFE) });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Directory {
+    /// The user with that name, if the password is right. A wrong password reveals nothing about the user's state.
+    pub(super) async fn user_with_password(
+        &self,
+        username: &str,
+        password: &str,
+        origin: &RequestOrigin,
+    ) -> Result<AuthOutcome> {
+        let now = self.ambient.now();
+        let name = self.basic_auth_cache.name(username, password);
+        let id = self.user_of_name(username).await?;
+        let user = self.user_or_nobody(id).await?;
+        if let Some(user) = &user
+            && is_usable(&user.password)
+            && self.basic_auth_cache.knows(&name, &user.password, now)
+        {
+            return Ok(AuthOutcome::if_active(user.clone(), Means::Password, now));
+        }
+        let mut attempt = match self.attempt(Guessed::Secret, username, origin).await {
+            Ok(attempt) => attempt,
+            Err(error @ Error::Throttled { .. }) => return Ok(AuthOutcome { named: id, outcome: Err(error) }),
+            Err(error) => return Err(error),
+        };
+        let counts = self.attempt_on(attempt.as_mut(), id).await?;
+        let Some(user) = self.user_if_password(user, password, counts).await? else {
+            return Ok(AuthOutcome::refused(Some(self.id_of(username, id).await?), Unauthenticated::WrongPassword));
+        };
+        self.attempt_succeeded(attempt, user.id).await?;
+        self.basic_auth_cache.remember(name, &user.password, now);
+        Ok(AuthOutcome::if_active(user, Means::Password, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ambient::System;
+
+    #[test]
+    fn a_pair_is_known_under_its_hash_and_for_its_time_only() {
+        let pairs = BasicAuthCache::new(&System);
+        let name = pairs.name("jane", "secret");
+        let now = Timestamp::from_micros(0);
+        assert!(!pairs.knows(&name, "hash", now));
+        pairs.remember(name, "hash", now);
+        assert!(pairs.knows(&name, "hash", now.plus_seconds(LIFE - 1)));
+        assert!(!pairs.knows(&name, "hash", now.plus_seconds(LIFE)));
+        assert!(!pairs.knows(&name, "an older hash", now));
+        for (username, password) in [("jane", "Secret"), ("janes", "ecret"), ("", "janesecret")] {
+            assert!(!pairs.knows(&pairs.name(username, password), "hash", now));
+        }
+        assert_ne!(BasicAuthCache::new(&System).name("jane", "secret"), name, "each process has its own key");
+    }
+
+    #[test]
+    fn never_more_than_the_most_are_remembered() {
+        let pairs = BasicAuthCache::new(&System);
+        let now = Timestamp::from_micros(0);
+        for index in 0..3 * MOST {
+            pairs.remember(pairs.name("jane", &index.to_string()), "hash", now);
+            assert!(pairs.lock().len() <= MOST);
+        }
+        assert!(pairs.knows(&pairs.name("jane", &(3 * MOST - 1).to_string()), "hash", now));
+    }
+}

@@ -1,0 +1,126 @@
+//! The code map of `ARCHITECTURE.md` holds: modules of `shared` use only those below them, and the packages above use no store.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The modules of `shared`, and what each may use beside itself.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("secret", &[]),
+    ("model", &["secret"]),
+    ("error", &["model", "secret"]),
+    ("config", &["error", "model", "secret"]),
+    ("aws", &["error"]),
+    ("store", &["aws", "error", "model", "secret"]),
+    ("auth", &["aws", "config", "error", "model", "secret"]),
+    ("directory", &["auth", "config", "error", "model", "secret", "store"]),
+    ("web", &["auth", "directory", "error", "model", "secret"]),
+    ("dialect", &["auth", "directory", "error", "model", "web"]),
+    ("bootstrap", &["auth", "config", "directory", "error", "model", "store"]),
+    ("lambda", &["auth", "aws", "bootstrap", "config", "directory", "error", "store", "web"]),
+];
+
+/// Packages and folders above `shared`, and what of it they may not use.
+const ABOVE: &[(&str, &[&str])] =
+    &[("functions", &["bootstrap", "store"]), ("src/import", &["store", "web", "dialect", "lambda"])];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The modules that a file names after `root::`, outside its comments; of a list in braces all.
+fn uses(file: &Path, root: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("a source file");
+    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect();
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(root) {
+        let before = code[..at].chars().next_back();
+        let rest = &code[at + root.len()..];
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let first = |text: &str| {
+            text.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+        };
+        match rest.strip_prefix('{') {
+            None => found.push(first(rest)),
+            Some(list) => {
+                let mut depth = 1;
+                let mut item = String::new();
+                for c in list.chars() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        ',' if depth == 1 => found.push(first(&std::mem::take(&mut item))),
+                        _ if depth == 1 => item.push(c),
+                        _ => {}
+                    }
+                    if depth == 0 {
+                        found.push(first(&item));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    found.retain(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+    found
+}
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shared/src");
+    let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    let mut seen = BTreeMap::<String, usize>::new();
+    let mut wrong = Vec::new();
+    for file in sources(&root) {
+        let path = file.strip_prefix(&root).expect("a path below").to_string_lossy().into_owned();
+        let module = path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+        if module == "lib" {
+            continue;
+        }
+        let Some(may) = layers.get(module.as_str()) else {
+            wrong.push(format!("{path}: the module {module} has no layer"));
+            continue;
+        };
+        for used in uses(&file, "crate::") {
+            *seen.entry(used.clone()).or_default() += 1;
+            if used != module && !may.contains(&used.as_str()) {
+                wrong.push(format!("{path} uses {used}"));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(seen.values().sum::<usize>() > 300, "the lines are found: {seen:?}");
+}
+
+#[test]
+fn no_module_may_use_one_that_may_use_it() {
+    let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    for (module, may) in LAYERS {
+        let mut below: Vec<&str> = may.to_vec();
+        while let Some(other) = below.pop() {
+            assert_ne!(other, *module, "{module} is below itself");
+            below.extend(layers[other]);
+        }
+    }
+}
+
+#[test]
+fn functions_and_importers_use_only_their_part_of_shared() {
+    for (folder, forbidden) in ABOVE {
+        for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+            for used in uses(&file, "shared::") {
+                assert!(!forbidden.contains(&used.as_str()), "{} uses shared::{used}", file.display());
+            }
+        }
+    }
+}
