@@ -3,37 +3,9 @@
 //! Fills an in-memory engine with that many users and prints read units and milliseconds for the first page of each
 //! search.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a measurement that meets something unexpected shall fail there"
-)]
-#![expect(dead_code, reason = "the tests use the rest of it")]
-
-#[path = "../tests/support"]
-mod support {
-    mod app;
-    mod bulk;
-    pub mod census;
-    mod client;
-    mod engine;
-    mod environment;
-    pub mod gateway;
-    mod parameters;
-    pub mod policies;
-    mod seed;
-
-    pub use app::{PASSWORD, TestApp};
-    pub use bulk::insert_named;
-    pub use client::Client;
-    pub use engine::Engine;
-    pub use environment::FakeEnvironment;
-    pub use seed::{insert, plain_user};
-}
-
 use std::time::Instant;
 
-use support::census::Census;
+use testing::census::Census;
 
 /// How often each search is timed.
 const RUNS: usize = 21;

@@ -199,7 +199,7 @@ async fn following_a_closed_organization_goes_on_after_every_trouble() {
     for (round, call) in [0, 1, 2, 5, 12, 20].into_iter().enumerate() {
         let is_active = round % 2 == 1;
         assert_eq!(admin.patch(&path, &json!({ "is_active": is_active })).await.status, StatusCode::OK);
-        let faults = Faults::new();
+        let faults = Faults::default();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
         let other = app.another(Options { retry_policy: hasty, connection, ..Options::default() });

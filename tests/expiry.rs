@@ -237,7 +237,7 @@ async fn every_trouble_is_survived_and_nobody_told_twice() {
     let troubled = async |retry_policy, plan| {
         let app = TestApp::start().await;
         four_due(&app).await;
-        let faults = Faults::new();
+        let faults = Faults::default();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
         let other = app.another(Options { retry_policy, connection, ..Options::default() });

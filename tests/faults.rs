@@ -69,7 +69,7 @@ impl Stage {
     }
 
     fn process(&self, retry_policy: RetryPolicy) -> Process {
-        let faults = Faults::new();
+        let faults = Faults::default();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
         let options = Options { throttle: self.throttle, retry_policy, connection, ..Options::default() };

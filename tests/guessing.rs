@@ -170,7 +170,7 @@ async fn the_store_is_asked_the_same_for_somebody_and_for_nobody() {
     ] {
         insert(&app, &User { password: hash.into(), ..plain_user(&app, name).await }).await;
     }
-    let faults = Faults::new();
+    let faults = Faults::default();
     let hand = faults.clone();
     let options = Options { throttle: true, connection: Box::new(move |to| hand.wrap(to)), ..Options::default() };
     let process = app.another(options);

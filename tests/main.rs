@@ -42,4 +42,5 @@ mod rows;
 mod search;
 mod search_budgets;
 mod smtp;
-mod support;
+
+use testing as support;

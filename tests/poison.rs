@@ -152,7 +152,7 @@ async fn work_on_a_record_that_is_too_large_stops_no_other() {
 #[tokio::test]
 async fn work_that_the_store_refuses_for_one_key_stops_no_other() {
     let house = house().await;
-    let faults = Faults::new();
+    let faults = Faults::default();
     let hand = faults.clone();
     let hasty =
         RetryPolicy { pause: std::time::Duration::from_millis(1), deadline: std::time::Duration::from_millis(200) };

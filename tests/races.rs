@@ -19,7 +19,7 @@ struct Arena {
 
 impl Arena {
     async fn open(stormy: bool) -> Self {
-        let faults = Faults::new();
+        let faults = Faults::default();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
         let retry_policy = RetryPolicy { pause: Duration::from_millis(2), deadline: Duration::from_mins(1) };

@@ -88,7 +88,7 @@ async fn a_link_for_a_new_password_is_mailed_once() {
 async fn ask_and_mail(stage: &Stage, name: &str, plan: Plan) -> Process {
     let asked = stage.admin.post("/api/v1/users/password/reset/", &json!({"input": name})).await;
     assert_eq!(asked.status, StatusCode::OK);
-    let faults = Faults::new();
+    let faults = Faults::default();
     let hand = faults.clone();
     let connection = Box::new(move |connection| hand.wrap(connection));
     let app =

@@ -26,7 +26,7 @@ async fn assert_set_up(app: &TestApp, what: &str) {
 }
 
 fn bare(retry_policy: RetryPolicy) -> (TestApp, Faults) {
-    let faults = Faults::new();
+    let faults = Faults::default();
     let hand = faults.clone();
     let connection = Box::new(move |connection| hand.wrap(connection));
     (TestApp::bare(Options { retry_policy, connection, ..Options::default() }), faults)

@@ -49,7 +49,7 @@ async fn endures(format: Format, text: &str) {
     let mut call = 0;
     loop {
         let app = new_directory().await;
-        let faults = Faults::new();
+        let faults = Faults::default();
         let hand = faults.clone();
         let connection = Box::new(move |connection| hand.wrap(connection));
         let process = app.another(Options { retry_policy: HASTY, connection, ..Options::default() });

@@ -73,7 +73,7 @@ async fn more_than_a_transaction_holds_is_refused_before_anything_is_written() {
 
 #[tokio::test]
 async fn what_the_store_refuses_is_logged_without_what_it_was_asked() {
-    let faults = Faults::new();
+    let faults = Faults::default();
     let hand = faults.clone();
     let options = Options { connection: Box::new(move |connection| hand.wrap(connection)), ..Options::default() };
     let app = TestApp::with(options).await;

@@ -17,6 +17,7 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// A browser without cookies.
     pub fn new(router: Router) -> Self {
         Self { client: Client::new(router, None), cookies: BTreeMap::new() }
     }
@@ -43,6 +44,7 @@ impl Browser {
         self.cookies.get("csrftoken").cloned().unwrap_or_default()
     }
 
+    /// Opens a page.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.ask(request(Method::GET, path).header(ACCEPT, "text/html,*/*;q=0.8"), "").await
     }

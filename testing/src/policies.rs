@@ -79,9 +79,13 @@ pub struct Statement {
 /// One thing that a function does: the action, and the partition key if it is about the table, or the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Act {
+    /// The function's name in the template.
     pub function: String,
+    /// The action as IAM names it.
     pub action: String,
+    /// The partition key.
     pub leading: Option<String>,
+    /// The name of a parameter.
     pub parameter: Option<String>,
 }
 

@@ -32,6 +32,7 @@ pub fn request(method: Method, path: &str) -> http::request::Builder {
 }
 
 impl Client {
+    /// A client that sends this header.
     pub fn new(router: Router, authorization: Option<String>) -> Self {
         Self { router, authorization }
     }
@@ -44,22 +45,27 @@ impl Client {
         }
     }
 
+    /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.json(Method::GET, path, None).await
     }
 
+    /// POST, with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.json(Method::POST, path, Some(body)).await
     }
 
+    /// PUT, with a JSON body.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.json(Method::PUT, path, Some(body)).await
     }
 
+    /// PATCH, with a JSON body.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.json(Method::PATCH, path, Some(body)).await
     }
 
+    /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.json(Method::DELETE, path, None).await
     }

@@ -57,7 +57,7 @@ struct Api {
 /// Where the release build of a function is. `ROLLCALL_BINARIES` names another folder than cargo's.
 pub fn binary(function: &str) -> PathBuf {
     let folder = std::env::var_os("ROLLCALL_BINARIES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release"), PathBuf::from);
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release"), PathBuf::from);
     let path = folder.join(function);
     assert!(path.is_file(), "{} is missing: cargo build --release --bin {function}", path.display());
     path

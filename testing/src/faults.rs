@@ -48,7 +48,14 @@ pub enum Plan {
     Calm,
     /// At the try of that number, counted from 0; if `lasting`, at every later one too. Tries in a row that write, or
     /// remove, entries of the search index count as one: how many there are depends on the names of users.
-    At { call: usize, fault: Fault, lasting: bool },
+    At {
+        /// The number of the try.
+        call: usize,
+        /// What happens there.
+        fault: Fault,
+        /// Whether it goes on.
+        lasting: bool,
+    },
     /// At every try whose request has that text in it.
     About {
         /// The text, such as an id.
@@ -109,14 +116,16 @@ impl Fault {
     }
 }
 
-impl Faults {
+impl Default for Faults {
     /// Calm, until told otherwise.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let state =
             State { plan: Plan::Calm, calls: Vec::new(), on_entries: false, struck: 0, random: 0x5eed_0f5e_ed0f_5eed };
         Self(Arc::new(Mutex::new(state)))
     }
+}
 
+impl Faults {
     /// A connection that suffers these faults.
     pub fn wrap(&self, connection: Connection) -> Connection {
         let http = SharedHttpClient::new(Faulty { faults: self.clone(), inner: connection.http });

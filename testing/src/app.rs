@@ -36,6 +36,7 @@ pub const CHEAP: HashCost = HashCost { memory: 8, passes: 1 };
 pub struct Options {
     /// Whether failed logins are limited.
     pub throttle: bool,
+    /// Whether users get mails about changes of their password and e-mail address.
     pub notices: bool,
     /// How long tokens are good.
     pub token_ttl: TokenTtl,
@@ -115,11 +116,13 @@ impl TestApp {
     }
 
     /// Another process on the same table, which remembers nothing of what the first one did.
+    #[must_use]
     pub fn another(&self, options: Options) -> Self {
         Self::on(self.engine.clone(), self.environment.clone(), self.parameters.clone(), CHEAP, options)
     }
 
     /// Another process on the same table, with a hasher of that cost.
+    #[must_use]
     pub fn restarted(&self, cost: HashCost) -> Self {
         let settings = self.directory.settings();
         let options = Options {

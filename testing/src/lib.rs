@@ -1,4 +1,12 @@
-//! A directory of its own for every test, and clients that ask it.
+//! What tests and benchmarks share: a directory of its own for every test, clients, scripted time, faults and policies.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "a test that meets something unexpected shall fail there"
+)]
 
 mod app;
 mod browser;

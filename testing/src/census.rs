@@ -20,6 +20,7 @@ pub const PAGE: usize = 20;
 
 /// The users who joined over three years before this one.
 pub struct Census {
+    /// Where they are.
     pub app: TestApp,
     caller: Caller,
     users: usize,
@@ -28,8 +29,11 @@ pub struct Census {
 /// What one search found and cost.
 #[derive(Debug)]
 pub struct Measured {
+    /// How many rows the first page has.
     pub rows: usize,
+    /// How many users match, if that was counted.
     pub total: Option<u64>,
+    /// What it cost.
     pub cost: Cost,
 }
 
