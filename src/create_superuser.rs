@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use shared::config::Config;
+use shared::dialect::field_names::wire_name;
 use shared::dialect::messages::sentence;
 use shared::directory::SystemCaller;
 use shared::error::{Cause, Error};
@@ -36,7 +37,8 @@ pub async fn run(config: &Config, options: CreateSuperuser) -> Result<(), Cause>
             Ok(())
         }
         Err(Error::Invalid(violations)) => {
-            let told: Vec<String> = violations.iter().map(|v| format!("{}: {}", v.field, sentence(v))).collect();
+            let told: Vec<String> =
+                violations.iter().map(|v| format!("{}: {}", wire_name(v.field), sentence(v))).collect();
             Err(told.join(" ").into())
         }
         Err(error) => Err(error.into()),

@@ -1,4 +1,5 @@
-//! The code map of `ARCHITECTURE.md` holds: modules of `shared` use only those below them, and the packages above use no store.
+//! The code map of `ARCHITECTURE.md` holds: modules of `shared` use only those below them, the core speaks no HTTP, and the
+//! packages above use no store.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lambda", &["auth", "aws", "bootstrap", "config", "directory", "error", "store", "web"]),
 ];
 
+/// The modules of the core, and the crates that they may not name.
+const CORE: &[(&str, &[&str])] = &[
+    ("error", &["http", "axum", "serde_json"]),
+    ("model", &["http", "axum", "serde_json"]),
+    ("store", &["http", "axum"]),
+    ("auth", &["http", "axum"]),
+    ("directory", &["http", "axum", "serde_json"]),
+];
+
 /// Packages and folders above `shared`, and what of it they may not use.
 const ABOVE: &[(&str, &[&str])] =
     &[("functions", &["bootstrap", "store"]), ("src/import", &["store", "web", "dialect", "lambda"])];
@@ -36,10 +46,31 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// A file without its comments.
+fn code(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).expect("a source file");
+    text.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect()
+}
+
+/// The module of `shared` that a file belongs to, and the file's path below `shared/src`.
+fn module_of(file: &Path, root: &Path) -> (String, String) {
+    let path = file.strip_prefix(root).expect("a path below").to_string_lossy().into_owned();
+    (path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned(), path)
+}
+
+/// Whether code names that crate: by a path that begins with it, or whole in a `use`.
+fn names_crate(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].trim_end_matches("::");
+        let is_part = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let is_used = before.ends_with("use ") && code[at + name.len()..].starts_with([';', ' ']);
+        !is_part && (is_used || code[at + name.len()..].starts_with("::"))
+    })
+}
+
 /// The modules that a file names after `root::`, outside its comments; of a list in braces all.
 fn uses(file: &Path, root: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(file).expect("a source file");
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect();
+    let code = code(file);
     let mut found = Vec::new();
     for (at, _) in code.match_indices(root) {
         let before = code[..at].chars().next_back();
@@ -82,8 +113,7 @@ fn modules_use_only_what_is_below_them() {
     let mut seen = BTreeMap::<String, usize>::new();
     let mut wrong = Vec::new();
     for file in sources(&root) {
-        let path = file.strip_prefix(&root).expect("a path below").to_string_lossy().into_owned();
-        let module = path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+        let (module, path) = module_of(&file, &root);
         if module == "lib" {
             continue;
         }
@@ -100,6 +130,27 @@ fn modules_use_only_what_is_below_them() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     assert!(seen.values().sum::<usize>() > 300, "the lines are found: {seen:?}");
+}
+
+#[test]
+fn the_core_speaks_no_http() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shared/src");
+    let core: BTreeMap<&str, &[&str]> = CORE.iter().copied().collect();
+    let mut wrong = Vec::new();
+    let mut elsewhere = 0;
+    for file in sources(&root) {
+        let (module, path) = module_of(&file, &root);
+        let code = code(&file);
+        let Some(forbidden) = core.get(module.as_str()) else {
+            elsewhere += usize::from(names_crate(&code, "http"));
+            continue;
+        };
+        wrong.extend(
+            forbidden.iter().filter(|name| names_crate(&code, name)).map(|name| format!("{path} names {name}")),
+        );
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(elsewhere > 10, "the crate is found where it may be named: {elsewhere}");
 }
 
 #[test]

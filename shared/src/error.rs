@@ -1,25 +1,18 @@
-//! The one error type.
+//! The error type of the core.
 //!
-//! It says what happened and contains no text for clients: those belong to the dialects.
+//! It says what happened and contains no text for clients: those belong to the dialects. What can go wrong about a
+//! request itself is in [`crate::web::rejection`].
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a request failed.
+use crate::model::Field;
+
+/// Why the directory did not do what was asked of it.
 #[derive(Debug)]
 pub enum Error {
-    /// No endpoint has this path, or the requested format does not exist.
-    NoRoute,
-    /// The endpoint does not support this method.
-    MethodNotAllowed(http::Method),
-    /// The client accepts none of the available representations.
-    NotAcceptable,
     /// The object does not exist, or the caller may not see it.
     NotFound(Entity),
-    /// The page does not exist.
-    InvalidPage,
-    /// The body could not be read.
-    Body(BodyError),
     /// Invalid values: all of them at once.
     Invalid(Vec<Violation>),
     /// A rule of the directory forbids it.
@@ -44,8 +37,8 @@ pub enum Error {
 /// The cause of an error; for the log, never for a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Short for results with [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+/// Short for results with [`Error`], unless there is another one.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Kinds of objects that can be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,27 +57,6 @@ pub enum Entity {
     Token,
     /// A session of a user.
     Session,
-}
-
-/// Why a body could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BodyError {
-    /// Unsupported media type; the type as sent.
-    MediaType(String),
-    /// Invalid JSON; the reason.
-    Json(String),
-    /// Invalid multipart form; the reason.
-    Multipart(String),
-    /// Bytes that are invalid in its charset; the charset.
-    Charset(&'static str),
-    /// It is too large.
-    TooLarge,
-    /// It is a form with more pairs than this.
-    TooManyPairs(usize),
-    /// It is JSON, but not an object; its kind.
-    NotAnObject(JsonKind),
-    /// It is JSON `null`.
-    Null,
 }
 
 /// Why a caller could not be authenticated.
@@ -140,8 +112,8 @@ pub enum Refusal {
 /// One invalid value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Its name on the wire; a dot leads into a nested object.
-    pub field: &'static str,
+    /// The value.
+    pub field: Field,
     /// The rule that it breaks.
     pub rule: Rule,
 }
@@ -264,7 +236,7 @@ pub enum JsonKind {
 
 impl Error {
     /// An error with one invalid value.
-    pub fn invalid(field: &'static str, rule: Rule) -> Self {
+    pub fn invalid(field: Field, rule: Rule) -> Self {
         Self::Invalid(vec![Violation { field, rule }])
     }
 
@@ -309,20 +281,5 @@ impl fmt::Display for Chain<'_> {
             next = error.source();
         }
         Ok(())
-    }
-}
-
-impl JsonKind {
-    /// The kind of a JSON value.
-    pub fn of(value: &serde_json::Value) -> Self {
-        match value {
-            serde_json::Value::Null => Self::Null,
-            serde_json::Value::Bool(_) => Self::Boolean,
-            serde_json::Value::Number(number) if number.is_f64() => Self::Float,
-            serde_json::Value::Number(_) => Self::Integer,
-            serde_json::Value::String(_) => Self::Text,
-            serde_json::Value::Array(_) => Self::List,
-            serde_json::Value::Object(_) => Self::Object,
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Users on the OpenL2M wire (sections 4 and 5): fields of requests, objects of responses.
 
 use serde::Serialize;
+use shared::dialect::field_names::by_wire_name;
 use shared::directory::Draft;
 use shared::error::Rule;
 use shared::model::{
@@ -86,7 +87,7 @@ pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<SwitchProfileChanges>)
 
 /// The changes in a body (section 6, Update), and whether it contains a usable profile.
 pub fn changes(input: &Input, user: &User) -> (Draft<UserChanges>, bool) {
-    let mut reader = Reader::new(input, true).keeping(user.wire_texts());
+    let mut reader = Reader::new(input, true).keeping(by_wire_name(user.texts()));
     let profile = profile::read(input, Some(user));
     let sent = profile.is_some();
     let content = UserChanges {

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
 use maud::{Markup, html};
+use shared::dialect::field_names::wire_name;
 use shared::dialect::messages::sentence;
 use shared::dialect::{openwisp::OpenWisp, openwisp::session};
 use shared::dialect::{
@@ -177,7 +178,7 @@ async fn page(
 
 /// A password field with its errors.
 fn secret(name: &str, label: &str, autocomplete: &str, violations: &[Violation]) -> Markup {
-    let wrong: Vec<String> = violations.iter().filter(|v| v.field == name).map(sentence).collect();
+    let wrong: Vec<String> = violations.iter().filter(|v| wire_name(v.field) == name).map(sentence).collect();
     let invalid = (!wrong.is_empty()).then_some("true");
     let described = invalid.map(|_| format!("{name}-errors"));
     html! {

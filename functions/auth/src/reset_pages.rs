@@ -13,6 +13,7 @@ use shared::dialect::openwisp::OpenWisp;
 use shared::directory::RequestOrigin;
 use shared::directory::ResetPassword;
 use shared::error::Violation;
+use shared::model::Field;
 use shared::web::BaseUrl;
 use shared::web::body::UnparsedBody;
 use shared::web::cookies::{Cookie, cookie};
@@ -76,7 +77,7 @@ pub async fn submit(
     let token = cookie(&headers, COOKIE_NAME).unwrap_or_default().into();
     match directory.reset_password(ResetPassword { uid, token, new, again }, &origin).await {
         Ok(()) => Ok(found(&format!("{}/accounts/password/reset/key/done/", base.prefix()))),
-        Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == "new_password2") => {
+        Err(Error::Invalid(violations)) if violations.iter().all(|v| v.field == Field::NewPasswordAgain) => {
             Ok(refused(&violations))
         }
         Err(Error::Invalid(_)) => Ok(expired(&base)),

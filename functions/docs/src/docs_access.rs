@@ -32,7 +32,7 @@ pub async fn admit(
 ) -> Response {
     let mut response = match may_read(&directory, &origin, request.headers()).await {
         Ok(()) => next.run(request).await,
-        Err(error) => refusal(&error, &base, &request),
+        Err(error) => refusal(error, &base, &request),
     };
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -59,12 +59,13 @@ fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
 }
 
 /// Without a login: 403, or for a browser a redirect to the login page.
-fn refusal(error: &Error, base: &BaseUrl, request: &Request) -> Response {
+fn refusal(error: Error, base: &BaseUrl, request: &Request) -> Response {
+    let is_unauthenticated = matches!(error, Error::Unauthenticated(_));
     let mut response = match error {
-        Error::Unauthenticated(Unauthenticated::WrongPassword) => render::<Edge>(error),
-        other => render::<OpenWisp>(other),
+        wrong @ Error::Unauthenticated(Unauthenticated::WrongPassword) => render::<Edge>(&wrong.into()),
+        other => render::<OpenWisp>(&other.into()),
     };
-    if !matches!(error, Error::Unauthenticated(_)) {
+    if !is_unauthenticated {
         return response;
     }
     if negotiate(request.uri(), request.headers()).is_ok_and(|chosen| chosen == Representation::Html) {

@@ -14,10 +14,10 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get};
 use http::Method;
+use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::openwisp::endpoint::add_final_slash;
-use shared::web::Failure;
-use shared::{Directory, Error};
+use shared::web::{Failure, Rejection};
 
 /// The paths that only readers of the documentation may use.
 pub const DOCUMENTS: [&str; 4] = ["/api/v1/docs/", "/api/v1/docs.json", "/api/v1/docs.yaml", "/api/v1/redoc/"];
@@ -54,5 +54,5 @@ pub fn router(directory: Arc<Directory>) -> Router {
 
 /// Responds to all other methods with 405.
 fn only(methods: MethodRouter<Arc<Directory>>) -> MethodRouter<Arc<Directory>> {
-    methods.fallback(async |method: Method| Failure::<OpenWisp>::from(Error::MethodNotAllowed(method)))
+    methods.fallback(async |method: Method| Failure::<OpenWisp>::from(Rejection::MethodNotAllowed(method)))
 }

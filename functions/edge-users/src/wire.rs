@@ -6,6 +6,7 @@ use http::Uri;
 use serde::Serialize;
 use serde_json::Value;
 use shared::auth::violations_without_user;
+use shared::dialect::field_names::by_wire_name;
 use shared::directory::{Draft, UserFilter};
 use shared::error::{Error, Result, Rule};
 use shared::model::{
@@ -61,9 +62,10 @@ pub fn fields() -> Vec<&'static Field> {
 /// [`Error::Invalid`] for a word that is not a boolean.
 pub fn filter(uri: &Uri) -> Result<UserFilter> {
     let text = |name| query_value(uri, name).filter(|value| !value.is_empty());
+    let no_boolean = || Error::Invalid(vec![IS_ACTIVE.violation(Rule::NotBoolean)]);
     let is_active = match text(IS_ACTIVE.name) {
         None => None,
-        Some(word) => Some(boolean_word(&word).ok_or_else(|| Error::invalid(IS_ACTIVE.name, Rule::NotBoolean))?),
+        Some(word) => Some(boolean_word(&word).ok_or_else(no_boolean)?),
     };
     Ok(UserFilter {
         username: text(USERNAME.name),
@@ -101,7 +103,7 @@ pub fn new_user(input: &Input) -> Draft<NewUser> {
 
 /// The changes of a user in a body (section 6).
 pub fn changes(input: &Input, user: &User) -> Draft<UserChanges> {
-    let mut reader = Reader::new(input, true).keeping(user.wire_texts());
+    let mut reader = Reader::new(input, true).keeping(by_wire_name(user.texts()));
     let content = UserChanges {
         username: reader.username(&USERNAME),
         password: password(&mut reader),

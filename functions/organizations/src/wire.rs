@@ -1,6 +1,7 @@
 //! Organizations on the OpenWISP wire.
 
 use serde::Serialize;
+use shared::dialect::field_names::by_wire_name;
 use shared::directory::Draft;
 use shared::error::Rule;
 use shared::model::{
@@ -93,8 +94,8 @@ pub fn new_organization(input: &Input) -> Draft<OrganizationChanges> {
 
 /// The changes in a body (sections 12.3 and 12.4).
 pub fn changes(input: &Input, partial: bool, organization: &Organization) -> Draft<OrganizationChanges> {
-    let stored = organization.limited_texts().into_iter().map(|(name, text, _)| (name, text)).collect();
-    let mut reader = Reader::new(input, partial).keeping(stored);
+    let stored = organization.limited_texts().map(|(field, text, _)| (field, text));
+    let mut reader = Reader::new(input, partial).keeping(by_wire_name(stored));
     let mut content = fields(&mut reader);
     content.owner = match reader.nested(&OWNER) {
         Sent::Value(nested) => {

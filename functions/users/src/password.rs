@@ -11,7 +11,7 @@ use shared::directory::RequestOrigin;
 use shared::directory::{Draft, SetPassword};
 use shared::model::UserId;
 use shared::web::body::UnparsedBody;
-use shared::web::fields::{Field, FieldKind, Reader};
+use shared::web::fields::{Field, FieldKind, Reader, Sent};
 use shared::web::{Authenticated, Failure};
 
 const CURRENT: Field = Field::new("current_password", "Current password", FieldKind::Secret).required().nullable();
@@ -43,9 +43,11 @@ pub async fn set(
     directory.check_may_set_password(&caller, &of).await?;
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
-    let current = reader.secret(&CURRENT).value();
-    let (new, again) = (reader.secret(&NEW).value(), reader.secret(&CONFIRM).value());
-    let draft = Draft { content: SetPassword { current, new, again }, violations: reader.finish() };
+    let current = reader.secret(&CURRENT);
+    let is_current_refused = current == Sent::Absent;
+    let (current, new, again) = (current.value(), reader.secret(&NEW).value(), reader.secret(&CONFIRM).value());
+    let content = SetPassword { current, is_current_refused, new, again };
+    let draft = Draft { content, violations: reader.finish() };
     directory.set_password(&caller, of, draft, &origin).await?;
     Ok(Json(Done { status: "Success", message: "Password updated successfully" }))
 }

@@ -1,6 +1,7 @@
 //! Users on the OpenWISP wire: fields of requests, objects of responses.
 
 use serde::Serialize;
+use shared::dialect::field_names::by_wire_name;
 use shared::directory::{Act, Caller, Draft, UserDetail};
 use shared::error::Rule;
 use shared::model::{
@@ -131,7 +132,7 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
 
 /// The changes in a body (section 7.4).
 pub fn changes(input: &Input, partial: bool, user: &User, caller: &Caller) -> Draft<UserChanges> {
-    let mut reader = Reader::new(input, partial).keeping(user.wire_texts());
+    let mut reader = Reader::new(input, partial).keeping(by_wire_name(user.texts()));
     let mut content = UserChanges {
         username: reader.username(&USERNAME),
         email: match reader.email(&EMAIL) {

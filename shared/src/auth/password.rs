@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 
 use super::crypto::hex;
 use crate::error::{Error, Result, Rule};
-use crate::model::MAX_PASSWORD;
 use crate::model::ambient::{Ambient, random};
+use crate::model::{Field, MAX_PASSWORD};
 use crate::secret::Secret;
 
 /// The cost of an argon2id hash.
@@ -86,7 +86,7 @@ impl Hasher {
     /// [`Error::Invalid`] for more than [`MAX_PASSWORD`] bytes; otherwise only if the process cannot hash at all.
     pub async fn hash(&self, password: Secret) -> Result<Secret> {
         if password.len() > MAX_PASSWORD {
-            return Err(Error::invalid("password", Rule::TooLong(MAX_PASSWORD)));
+            return Err(Error::invalid(Field::Password, Rule::TooLong(MAX_PASSWORD)));
         }
         let salt: [u8; 16] = random(&*self.ambient);
         let cost = self.cost;

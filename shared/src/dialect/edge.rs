@@ -12,7 +12,8 @@ use crate::auth::Credential;
 use crate::directory::RequestOrigin;
 use crate::directory::{Caller, Directory, Policy, Rights, UserDetail, Visibility};
 use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
-use crate::model::EdgeId;
+use crate::model::{EdgeId, Field};
+use crate::web::Rejection;
 use crate::web::dialect::Dialect;
 use crate::web::endpoint::{Access, Admission};
 use crate::web::failure::render;
@@ -37,26 +38,30 @@ impl Dialect for Edge {
         }
     }
 
-    fn render(error: &Error) -> Response {
+    fn render(rejection: &Rejection) -> Response {
         let unauthorized = |sentence| (StatusCode::UNAUTHORIZED, detail(sentence));
-        let (status, body) = match error {
-            Error::NotFound(_) => (StatusCode::NOT_FOUND, detail("Not found.")),
-            Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field_in(violations, sentence)),
-            Error::Unauthenticated(Unauthenticated::WrongPassword) => unauthorized("Invalid username/password."),
+        let (status, body) = match rejection {
+            Rejection::Domain(Error::NotFound(_)) => (StatusCode::NOT_FOUND, detail("Not found.")),
+            Rejection::Domain(Error::Invalid(violations)) => {
+                (StatusCode::BAD_REQUEST, messages::by_field_in(violations, sentence))
+            }
+            Rejection::Domain(Error::Unauthenticated(Unauthenticated::WrongPassword)) => {
+                unauthorized("Invalid username/password.")
+            }
             other => status_and_body(other),
         };
-        respond(status, body, error, "Basic realm=\"api\"")
+        respond(status, body, rejection, "Basic realm=\"api\"")
     }
 
     /// Callers without valid credentials do not learn which paths exist (section 1).
     async fn not_found(directory: &Directory, parts: &mut Parts) -> Response {
         let refused = Self::admit(directory, Access::User, &parts.headers, &origin(parts)).await.err();
-        render::<Self>(&refused.unwrap_or(Error::NoRoute))
+        render::<Self>(&refused.map_or(Rejection::NoRoute, Rejection::Domain))
     }
 }
 
 impl Admission for Edge {
-    fn representation(_: &Uri, _: &HeaderMap) -> Result<Representation> {
+    fn representation(_: &Uri, _: &HeaderMap) -> Result<Representation, Rejection> {
         Ok(Representation::Json(None))
     }
 
@@ -113,7 +118,7 @@ fn named_token(pair: &[u8]) -> Result<Credential> {
 /// The message for a taken user name is shorter here (section 5.2).
 fn sentence(violation: &Violation) -> String {
     match violation.rule {
-        Rule::Taken if violation.field == "username" => messages::UNIQUE.to_owned(),
+        Rule::Taken if violation.field == Field::Username => messages::UNIQUE.to_owned(),
         _ => messages::sentence(violation),
     }
 }

@@ -7,25 +7,26 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::messages;
-use crate::error::{BodyError, Entity, Error, Unauthenticated};
+use crate::error::{Entity, Error, Unauthenticated};
+use crate::web::rejection::{BodyError, Rejection};
 
 /// A body with one message.
 pub(super) fn detail(sentence: &str) -> Value {
     json!({ "detail": sentence })
 }
 
-/// The response with the headers that belong to the error; `challenge` is the authentication scheme of a 401.
-pub(super) fn respond(status: StatusCode, body: Value, error: &Error, challenge: &'static str) -> Response {
+/// The response with the headers that belong to the rejection; `challenge` is the authentication scheme of a 401.
+pub(super) fn respond(status: StatusCode, body: Value, rejection: &Rejection, challenge: &'static str) -> Response {
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
-    match error {
-        Error::Unauthenticated(_) if status == StatusCode::UNAUTHORIZED => {
+    match rejection {
+        Rejection::Domain(Error::Unauthenticated(_)) if status == StatusCode::UNAUTHORIZED => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        Error::Throttled { retry_after } => {
+        Rejection::Domain(Error::Throttled { retry_after }) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
         }
-        Error::Unavailable(_) => {
+        Rejection::Domain(Error::Unavailable(_)) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
@@ -33,14 +34,24 @@ pub(super) fn respond(status: StatusCode, body: Value, error: &Error, challenge:
     response
 }
 
-/// Status and body of an error, as far as the APIs have them in common; otherwise as in OpenWISP.
-pub(super) fn status_and_body(error: &Error) -> (StatusCode, Value) {
-    match error {
-        Error::NoRoute => (StatusCode::NOT_FOUND, detail("Not found.")),
-        Error::MethodNotAllowed(method) => {
+/// Status and body of a rejection, as far as the APIs have them in common; otherwise as in OpenWISP.
+pub(super) fn status_and_body(rejection: &Rejection) -> (StatusCode, Value) {
+    match rejection {
+        Rejection::NoRoute => (StatusCode::NOT_FOUND, detail("Not found.")),
+        Rejection::MethodNotAllowed(method) => {
             (StatusCode::METHOD_NOT_ALLOWED, detail(&format!("Method \"{method}\" not allowed.")))
         }
-        Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, detail("Could not satisfy the request Accept header.")),
+        Rejection::NotAcceptable => {
+            (StatusCode::NOT_ACCEPTABLE, detail("Could not satisfy the request Accept header."))
+        }
+        Rejection::InvalidPage => (StatusCode::NOT_FOUND, detail("Invalid page.")),
+        Rejection::Body(why) => unreadable(why),
+        Rejection::Domain(error) => of_domain(error),
+    }
+}
+
+fn of_domain(error: &Error) -> (StatusCode, Value) {
+    match error {
         Error::NotFound(entity) => {
             let model = match entity {
                 Entity::User => "User",
@@ -53,8 +64,6 @@ pub(super) fn status_and_body(error: &Error) -> (StatusCode, Value) {
             };
             (StatusCode::NOT_FOUND, detail(&format!("No {model} matches the given query.")))
         }
-        Error::InvalidPage => (StatusCode::NOT_FOUND, detail("Invalid page.")),
-        Error::Body(why) => unreadable(why),
         Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field(violations)),
         Error::Refused(refusal) => {
             let sentence = messages::refusal(*refusal);

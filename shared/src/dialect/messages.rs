@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::field_names::wire_name;
 use crate::error::{JsonKind, Refusal, Rule, Similar, Violation};
+use crate::model::Field;
 
 /// The message for a broken rule.
 pub fn sentence(violation: &Violation) -> String {
@@ -31,7 +33,7 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::NotObject(kind) => format!("Invalid data. Expected a dictionary, but got {}.", python_name(*kind)),
         Rule::UnknownReference(key) => format!("Invalid pk \"{key}\" - object does not exist."),
         // Quirk: Django looks up even a null key. Where it does not, as for the permissions of a group, null is a kind.
-        Rule::WrongReference(JsonKind::Null) if violation.field != "permissions" => {
+        Rule::WrongReference(JsonKind::Null) if wire_name(violation.field) != "permissions" => {
             "Invalid pk \"None\" - object does not exist.".to_owned()
         }
         Rule::WrongReference(kind) => format!("Incorrect type. Expected pk value, received {}.", python_name(*kind)),
@@ -112,8 +114,8 @@ pub(super) fn by_field_in(violations: &[Violation], sentence: impl Fn(&Violation
     let mut root = Map::new();
     for violation in violations {
         let path = match violation.rule {
-            Rule::NotObject(_) => format!("{}.non_field_errors", violation.field),
-            _ => violation.field.to_owned(),
+            Rule::NotObject(_) => format!("{}.non_field_errors", wire_name(violation.field)),
+            _ => wire_name(violation.field).to_owned(),
         };
         insert(&mut root, &path, sentence(violation));
     }
@@ -134,13 +136,14 @@ fn insert(object: &mut Map<String, Value>, path: &str, sentence: String) {
     }
 }
 
-fn taken(field: &str) -> &'static str {
+/// Only the directory finds out what is taken, so a field as the client named it is never one of these.
+fn taken(field: Field) -> &'static str {
     match field {
-        "name" => "group with this name already exists.",
-        "slug" => "organization with this slug already exists.",
-        "username" => "A user with that username already exists.",
-        "email" => "user with this email address already exists.",
-        "phone_number" => "user with this phone number already exists.",
+        Field::GroupName => "group with this name already exists.",
+        Field::Slug => "organization with this slug already exists.",
+        Field::Username => "A user with that username already exists.",
+        Field::Email => "user with this email address already exists.",
+        Field::PhoneNumber => "user with this phone number already exists.",
         _ => UNIQUE,
     }
 }
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn violations_are_grouped_by_field_and_nested_by_dots() {
-        let violation = |field, rule| Violation { field, rule };
+        let violation = |name, rule| Violation { field: Field::Sent(name), rule };
         let told = by_field(&[
             violation("url", Rule::TooLong(200)),
             violation("url", Rule::NotUrl),

@@ -2,6 +2,7 @@
 
 pub mod edge;
 mod error_bodies;
+pub mod field_names;
 pub mod messages;
 pub mod openl2m;
 pub mod openwisp;

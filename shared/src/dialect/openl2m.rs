@@ -10,6 +10,7 @@ use crate::auth::Credential;
 use crate::directory::RequestOrigin;
 use crate::directory::{Caller, Directory, Policy, Rights};
 use crate::error::{Entity, Error, Result, Unauthenticated};
+use crate::web::Rejection;
 use crate::web::dialect::Dialect;
 use crate::web::endpoint::{Access, Admission};
 use crate::web::negotiation::{Representation, negotiate};
@@ -33,25 +34,29 @@ impl Dialect for OpenL2m {
         }
     }
 
-    fn render(error: &Error) -> Response {
-        let (status, body) = match error {
-            Error::NotFound(Entity::User) => (StatusCode::BAD_REQUEST, reason("Invalid user id!")),
-            Error::Refused(refusal) => (StatusCode::BAD_REQUEST, reason(messages::refusal(*refusal))),
-            Error::Unauthenticated(Unauthenticated::InvalidToken) => {
+    fn render(rejection: &Rejection) -> Response {
+        let (status, body) = match rejection {
+            Rejection::Domain(Error::NotFound(Entity::User)) => (StatusCode::BAD_REQUEST, reason("Invalid user id!")),
+            Rejection::Domain(Error::Refused(refusal)) => {
+                (StatusCode::BAD_REQUEST, reason(messages::refusal(*refusal)))
+            }
+            Rejection::Domain(Error::Unauthenticated(Unauthenticated::InvalidToken)) => {
                 (StatusCode::UNAUTHORIZED, detail("Invalid token"))
             }
-            Error::Unauthenticated(Unauthenticated::ExpiredToken) => {
+            Rejection::Domain(Error::Unauthenticated(Unauthenticated::ExpiredToken)) => {
                 (StatusCode::UNAUTHORIZED, detail("Token expired"))
             }
-            Error::Unauthenticated(Unauthenticated::Inactive) => (StatusCode::UNAUTHORIZED, detail("User inactive")),
+            Rejection::Domain(Error::Unauthenticated(Unauthenticated::Inactive)) => {
+                (StatusCode::UNAUTHORIZED, detail("User inactive"))
+            }
             other => status_and_body(other),
         };
-        respond(status, body, error, "Token")
+        respond(status, body, rejection, "Token")
     }
 }
 
 impl Admission for OpenL2m {
-    fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
+    fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejection> {
         match negotiate(uri, headers)? {
             // There are no pages; clients that prefer HTML get JSON (section 10.8).
             Representation::Html => Ok(Representation::Json(None)),

@@ -3,11 +3,10 @@
 use super::{Act, Caller, Directory, Draft, Expected, Subject, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::Sequence;
-use crate::model::{Action, AddressId, EmailAddress, Model, User, UserEmail};
+use crate::model::{Action, AddressId, EmailAddress, Field, Model, User, UserEmail};
 use crate::store::{UserWrite, WriteOutcome};
 
 /// The field name for violations of the address as a whole.
-const WHOLE: &str = "__all__";
 
 /// An address of a user, and the version of the user's record, which contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl Directory {
         let any = Expected::any();
         let added = self.change_addresses(caller, owner, Action::Add, &any, |_, addresses| {
             if addresses.len() >= User::MAX_ADDRESSES {
-                return Err(Error::invalid("email", Rule::TooMany(User::MAX_ADDRESSES)));
+                return Err(Error::invalid(Field::Email, Rule::TooMany(User::MAX_ADDRESSES)));
             }
             addresses.push(entry.clone());
             Ok(entry.clone())
@@ -165,7 +164,7 @@ impl Directory {
             };
             match self.store.user_write(&write).await? {
                 WriteOutcome::Done => return Ok((changed, before.version + 1)),
-                WriteOutcome::Taken(_) => return Err(Error::invalid("email", Rule::AddressTaken)),
+                WriteOutcome::Taken(_) => return Err(Error::invalid(Field::Email, Rule::AddressTaken)),
                 WriteOutcome::Stale if retries.again().await => {
                     caller = self.refreshed(&caller).await?;
                     current = self.subject(&caller, current.user.id).await?;
@@ -183,7 +182,7 @@ impl Directory {
         if let Some(email) = email
             && self.store.user_by_address(email).await?.is_some()
         {
-            violations.push(Violation { field: "email", rule: Rule::AddressTaken });
+            violations.push(Violation { field: Field::Email, rule: Rule::AddressTaken });
         }
         Ok(violations)
     }
@@ -194,13 +193,13 @@ fn check(addresses: &[UserEmail]) -> Result<()> {
     let mut texts: Vec<String> = addresses.iter().map(|entry| entry.email.folded()).collect();
     texts.sort_unstable();
     if texts.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Error::invalid(WHOLE, Rule::AddressTwice));
+        return Err(Error::invalid(Field::WholeObject, Rule::AddressTwice));
     }
     if addresses.iter().filter(|entry| entry.primary).count() > 1 {
-        return Err(Error::invalid(WHOLE, Rule::SecondPrimary));
+        return Err(Error::invalid(Field::WholeObject, Rule::SecondPrimary));
     }
     if addresses.iter().filter(|entry| entry.verified).count() > User::MAX_VERIFIED {
-        return Err(Error::invalid("verified", Rule::TooMany(User::MAX_VERIFIED)));
+        return Err(Error::invalid(Field::Verified, Rule::TooMany(User::MAX_VERIFIED)));
     }
     Ok(())
 }

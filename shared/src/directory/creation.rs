@@ -8,7 +8,7 @@ use super::{Act, Caller, Directory, Draft, Holdings, Rights, UserDetail, UserFie
 use crate::auth::link::confirmation_key;
 use crate::error::{Error, Result};
 use crate::model::{
-    AddressId, EdgeId, Mail, MailKind, NewUser, References, Sequence, User, UserEmail, UserId, UserNumber,
+    AddressId, EdgeId, Field, Mail, MailKind, NewUser, References, Sequence, User, UserEmail, UserId, UserNumber,
 };
 use crate::store::{Basis, UserWrite, WriteOutcome};
 
@@ -50,7 +50,7 @@ impl Directory {
             }
         }
         violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
-        violations.extend(unknown_permission("user_permissions", &content.permissions));
+        violations.extend(unknown_permission(Field::Permissions, &content.permissions));
         violations.extend(groups_beyond);
         let (Some(username), Some(password), true) = (&content.username, &content.password, violations.is_empty())
         else {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::users::unknown_permission;
 use super::{Act, Caller, Directory, Draft, Expected, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
-use crate::model::{Action, CleanupTask, Group, GroupChanges, GroupId, Model, PermissionId, Sequence};
+use crate::model::{Action, CleanupTask, Field, Group, GroupChanges, GroupId, Model, PermissionId, Sequence};
 use crate::store::{Basis, GroupWriteOutcome};
 
 /// Groups with smaller ids exist from the installation.
@@ -36,7 +36,8 @@ impl Directory {
     /// [`Error::Invalid`] with all violations.
     pub async fn create_group(&self, caller: &Caller, draft: Draft<GroupChanges>) -> Result<Group> {
         let Draft { content, mut violations } = draft;
-        violations.extend(content.permissions.as_ref().and_then(|ids| unknown_permission("permissions", ids)));
+        violations
+            .extend(content.permissions.as_ref().and_then(|ids| unknown_permission(Field::GroupPermissions, ids)));
         let mut caller = caller.clone();
         let none = BTreeSet::new();
         let given = content.permissions.as_deref().unwrap_or(&none);
@@ -51,7 +52,7 @@ impl Directory {
         loop {
             match self.store.group_write(None, Some(&group), &basis).await? {
                 GroupWriteOutcome::Done => return Ok(group),
-                GroupWriteOutcome::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
+                GroupWriteOutcome::NameTaken => return Err(Error::invalid(Field::GroupName, Rule::Taken)),
                 GroupWriteOutcome::Stale if retries.again().await => {
                     caller = self.refreshed(&caller).await?;
                     let (newer, beyond) = self.must_change_group(&caller, Action::Add, &none, given).await?;
@@ -78,7 +79,8 @@ impl Directory {
         expected: &Expected,
     ) -> Result<Group> {
         let Draft { content, mut violations } = draft;
-        violations.extend(content.permissions.as_ref().and_then(|ids| unknown_permission("permissions", ids)));
+        violations
+            .extend(content.permissions.as_ref().and_then(|ids| unknown_permission(Field::GroupPermissions, ids)));
         let mut caller = caller.clone();
         let wanted = |before: &Group| content.permissions.as_deref().unwrap_or(&before.permissions).clone();
         let (mut basis, beyond) =
@@ -103,7 +105,7 @@ impl Directory {
             }
             match self.store.group_write(Some(&before), Some(&after), &basis).await? {
                 GroupWriteOutcome::Done => return Ok(Group { version: before.version + 1, ..after }),
-                GroupWriteOutcome::NameTaken => return Err(Error::invalid("name", Rule::Taken)),
+                GroupWriteOutcome::NameTaken => return Err(Error::invalid(Field::GroupName, Rule::Taken)),
                 GroupWriteOutcome::Stale if retries.again().await => {
                     caller = self.refreshed(&caller).await?;
                     before = self.group(before.id).await?;
@@ -161,7 +163,7 @@ impl Directory {
     ) -> Result<(Basis, Option<Violation>)> {
         caller.must(Act::Model(action, Model::Group))?;
         let (may, basis) = self.may_change_permissions(caller, before, after).await?;
-        let violation = Violation { field: "permissions", rule: Rule::BeyondOwnRights };
+        let violation = Violation { field: Field::GroupPermissions, rule: Rule::BeyondOwnRights };
         Ok((basis, (!may).then_some(violation)))
     }
 
@@ -171,7 +173,7 @@ impl Directory {
             && own.is_none_or(|own| own.name != name)
             && self.store.group_name_is_taken(name).await?
         {
-            violations.push(Violation { field: "name", rule: Rule::Taken });
+            violations.push(Violation { field: Field::GroupName, rule: Rule::Taken });
         }
         Ok(Error::Invalid(violations))
     }

@@ -48,14 +48,13 @@ impl Directory {
         Err(too_busy())
     }
 
-    /// Attempts of a user, newest first, up to an offset of 10,000.
+    /// Attempts of a user, newest first, up to an offset of 10,000. Pages further back are empty.
     ///
     /// `after` is [`Listed::next`] of the previous page: with it, nothing before the page is read. An invalid mark, or
     /// one of another page, is ignored.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the caller may not see them, [`Error::InvalidPage`] for pages further back, or when
-    /// the store does not answer.
+    /// [`Error::Forbidden`] when the caller may not see them, or when the store does not answer.
     pub async fn history(
         &self,
         caller: &Caller,
@@ -65,7 +64,9 @@ impl Directory {
     ) -> Result<Listed<SignInAttempt>> {
         caller.must(Act::SeeTokensOf(user))?;
         match stretch {
-            Stretch::From { offset, .. } if offset > MOST_OFFSET => Err(Error::InvalidPage),
+            Stretch::From { offset, .. } if offset > MOST_OFFSET => {
+                Ok(Listed { items: Vec::new(), offset, total: None, more: false, next: None })
+            }
             Stretch::From { offset, limit } => {
                 let mark = after.and_then(HistoryMark::parse).filter(|mark| mark.offset == offset);
                 self.page_of_history(user.id, offset, limit, mark).await

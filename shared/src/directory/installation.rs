@@ -3,7 +3,7 @@
 use super::{Directory, Draft, SystemCaller};
 use crate::auth::violations_without_user;
 use crate::error::{Result, Violation};
-use crate::model::{EmailAddress, NewUser, Organization, OrganizationId, User, Username, default_groups};
+use crate::model::{EmailAddress, Field, NewUser, Organization, OrganizationId, User, Username, default_groups};
 use crate::secret::Secret;
 use crate::store::Basis;
 
@@ -68,7 +68,7 @@ impl Directory {
     ) -> Result<User> {
         by.must_be_operator()?;
         let password_violations = violations_without_user(&password).into_iter();
-        let violations: Vec<_> = password_violations.map(|rule| Violation { field: "password", rule }).collect();
+        let violations: Vec<_> = password_violations.map(|rule| Violation { field: Field::Password, rule }).collect();
         let user = NewUser {
             username: Some(username),
             email,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Caller, Directory, UserPage};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{OrganizationId, UserId, UserRow};
 use crate::store::{Direction, Member, MemberCount, Positions};
 
@@ -77,12 +77,12 @@ impl Directory {
     }
 
     /// The members of some organizations except hidden ones, newest first; `rows` as in [`Directory::users`].
-    pub(super) async fn members_page(
+    pub(super) async fn members_page<E: From<Error>>(
         &self,
         organizations: &[OrganizationId],
         hidden: BTreeSet<UserId>,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<UserPage> {
+        rows: impl Fn(u64) -> Result<(u64, usize), E>,
+    ) -> Result<UserPage, E> {
         let mut counts = Vec::new();
         for &organization in organizations {
             counts.push(self.store.member_count(organization).await?);
@@ -105,11 +105,11 @@ impl Directory {
 
     /// All active or all inactive users, newest first; `rows` as in [`Directory::users`]. `None` if the index has a
     /// stale entry, so that ranks are unknown, or if the table is too old to count them.
-    pub(super) async fn switched_page(
+    pub(super) async fn switched_page<E: From<Error>>(
         &self,
         on: bool,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<Option<UserPage>> {
+        rows: impl Fn(u64) -> Result<(u64, usize), E>,
+    ) -> Result<Option<UserPage>, E> {
         if !self.store.counts_switched().await? {
             return Ok(None);
         }

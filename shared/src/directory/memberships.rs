@@ -3,14 +3,10 @@
 use super::{Act, Caller, Directory, Draft, UserDetail, Visibility, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
-    Action, Membership, MembershipId, MembershipRequest, Model, Named, Organization, OrganizationId, User, UserId,
-    Username, WhenSame,
+    Action, Field, Membership, MembershipId, MembershipRequest, Model, Named, Organization, OrganizationId, User,
+    UserId, Username, WhenSame,
 };
 use crate::store::{Direction, MembershipWrite, OrganizationState, UserWrite, WriteOutcome};
-
-/// The field name for violations that no single field causes.
-const WHOLE: &str = "__all__";
-const ORGANIZATION: &str = "organization";
 
 /// A requested membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +37,7 @@ impl Directory {
         let (id, is_admin, same) = (*id, *is_admin, *same);
         let Some(organization) = self.nameable(caller, id).await? else {
             let rule = Rule::UnknownReference(sent.clone());
-            return Ok(Err(Violation { field: "organization_users.organization", rule }));
+            return Ok(Err(Violation { field: Field::MembershipOrganization, rule }));
         };
         let before = memberships.iter().find(|membership| membership.organization == id).cloned();
         let Some(before) = before else {
@@ -51,14 +47,14 @@ impl Directory {
             return Ok(Ok(None));
         }
         let Some(is_admin) = is_admin else {
-            return Ok(Err(Violation { field: "organization_users.is_admin", rule: Rule::Required }));
+            return Ok(Err(Violation { field: Field::MembershipIsAdmin, rule: Rule::Required }));
         };
         let is_same = before.is_admin == is_admin;
         if is_same && same == WhenSame::Keep {
             return Ok(Ok(None));
         }
         let planned = MembershipPlan::changed(organization, before, (!is_same).then_some(is_admin));
-        Ok(planned.map(Some).map_err(|rule| Violation { field: "organization_users", rule }))
+        Ok(planned.map(Some).map_err(|rule| Violation { field: Field::Membership, rule }))
     }
 
     /// The memberships of a user whom the caller can see, sorted by the organizations' names, as far as the caller may
@@ -103,8 +99,8 @@ impl Directory {
         let made =
             self.write_membership_of(caller, id, Action::Add, named.id, |directory, organization, before| {
                 match (organization, before) {
-                    (None, _) => Err(Error::invalid(ORGANIZATION, Rule::UnknownReference(named.sent.clone()))),
-                    (Some(_), Some(_)) => Err(Error::invalid(WHOLE, Rule::MembershipTwice)),
+                    (None, _) => Err(Error::invalid(Field::Organization, Rule::UnknownReference(named.sent.clone()))),
+                    (Some(_), Some(_)) => Err(Error::invalid(Field::WholeObject, Rule::MembershipTwice)),
                     (Some(organization), None) => Ok(Some(directory.joined(organization, is_admin))),
                 }
             });

@@ -4,11 +4,10 @@ use super::users::too_long;
 use super::{Act, Caller, Directory, Draft, Expected, Subject, Visibility, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{
-    Action, Change, CleanupTask, MembershipId, Model, Named, Organization, OrganizationChanges, OrganizationId, User,
+    Action, Change, CleanupTask, Field, MembershipId, Model, Named, Organization, OrganizationChanges, OrganizationId,
+    User,
 };
 use crate::store::{Basis, OrganizationWriteOutcome};
-
-const OWNER: &str = "owner.organization_user";
 
 /// A page of the list of organizations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +23,11 @@ impl Directory {
     ///
     /// # Errors
     /// Errors of `rows`, or when the store does not answer.
-    pub async fn organizations(
+    pub async fn organizations<E: From<Error>>(
         &self,
         caller: &Caller,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<OrganizationPage> {
+        rows: impl Fn(u64) -> Result<(u64, usize), E>,
+    ) -> Result<OrganizationPage, E> {
         match caller.visibility() {
             Visibility::Everyone => {
                 let counts = self.store.organization_counts().await?;
@@ -81,7 +80,7 @@ impl Directory {
             if let Some(slug) = &slug
                 && self.store.organization_of_slug(slug).await?.is_some()
             {
-                violations.push(Violation { field: "slug", rule: Rule::Taken });
+                violations.push(Violation { field: Field::Slug, rule: Rule::Taken });
             }
             return Err(Error::Invalid(violations));
         };
@@ -110,8 +109,8 @@ impl Directory {
                 OrganizationWriteOutcome::Done => return Ok(organization),
                 OrganizationWriteOutcome::SlugTaken(by) => {
                     return Err(Error::Invalid(vec![
-                        Violation { field: "slug", rule: Rule::Taken },
-                        Violation { field: "organization", rule: Rule::SlugOwner(by.to_string()) },
+                        Violation { field: Field::Slug, rule: Rule::Taken },
+                        Violation { field: Field::SlugOwner, rule: Rule::SlugOwner(by.to_string()) },
                     ]));
                 }
                 OrganizationWriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
@@ -174,7 +173,7 @@ impl Directory {
                     }
                     return Ok(Organization { version: before.version + 1, ..after });
                 }
-                OrganizationWriteOutcome::SlugTaken(_) => return Err(Error::invalid("slug", Rule::Taken)),
+                OrganizationWriteOutcome::SlugTaken(_) => return Err(Error::invalid(Field::Slug, Rule::Taken)),
                 OrganizationWriteOutcome::Stale if retries.again().await => {
                     caller = self.refreshed(&caller).await?;
                     before = self.organization(&caller, before.id).await?;
@@ -259,8 +258,8 @@ impl Directory {
         let found = self.store.membership_of_id(id).await?;
         let seen = found.filter(|(_, of)| caller.may(Act::NameOrganization(*of)));
         match seen {
-            None => Err(Error::invalid(OWNER, Rule::UnknownReference(sent.clone()))),
-            Some((_, of)) if of != organization.id => Err(Error::invalid(OWNER, Rule::NotMember)),
+            None => Err(Error::invalid(Field::Owner, Rule::UnknownReference(sent.clone()))),
+            Some((_, of)) if of != organization.id => Err(Error::invalid(Field::Owner, Rule::NotMember)),
             Some((user, _)) => Ok(Change::Set((id, user))),
         }
     }

@@ -8,7 +8,7 @@ use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Guessed;
 use crate::error::{Error, Refusal, Result, Rule, Violation};
 use crate::model::CleanupTask;
-use crate::model::{Action, MAX_PASSWORD, Model, User, UserId};
+use crate::model::{Action, Field, MAX_PASSWORD, Model, User, UserId};
 use crate::secret::Secret;
 use crate::store::{UserWrite, WriteOutcome};
 
@@ -17,6 +17,8 @@ use crate::store::{UserWrite, WriteOutcome};
 pub struct SetPassword {
     /// The current one, if the caller sent it.
     pub current: Option<Secret>,
+    /// Whether it is among the violations already.
+    pub is_current_refused: bool,
     /// The new one, unless it is invalid.
     pub new: Option<Secret>,
     /// The new one again, unless it is invalid.
@@ -70,24 +72,23 @@ impl Directory {
         draft: Draft<SetPassword>,
         origin: &RequestOrigin,
     ) -> Result<()> {
-        const CURRENT: &str = "current_password";
-        let Draft { content: SetPassword { current, new, again }, mut violations } = draft;
+        let Draft { content: SetPassword { current, is_current_refused, new, again }, mut violations } = draft;
         self.check_may_set_password(caller, &of).await?;
         let must_know = !caller.may(Act::SetPassword { of: of.user.id, proven: false });
-        if must_know && new.is_some() && violations.iter().all(|violation| violation.field != CURRENT) {
-            match self.check_own_password(&of.user, current.as_deref(), CURRENT, origin).await {
+        if must_know && new.is_some() && !is_current_refused {
+            match self.check_own_password(&of.user, current.as_deref(), Field::CurrentPassword, origin).await {
                 Err(Error::Invalid(wrong)) => violations.extend(wrong),
                 other => other?,
             }
         }
         if new.is_some() && new == current {
-            violations.push(Violation { field: "new_password", rule: Rule::SameAsOld });
+            violations.push(Violation { field: Field::NewPassword, rule: Rule::SameAsOld });
         }
         if again.is_some() && new != again {
-            violations.push(Violation { field: "confirm_password", rule: Rule::Mismatch });
+            violations.push(Violation { field: Field::PasswordConfirmation, rule: Rule::Mismatch });
         }
         let (Some(new), true) = (new, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
-        let known = current.as_deref().filter(|_| must_know).map(|current| (CURRENT, current));
+        let known = current.as_deref().filter(|_| must_know).map(|current| (Field::CurrentPassword, current));
         self.replace_password(caller, of, known, new).await
     }
 
@@ -104,10 +105,10 @@ impl Directory {
     ) -> Result<()> {
         let ChangePassword { old, new, again } = change;
         let user = caller.user.clone();
-        self.check_own_password(&user, Some(&old), "old_password", origin).await?;
+        self.check_own_password(&user, Some(&old), Field::OldPassword, origin).await?;
         self.check_new_password(&user, &new, &again).await?;
         let own = Subject::oneself(caller);
-        self.replace_password(caller, own, Some(("old_password", &old)), new).await
+        self.replace_password(caller, own, Some((Field::OldPassword, &old)), new).await
     }
 
     /// Sets a password with the pair of a mailed link (section 9.4). The pair is used up, and all sessions, signed
@@ -161,11 +162,11 @@ impl Directory {
 
     /// The user whose password the pair can set now.
     async fn user_of_pair(&self, uid: &str, token: &str) -> Result<User> {
-        let user = self.user_of_uid(uid).await?.ok_or_else(|| Error::invalid("uid", Rule::InvalidValue))?;
+        let user = self.user_of_uid(uid).await?.ok_or_else(|| Error::invalid(Field::ResetUser, Rule::InvalidValue))?;
         if self.is_reset_token(&user, token).await? {
             Ok(user)
         } else {
-            Err(Error::invalid("token", Rule::InvalidValue))
+            Err(Error::invalid(Field::ResetToken, Rule::InvalidValue))
         }
     }
 
@@ -187,7 +188,7 @@ impl Directory {
         &self,
         user: &User,
         given: Option<&str>,
-        field: &'static str,
+        field: Field,
         origin: &RequestOrigin,
     ) -> Result<()> {
         let mut attempt = self.attempt(Guessed::Secret, &user.id.to_string(), origin).await?;
@@ -210,10 +211,10 @@ impl Directory {
     /// The rules for passwords that users choose themselves (section 5, "Password rules").
     async fn check_new_password(&self, user: &User, new: &str, again: &str) -> Result<()> {
         if new != again {
-            return Err(Error::invalid("new_password2", Rule::Mismatch));
+            return Err(Error::invalid(Field::NewPasswordAgain, Rule::Mismatch));
         }
         if new.len() > MAX_PASSWORD {
-            return Err(Error::invalid("new_password2", Rule::TooLong(MAX_PASSWORD)));
+            return Err(Error::invalid(Field::NewPasswordAgain, Rule::TooLong(MAX_PASSWORD)));
         }
         let mut rules = password_violations(user, new);
         if self.is_password(user, new).await? {
@@ -222,7 +223,7 @@ impl Directory {
         if rules.is_empty() {
             return Ok(());
         }
-        Err(Error::Invalid(rules.into_iter().map(|rule| Violation { field: "new_password2", rule }).collect()))
+        Err(Error::Invalid(rules.into_iter().map(|rule| Violation { field: Field::NewPasswordAgain, rule }).collect()))
     }
 
     /// Writes a new password on the user's newest state. If the caller had to know the old one, which that field names,
@@ -231,7 +232,7 @@ impl Directory {
         &self,
         caller: &Caller,
         of: Subject,
-        known: Option<(&'static str, &str)>,
+        known: Option<(Field, &str)>,
         new: Secret,
     ) -> Result<()> {
         let (mut caller, mut of) = (caller.clone(), of);

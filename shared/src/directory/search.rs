@@ -162,18 +162,18 @@ impl Directory {
             return Ok(Listed { items: Vec::new(), offset, total: None, more: false, next: None });
         }
         let mut found = self.store.search(&filter.search(), stretch.needed()).await?;
-        let items = self.fitting(filter, &mut found, true, |total| Ok(stretch.of(total))).await?;
+        let items = self.fitting(filter, &mut found, true, |total| Ok::<_, Error>(stretch.of(total))).await?;
         let Listed { offset, total, more, next, .. } = stretch.cut(found);
         Ok(Listed { items, offset, total, more, next })
     }
 
     /// [`Directory::users`], according to the user records.
-    pub(super) async fn users_that(
+    pub(super) async fn users_that<E: From<Error>>(
         &self,
         caller: &Caller,
         filter: &UserFilter,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<UserPage> {
+        rows: impl Fn(u64) -> Result<(u64, usize), E>,
+    ) -> Result<UserPage, E> {
         let Some(Scope { organizations, hidden }) = self.scope(caller, filter).await? else {
             rows(0)?;
             return Ok(UserPage::default());
@@ -241,13 +241,13 @@ impl Directory {
 
     /// The rows of a part of the found users: `rows` decides, given the total, how many to skip and to return. Users
     /// who turn out not to match are removed from `found`. Full records contain more than their rows.
-    async fn fitting(
+    async fn fitting<E: From<Error>>(
         &self,
         filter: &UserFilter,
         found: &mut Vec<Member>,
         by_records: bool,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<Vec<UserRow>> {
+        rows: impl Fn(u64) -> Result<(u64, usize), E>,
+    ) -> Result<Vec<UserRow>, E> {
         loop {
             let (offset, limit) = rows(u64::try_from(found.len()).unwrap_or(u64::MAX))?;
             let skipped = usize::try_from(offset).unwrap_or(usize::MAX);

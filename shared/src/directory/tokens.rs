@@ -2,7 +2,7 @@
 
 use super::{Act, Caller, Directory, Listed, Stretch, Subject, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule};
-use crate::model::{ApiToken, TokenId, User, is_longer};
+use crate::model::{ApiToken, Field, TokenId, User, is_longer};
 use crate::secret::Secret;
 use crate::store::TokenWriteOutcome;
 
@@ -69,7 +69,7 @@ impl Directory {
     /// [`Error::Invalid`] for a title of more than [`ApiToken::MAX_TITLE`] characters.
     pub async fn create_token(&self, caller: &Caller, owner: Subject, title: &str) -> Result<(ApiToken, Secret)> {
         if is_longer(title, ApiToken::MAX_TITLE) {
-            return Err(Error::invalid("title", Rule::TooLong(ApiToken::MAX_TITLE)));
+            return Err(Error::invalid(Field::Title, Rule::TooLong(ApiToken::MAX_TITLE)));
         }
         let (mut caller, mut owner) = (caller.clone(), owner);
         let mut retries = self.store.retries();

@@ -9,8 +9,8 @@ use super::{Act, Caller, Directory, Expected, Rights, UserField, UserFilter, Vis
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::CleanupTask;
 use crate::model::{
-    Date, EdgeId, GroupId, Membership, OrganizationId, Permission, PermissionId, References, User, UserChanges, UserId,
-    UserNumber, UserRow,
+    Date, EdgeId, Field, GroupId, Membership, OrganizationId, Permission, PermissionId, References, User, UserChanges,
+    UserId, UserNumber, UserRow,
 };
 use crate::store::{Basis, Claim, Taken, UserWrite, WriteOutcome};
 
@@ -75,12 +75,12 @@ impl Directory {
     ///
     /// # Errors
     /// Errors of `rows`, [`Error::Forbidden`] for callers who see nobody else, or when the store does not answer.
-    pub async fn users(
+    pub async fn users<E: From<Error>>(
         &self,
         caller: &Caller,
         filter: &UserFilter,
-        rows: impl Fn(u64) -> Result<(u64, usize)>,
-    ) -> Result<UserPage> {
+        rows: impl Fn(u64) -> Result<(u64, usize), E>,
+    ) -> Result<UserPage, E> {
         let mut page = self.users_that(caller, filter, rows).await?;
         self.add_memberships(&mut page.rows).await?;
         let going = self.hide_going_of(&mut page.rows).await?;
@@ -420,10 +420,10 @@ impl Directory {
             return Ok(());
         }
         if before.is_none_or(|before| before.expiration_date != after.expiration_date) {
-            return Err(Error::invalid("expiration_date", Rule::Past));
+            return Err(Error::invalid(Field::ExpirationDate, Rule::Past));
         }
         if after.is_active && before.is_some_and(|before| !before.is_active) {
-            return Err(Error::invalid("is_active", Rule::Expired));
+            return Err(Error::invalid(Field::IsActive, Rule::Expired));
         }
         Ok(())
     }
@@ -471,7 +471,7 @@ impl Directory {
         for group in self.store.groups(&gained).await? {
             exceeds |= !self.may_change_permissions(caller, &BTreeSet::new(), &group.permissions).await?.0;
         }
-        Ok(exceeds.then_some(Violation { field: "groups", rule: Rule::BeyondOwnRights }))
+        Ok(exceeds.then_some(Violation { field: Field::Groups, rule: Rule::BeyondOwnRights }))
     }
 
     async fn unknown_references(&self, before: &User, changes: &UserChanges) -> Result<Vec<Violation>> {
@@ -479,7 +479,7 @@ impl Directory {
         if let Some(groups) = &changes.groups {
             violations.extend(self.unknown_groups(&before.groups, groups).await?);
         }
-        violations.extend(changes.permissions.as_ref().and_then(|ids| unknown_permission("user_permissions", ids)));
+        violations.extend(changes.permissions.as_ref().and_then(|ids| unknown_permission(Field::Permissions, ids)));
         Ok(violations)
     }
 
@@ -490,14 +490,14 @@ impl Directory {
         after: &References<GroupId>,
     ) -> Result<Option<Violation>> {
         if after.len() > User::MAX_GROUPS {
-            return Ok(Some(Violation { field: "groups", rule: Rule::TooMany(User::MAX_GROUPS) }));
+            return Ok(Some(Violation { field: Field::Groups, rule: Rule::TooMany(User::MAX_GROUPS) }));
         }
         if after.is_subset(before) {
             return Ok(None);
         }
         let known: BTreeSet<GroupId> = self.store.groups(after).await?.into_iter().map(|group| group.id).collect();
         let unknown = after.first_unknown(|id| known.contains(id));
-        Ok(unknown.map(|sent| Violation { field: "groups", rule: Rule::UnknownReference(sent) }))
+        Ok(unknown.map(|sent| Violation { field: Field::Groups, rule: Rule::UnknownReference(sent) }))
     }
 
     /// Values of `after` that other users have; checked only if the change is refused anyway.
@@ -518,17 +518,17 @@ impl Directory {
         if let Some(username) = username
             && others(self.store.user_by_username(username).await?).is_some()
         {
-            violations.push(Violation { field: "username", rule: Rule::Taken });
+            violations.push(Violation { field: Field::Username, rule: Rule::Taken });
         }
         if let Some(email) = email
             && others(self.store.user_by_email(email).await?).is_some_and(|taken| taken.text == email.as_str())
         {
-            violations.push(Violation { field: "email", rule: Rule::Taken });
+            violations.push(Violation { field: Field::Email, rule: Rule::Taken });
         }
         if let Some(phone) = phone
             && others(self.store.user_by_phone(phone).await?).is_some()
         {
-            violations.push(Violation { field: "phone_number", rule: Rule::Taken });
+            violations.push(Violation { field: Field::PhoneNumber, rule: Rule::Taken });
         }
         Ok(violations)
     }
@@ -546,17 +546,17 @@ fn settable(caller: &Caller, id: UserId, changes: &UserChanges) -> UserChanges {
 }
 
 /// The first permission that does not exist.
-pub(super) fn unknown_permission(field: &'static str, permissions: &References<PermissionId>) -> Option<Violation> {
+pub(super) fn unknown_permission(field: Field, permissions: &References<PermissionId>) -> Option<Violation> {
     let unknown = permissions.first_unknown(|id| Permission::by_id(*id).is_some());
     unknown.map(|sent| Violation { field, rule: Rule::UnknownReference(sent) })
 }
 
 pub(super) fn unknown_group(id: GroupId) -> Error {
-    Error::invalid("groups", Rule::UnknownReference(id.to_string()))
+    Error::invalid(Field::Groups, Rule::UnknownReference(id.to_string()))
 }
 
 /// Violations for texts that are too long.
-pub(super) fn too_long(texts: Vec<(&'static str, usize)>) -> impl Iterator<Item = Violation> {
+pub(super) fn too_long(texts: Vec<(Field, usize)>) -> impl Iterator<Item = Violation> {
     texts.into_iter().map(|(field, most)| Violation { field, rule: Rule::TooLong(most) })
 }
 
@@ -576,12 +576,12 @@ pub(super) fn violations_of(wanted: &User, taken: &[Taken], may_share_email: boo
     for Taken { claim, text, .. } in taken {
         match claim {
             Claim::Email if may_share_email => {}
-            Claim::Username => violations.push(Violation { field: "username", rule: Rule::Taken }),
-            Claim::Email if same_email(text) => violations.push(Violation { field: "email", rule: Rule::Taken }),
-            Claim::Email => whole.push(Violation { field: "email", rule: Rule::TakenInAnotherCase }),
-            Claim::Phone => violations.push(Violation { field: "phone_number", rule: Rule::Taken }),
-            Claim::VerifiedAddress => whole.push(Violation { field: "email", rule: Rule::AddressTaken }),
-            Claim::Number | Claim::EdgeId => violations.push(Violation { field: "id", rule: Rule::Taken }),
+            Claim::Username => violations.push(Violation { field: Field::Username, rule: Rule::Taken }),
+            Claim::Email if same_email(text) => violations.push(Violation { field: Field::Email, rule: Rule::Taken }),
+            Claim::Email => whole.push(Violation { field: Field::Email, rule: Rule::TakenInAnotherCase }),
+            Claim::Phone => violations.push(Violation { field: Field::PhoneNumber, rule: Rule::Taken }),
+            Claim::VerifiedAddress => whole.push(Violation { field: Field::Email, rule: Rule::AddressTaken }),
+            Claim::Number | Claim::EdgeId => violations.push(Violation { field: Field::Id, rule: Rule::Taken }),
         }
     }
     if violations.is_empty() {

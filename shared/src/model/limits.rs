@@ -1,5 +1,7 @@
 //! Limits where the contracts set none.
 
+use super::Field;
+
 /// The maximum length of a free text (descriptions, notes and the like), in characters.
 pub const MAX_TEXT: usize = 4096;
 /// The maximum number of entries of a list in a request.
@@ -15,12 +17,12 @@ pub(crate) fn is_longer(text: &str, most: usize) -> bool {
     text.len() > most && text.chars().nth(most).is_some()
 }
 
-/// A text of a record: its name on the wire, its value, and its maximum length in characters.
-pub type LimitedText<'a> = (&'static str, &'a str, usize);
+/// A text of a record: its field, its value, and its maximum length in characters.
+pub type LimitedText<'a> = (Field, &'a str, usize);
 
-/// The names and limits of the texts that are too long, except unchanged ones.
-pub(super) fn too_long(texts: &[LimitedText<'_>], before: &[LimitedText<'_>]) -> Vec<(&'static str, usize)> {
-    let is_stored = |name: &str, text: &str| before.iter().any(|(same, stored, _)| *same == name && *stored == text);
-    let long = texts.iter().filter(|(name, text, most)| is_longer(text, *most) && !is_stored(name, text));
-    long.map(|(name, _, most)| (*name, *most)).collect()
+/// The fields and limits of the texts that are too long, except unchanged ones.
+pub(super) fn too_long(texts: &[LimitedText<'_>], before: &[LimitedText<'_>]) -> Vec<(Field, usize)> {
+    let is_stored = |field: Field, text: &str| before.iter().any(|(same, stored, _)| *same == field && *stored == text);
+    let long = texts.iter().filter(|(field, text, most)| is_longer(text, *most) && !is_stored(*field, text));
+    long.map(|(field, _, most)| (*field, *most)).collect()
 }

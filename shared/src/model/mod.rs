@@ -11,6 +11,7 @@ mod change;
 mod cleanup_task;
 mod domain;
 mod edge_profile;
+mod field;
 mod fold;
 mod group;
 mod id;
@@ -39,6 +40,7 @@ use change::replace;
 pub(crate) use change::shorten;
 pub use cleanup_task::CleanupTask;
 pub use edge_profile::{EdgeProfile, EdgeProfileChanges, Tlp};
+pub use field::Field;
 pub use fold::fold;
 pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
 pub use id::{

@@ -1,7 +1,7 @@
 //! Organizations and their members (`contracts/openwisp.md` section 2).
 
 use super::{
-    Change, EmailAddress, LimitedText, MAX_TEXT, MembershipId, Named, OrganizationId, Timestamp, UserId, limits,
+    Change, EmailAddress, Field, LimitedText, MAX_TEXT, MembershipId, Named, OrganizationId, Timestamp, UserId, limits,
 };
 
 /// An organization.
@@ -50,20 +50,20 @@ impl Organization {
     /// The maximum length of a URL, in characters.
     pub const MAX_URL: usize = 200;
 
-    /// Its texts, each with its name on the wire and its maximum length. Texts written before the limit existed may be
+    /// Its texts, each with its field and its maximum length. Texts written before the limit existed may be
     /// longer.
     pub fn limited_texts(&self) -> [LimitedText<'_>; 5] {
         [
-            ("name", &self.name, Self::MAX_NAME),
-            ("slug", &self.slug, Self::MAX_SLUG),
-            ("description", &self.description, MAX_TEXT),
-            ("email", &self.email, EmailAddress::MAX),
-            ("url", &self.url, Self::MAX_URL),
+            (Field::OrganizationName, &self.name, Self::MAX_NAME),
+            (Field::Slug, &self.slug, Self::MAX_SLUG),
+            (Field::Description, &self.description, MAX_TEXT),
+            (Field::Email, &self.email, EmailAddress::MAX),
+            (Field::Url, &self.url, Self::MAX_URL),
         ]
     }
 
-    /// The names and limits of its texts that are too long, except those unchanged from `before`.
-    pub fn too_long(&self, before: Option<&Self>) -> Vec<(&'static str, usize)> {
+    /// The fields and limits of its texts that are too long, except those unchanged from `before`.
+    pub fn too_long(&self, before: Option<&Self>) -> Vec<(Field, usize)> {
         let stored = before.map(Self::limited_texts);
         limits::too_long(&self.limited_texts(), stored.as_ref().map_or(&[], |stored| stored))
     }

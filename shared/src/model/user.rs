@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Change, Date, EdgeId, EdgeProfile, EdgeProfileChanges, EmailAddress, GroupId, LimitedText, MAX_TEXT, Membership,
-    MembershipRequest, OrganizationId, PermissionId, PhoneNumber, References, SwitchProfile, SwitchProfileChanges,
-    Timestamp, UserEmail, UserId, UserNumber, Username, limits, replace, shorten,
+    Change, Date, EdgeId, EdgeProfile, EdgeProfileChanges, EmailAddress, Field, GroupId, LimitedText, MAX_TEXT,
+    Membership, MembershipRequest, OrganizationId, PermissionId, PhoneNumber, References, SwitchProfile,
+    SwitchProfileChanges, Timestamp, UserEmail, UserId, UserNumber, Username, limits, replace, shorten,
 };
 use crate::secret::Secret;
 
@@ -354,37 +354,37 @@ impl User {
         }
     }
 
-    /// The texts that have a limit, each with its name on the wire and its maximum length. Texts written before the
+    /// The texts that have a limit, each with its field and its maximum length. Texts written before the
     /// limit existed may be longer.
     pub fn limited_texts(&self) -> [LimitedText<'_>; 11] {
         let EdgeProfile { description, organization, .. } = &self.sharing;
         [
-            ("first_name", &self.first_name, Self::MAX_NAME),
-            ("last_name", &self.last_name, Self::MAX_NAME),
-            ("bio", &self.bio, MAX_TEXT),
-            ("url", &self.url, Self::MAX_URL),
-            ("company", &self.company, Self::MAX_COMPANY),
-            ("location", &self.location, Self::MAX_LOCATION),
-            ("notes", &self.notes, MAX_TEXT),
-            ("description", description, MAX_TEXT),
-            ("organization", organization.as_deref().unwrap_or_default(), EdgeProfile::MAX_ORGANIZATION),
-            ("profile.last_ldap_dn", &self.profile.last_ldap_dn, SwitchProfile::MAX_LDAP_DN),
-            ("profile.theme", &self.profile.theme, SwitchProfile::MAX_THEME),
+            (Field::FirstName, &self.first_name, Self::MAX_NAME),
+            (Field::LastName, &self.last_name, Self::MAX_NAME),
+            (Field::Bio, &self.bio, MAX_TEXT),
+            (Field::Url, &self.url, Self::MAX_URL),
+            (Field::Company, &self.company, Self::MAX_COMPANY),
+            (Field::Location, &self.location, Self::MAX_LOCATION),
+            (Field::Notes, &self.notes, MAX_TEXT),
+            (Field::Description, description, MAX_TEXT),
+            (Field::EdgeOrganization, organization.as_deref().unwrap_or_default(), EdgeProfile::MAX_ORGANIZATION),
+            (Field::LdapDn, &self.profile.last_ldap_dn, SwitchProfile::MAX_LDAP_DN),
+            (Field::Theme, &self.profile.theme, SwitchProfile::MAX_THEME),
         ]
     }
 
-    /// The names and limits of the texts that are too long, except those unchanged from `before`.
-    pub fn too_long(&self, before: Option<&Self>) -> Vec<(&'static str, usize)> {
+    /// The fields and limits of the texts that are too long, except those unchanged from `before`.
+    pub fn too_long(&self, before: Option<&Self>) -> Vec<(Field, usize)> {
         let stored = before.map(Self::limited_texts);
         limits::too_long(&self.limited_texts(), stored.as_ref().map_or(&[], |stored| stored))
     }
 
-    /// Texts that clients read and may send back unchanged, by their names on the wire.
-    pub fn wire_texts(&self) -> Vec<(&'static str, &str)> {
-        let mut texts: Vec<_> = self.limited_texts().into_iter().map(|(name, text, _)| (name, text)).collect();
-        texts.push(("username", self.username.as_str()));
-        texts.extend(self.email.as_ref().map(|email| ("email", email.as_str())));
-        texts.extend(self.phone_number.as_ref().map(|number| ("phone_number", number.as_str())));
+    /// Texts that clients read and may send back unchanged.
+    pub fn texts(&self) -> Vec<(Field, &str)> {
+        let mut texts: Vec<_> = self.limited_texts().into_iter().map(|(field, text, _)| (field, text)).collect();
+        texts.push((Field::Username, self.username.as_str()));
+        texts.extend(self.email.as_ref().map(|email| (Field::Email, email.as_str())));
+        texts.extend(self.phone_number.as_ref().map(|number| (Field::PhoneNumber, number.as_str())));
         texts
     }
 

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::charset::Charset;
 use super::form;
 use super::json::{self, kind_of};
-use crate::error::{BodyError, Error, Result};
+use super::rejection::{BodyError, Rejection};
 use crate::web::Failure;
 use crate::web::dialect::Dialect;
 
@@ -85,9 +85,9 @@ impl RawBody {
     /// Reads the body according to its content type. An empty body has no values.
     ///
     /// # Errors
-    /// [`Error::Body`] with the reason; [`BodyError::TooLarge`] beyond [`UNKNOWN_BYTES`], or [`MOST_BYTES`] for
+    /// [`Rejection::Body`] with the reason; [`BodyError::TooLarge`] beyond [`UNKNOWN_BYTES`], or [`MOST_BYTES`] for
     /// admitted callers. No more than that is read.
-    pub async fn read(self) -> Result<Input> {
+    pub async fn read(self) -> Result<Input, Rejection> {
         let Self { mut content_type, body, most, may_be_json } = self;
         let bytes = all(body, most).await?;
         let begins_as_json = || bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
@@ -100,8 +100,8 @@ impl RawBody {
 }
 
 /// The content of a body of that type.
-async fn input(content_type: String, bytes: Bytes) -> Result<Input> {
-    let unreadable = |why| Err(Error::Body(why));
+async fn input(content_type: String, bytes: Bytes) -> Result<Input, Rejection> {
+    let unreadable = |why| Err(Rejection::Body(why));
     let charset = || Charset::of(&content_type, Charset::UTF_8);
     match media_type(&content_type).as_str() {
         FORM => Ok(Input::Form(bounded(form::pairs(&bytes, charset()?)?)?)),
@@ -123,9 +123,11 @@ async fn input(content_type: String, bytes: Bytes) -> Result<Input> {
 }
 
 /// Decodes JSON text. Invalid bytes are reported like any other invalid JSON.
-fn json_text(bytes: &[u8], charset: Charset) -> Result<Cow<'_, str>> {
+fn json_text(bytes: &[u8], charset: Charset) -> Result<Cow<'_, str>, Rejection> {
     charset.decode(bytes).map_err(|error| match error {
-        Error::Body(BodyError::Charset(name)) => Error::Body(BodyError::Json(format!("the body is no text in {name}"))),
+        Rejection::Body(BodyError::Charset(name)) => {
+            Rejection::Body(BodyError::Json(format!("the body is no text in {name}")))
+        }
         other => other,
     })
 }
@@ -154,8 +156,8 @@ pub fn is_form(request: &Request) -> bool {
 }
 
 /// The whole body, if it is not larger than `most` bytes.
-async fn all(body: Body, most: usize) -> Result<Bytes> {
-    let too_large = || Error::Body(BodyError::TooLarge);
+async fn all(body: Body, most: usize) -> Result<Bytes, Rejection> {
+    let too_large = || Rejection::Body(BodyError::TooLarge);
     if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
@@ -166,11 +168,11 @@ async fn all(body: Body, most: usize) -> Result<Bytes> {
 }
 
 /// The beginning of a body, up to the first chunk beyond `most` bytes, and the rest.
-async fn beginning(mut body: Body, most: usize) -> Result<(Bytes, Option<Body>)> {
+async fn beginning(mut body: Body, most: usize) -> Result<(Bytes, Option<Body>), Rejection> {
     let mut read = Vec::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
-        let ended = |_| Error::Body(BodyError::Json("the body ended early".to_owned()));
+        let ended = |_| Rejection::Body(BodyError::Json("the body ended early".to_owned()));
         let Ok(data) = frame.map_err(ended)?.into_data() else { continue };
         if first.is_empty() {
             // Most bodies arrive in one chunk, which need not be copied.
@@ -194,7 +196,7 @@ async fn beginning(mut body: Body, most: usize) -> Result<(Bytes, Option<Body>)>
 ///
 /// # Errors
 /// When the body cannot be read from the network.
-pub async fn form_begins(request: Request) -> Result<(Request, Input)> {
+pub async fn form_begins(request: Request) -> Result<(Request, Input), Rejection> {
     let kind = content_type(&request);
     let (parts, body) = request.into_parts();
     let (bytes, rest) = beginning(body, UNKNOWN_BYTES).await?;
@@ -224,7 +226,7 @@ pub async fn form_begins(request: Request) -> Result<(Request, Input)> {
 ///
 /// # Errors
 /// As [`RawBody::read`], if the body cannot be read from the network.
-pub async fn with_form(request: Request) -> Result<(Request, Option<Input>)> {
+pub async fn with_form(request: Request) -> Result<(Request, Option<Input>), Rejection> {
     let (kind, most) = (content_type(&request), most_bytes(&request));
     let (parts, body) = request.into_parts();
     let bytes = all(body, most).await?;
@@ -233,17 +235,17 @@ pub async fn with_form(request: Request) -> Result<(Request, Option<Input>)> {
 }
 
 /// Pairs up to the limit; beyond it, nothing more is read.
-fn bounded<T>(mut pairs: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
-    let known: Vec<T> = pairs.by_ref().take(MOST_PAIRS).collect::<Result<_>>()?;
-    if pairs.next().is_some() { Err(Error::Body(BodyError::TooManyPairs(MOST_PAIRS))) } else { Ok(known) }
+fn bounded<T>(mut pairs: impl Iterator<Item = Result<T, Rejection>>) -> Result<Vec<T>, Rejection> {
+    let known: Vec<T> = pairs.by_ref().take(MOST_PAIRS).collect::<Result<_, Rejection>>()?;
+    if pairs.next().is_some() { Err(Rejection::Body(BodyError::TooManyPairs(MOST_PAIRS))) } else { Ok(known) }
 }
 
 /// Reads the parts of a form into `values`, up to the first error.
-async fn multipart(content_type: &str, bytes: Bytes, values: &mut Vec<(String, Value)>) -> Result<()> {
+async fn multipart(content_type: &str, bytes: Bytes, values: &mut Vec<(String, Value)>) -> Result<(), Rejection> {
     let mut parts = form::Parts::new(content_type, bytes, Charset::of(content_type, Charset::UTF_8)?)?;
     while let Some(value) = parts.next().await? {
         if values.len() == MOST_PAIRS {
-            return Err(Error::Body(BodyError::TooManyPairs(MOST_PAIRS)));
+            return Err(Rejection::Body(BodyError::TooManyPairs(MOST_PAIRS)));
         }
         values.push(value);
     }
@@ -253,7 +255,7 @@ async fn multipart(content_type: &str, bytes: Bytes, values: &mut Vec<(String, V
 impl<D: Dialect, S: Send + Sync> FromRequest<S> for UnparsedBody<D> {
     type Rejection = Failure<D>;
 
-    async fn from_request(request: Request, _: &S) -> std::result::Result<Self, Failure<D>> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure<D>> {
         let content_type = content_type(&request);
         let most = most_bytes(&request);
         let body = RawBody { content_type, body: request.into_body(), most, may_be_json: false };
@@ -277,7 +279,7 @@ mod tests {
     use super::*;
     use crate::error::JsonKind;
 
-    fn read(content_type: &str, bytes: impl Into<Bytes>) -> Result<Input> {
+    fn read(content_type: &str, bytes: impl Into<Bytes>) -> Result<Input, Rejection> {
         let body = Body::from(bytes.into());
         let body = RawBody { content_type: content_type.to_owned(), body, most: MOST_BYTES, may_be_json: false };
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(body.read())
@@ -376,7 +378,7 @@ mod tests {
             let body = format!("--x\r\n{head}\r\n\r\n{body}\r\n--x--\r\n");
             match (read("multipart/form-data; Boundary=\"x\"", body), expected) {
                 (Ok(Input::Form(pairs)), Some(value)) => assert_eq!(pairs, [("a".to_owned(), value)], "{head}"),
-                (Err(Error::Body(_)), None) => {}
+                (Err(Rejection::Body(_)), None) => {}
                 other => panic!("{head}: {other:?}"),
             }
         }
@@ -385,7 +387,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_says_why() {
         let why = |content_type, bytes: &'static [u8]| match read(content_type, bytes) {
-            Err(Error::Body(why)) => why,
+            Err(Rejection::Body(why)) => why,
             other => panic!("{other:?}"),
         };
         assert_eq!(why("text/plain; x", b"x"), BodyError::MediaType("text/plain; x".to_owned()));
@@ -418,7 +420,7 @@ mod tests {
         };
         let pairs = std::iter::repeat_with(pair).take(1_000_000);
         let refused = bounded(pairs);
-        assert!(matches!(refused, Err(Error::Body(BodyError::TooManyPairs(MOST_PAIRS)))));
+        assert!(matches!(refused, Err(Rejection::Body(BodyError::TooManyPairs(MOST_PAIRS)))));
         assert_eq!(read, MOST_PAIRS + 1);
         assert_eq!(bounded((0..MOST_PAIRS).map(Ok)).expect("pairs").len(), MOST_PAIRS);
     }

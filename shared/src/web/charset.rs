@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8};
 
-use crate::error::{BodyError, Error, Result};
+use super::rejection::{BodyError, Rejection};
 
 /// The labels of ASCII, without hyphens and underscores.
 const ASCII: [&str; 13] = [
@@ -41,11 +41,11 @@ impl Charset {
     ///
     /// # Errors
     /// [`BodyError::MediaType`] for an unknown charset.
-    pub fn of(content_type: &str, otherwise: Self) -> Result<Self> {
+    pub fn of(content_type: &str, otherwise: Self) -> Result<Self, Rejection> {
         let Some(label) = parameter(content_type, "charset").filter(|label| !label.is_empty()) else {
             return Ok(otherwise);
         };
-        Self::named(&label).ok_or_else(|| Error::Body(BodyError::MediaType(content_type.to_owned())))
+        Self::named(&label).ok_or_else(|| Rejection::Body(BodyError::MediaType(content_type.to_owned())))
     }
 
     /// The charset with that label, in any case: one of RFC 1345 and of browsers, or one of Python's.
@@ -70,7 +70,7 @@ impl Charset {
     ///
     /// # Errors
     /// [`BodyError::Charset`] for invalid bytes.
-    pub fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>> {
+    pub fn decode(self, bytes: &[u8]) -> Result<Cow<'_, str>, Rejection> {
         let text = if self.is_ascii && !bytes.is_ascii() {
             None
         } else if self.is_wide() {
@@ -80,7 +80,7 @@ impl Charset {
         } else {
             self.encoding.decode_without_bom_handling_and_without_replacement(bytes)
         };
-        text.ok_or(Error::Body(BodyError::Charset(self.name())))
+        text.ok_or(Rejection::Body(BodyError::Charset(self.name())))
     }
 
     fn name(self) -> &'static str {

@@ -4,9 +4,10 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::request::Parts;
 
+use super::Rejection;
 use crate::auth::Credential;
 use crate::directory::Directory;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What every call of an API needs from its dialect.
 pub trait Dialect: Send + Sync + 'static {
@@ -16,14 +17,14 @@ pub trait Dialect: Send + Sync + 'static {
     /// The credential of a request, in the forms that this API supports.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for a header of a supported scheme that is malformed.
+    /// [`crate::Error::Unauthenticated`] for a header of a supported scheme that is malformed.
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>>;
 
-    /// The response for an error in this API.
-    fn render(error: &Error) -> Response;
+    /// The response for a rejected request in this API.
+    fn render(rejection: &Rejection) -> Response;
 
     /// The response for an unknown path.
     fn not_found(_: &Directory, _: &mut Parts) -> impl Future<Output = Response> + Send {
-        std::future::ready(Self::render(&Error::NoRoute))
+        std::future::ready(Self::render(&Rejection::NoRoute))
     }
 }

@@ -16,11 +16,11 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde_json::{Value, json};
 use tower::Layer as _;
 
-use super::Failure;
 use super::body::LetIn;
 use super::failure::render;
 use super::negotiation::{Representation, indented};
 use super::request_context::origin;
+use super::{Failure, Rejection};
 use crate::directory::RequestOrigin;
 use crate::directory::{Caller, Directory};
 use crate::error::{Error, Result};
@@ -57,8 +57,8 @@ pub trait Admission: Dialect {
     /// The format of the response.
     ///
     /// # Errors
-    /// [`Error::NotAcceptable`], [`Error::NoRoute`].
-    fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation>;
+    /// [`Rejection::NotAcceptable`], [`Rejection::NoRoute`].
+    fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejection>;
 
     /// The caller, with the rights that this API grants; `None` without credentials, if anyone may use the endpoint.
     ///
@@ -79,7 +79,7 @@ pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
 pub fn mount_all<D: Admission>(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
     endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| {
         let habits = from_fn_with_state((endpoint, directory.clone()), around::<D>);
-        let methods = methods.fallback(async |method: Method| Failure::<D>::from(Error::MethodNotAllowed(method)));
+        let methods = methods.fallback(async |method: Method| Failure::<D>::from(Rejection::MethodNotAllowed(method)));
         let service = habits.layer(methods.with_state(directory.clone()));
         let bare = endpoint.path.trim_end_matches('/');
         let router = router.route_service(endpoint.path, service.clone());
@@ -126,7 +126,7 @@ async fn admitted<D: Admission>(
     directory: &Directory,
     request: Request,
     next: Next,
-) -> Result<Response> {
+) -> Result<Response, Rejection> {
     let (mut parts, body) = request.into_parts();
     let caller = D::admit(directory, endpoint.access, &parts.headers, &origin(&parts)).await?;
     if parts.method == Method::OPTIONS {
@@ -173,7 +173,7 @@ fn is_spelled_well(parameters: Parameters) -> bool {
 async fn spaced<D: Dialect>(response: Response, spaces: usize) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
-        return render::<D>(&Error::internal("malformed response"));
+        return render::<D>(&Error::internal("malformed response").into());
     };
     let is_json = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(&bytes).ok()).flatten() else {

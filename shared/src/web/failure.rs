@@ -1,37 +1,44 @@
-//! Domain error to the dialect's response.
+//! A rejection as the dialect's response.
 
 use std::marker::PhantomData;
 
 use axum::response::{IntoResponse, Response};
 
+use super::Rejection;
 use crate::error::Error;
 use crate::web::dialect::Dialect;
 
-/// An error to render in dialect `D`.
+/// A rejection to render in dialect `D`.
 #[derive(Debug)]
 pub struct Failure<D> {
-    error: Error,
+    rejection: Rejection,
     dialect: PhantomData<D>,
+}
+
+impl<D> From<Rejection> for Failure<D> {
+    fn from(rejection: Rejection) -> Self {
+        Self { rejection, dialect: PhantomData }
+    }
 }
 
 impl<D> From<Error> for Failure<D> {
     fn from(error: Error) -> Self {
-        Self { error, dialect: PhantomData }
+        Rejection::from(error).into()
     }
 }
 
 impl<D: Dialect> IntoResponse for Failure<D> {
     fn into_response(self) -> Response {
-        render::<D>(&self.error)
+        render::<D>(&self.rejection)
     }
 }
 
-/// Renders an error in dialect `D`, and logs what the client must not see.
-pub fn render<D: Dialect>(error: &Error) -> Response {
-    match error {
-        Error::Internal(_) => tracing::error!(error = %error, "internal error"),
-        Error::Unavailable(_) => tracing::warn!(error = %error, "store unavailable"),
+/// Renders a rejection in dialect `D`, and logs what the client must not see.
+pub fn render<D: Dialect>(rejection: &Rejection) -> Response {
+    match rejection {
+        Rejection::Domain(error @ Error::Internal(_)) => tracing::error!(error = %error, "internal error"),
+        Rejection::Domain(error @ Error::Unavailable(_)) => tracing::warn!(error = %error, "store unavailable"),
         _ => {}
     }
-    D::render(error)
+    D::render(rejection)
 }

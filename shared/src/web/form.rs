@@ -11,10 +11,13 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::charset::{Charset, parameter, parameters};
-use crate::error::{BodyError, Error, Result};
+use super::rejection::{BodyError, Rejection};
 
 /// The pairs of a URL-encoded form.
-pub(super) fn pairs(bytes: &[u8], charset: Charset) -> Result<impl Iterator<Item = Result<(String, Value)>>> {
+pub(super) fn pairs(
+    bytes: &[u8],
+    charset: Charset,
+) -> Result<impl Iterator<Item = Result<(String, Value), Rejection>>, Rejection> {
     // In UTF-16 the separators are two bytes each; the escapes can only be UTF-8.
     let (bytes, charset) = if charset.is_wide() {
         let text = charset.decode(bytes)?.into_owned();
@@ -36,12 +39,12 @@ pub(super) fn pairs(bytes: &[u8], charset: Charset) -> Result<impl Iterator<Item
     }))
 }
 
-fn read_pair(pair: &[u8], charset: Charset) -> Result<(String, Value)> {
+fn read_pair(pair: &[u8], charset: Charset) -> Result<(String, Value), Rejection> {
     let middle = pair.iter().position(|b| *b == b'=');
     let (name, value) = middle.map_or((pair, &b""[..]), |middle| (&pair[..middle], &pair[middle + 1..]));
     let text = |encoded: &[u8]| {
         let spaced: Vec<u8> = encoded.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        Ok::<_, Error>(charset.decode(&Cow::from(percent_decode(&spaced)))?.into_owned())
+        Ok::<_, Rejection>(charset.decode(&Cow::from(percent_decode(&spaced)))?.into_owned())
     };
     Ok((text(name)?, text(value)?.into()))
 }
@@ -57,7 +60,7 @@ impl Parts {
     ///
     /// # Errors
     /// [`BodyError::Multipart`] if the type names no boundary.
-    pub fn new(content_type: &str, bytes: Bytes, charset: Charset) -> Result<Self> {
+    pub fn new(content_type: &str, bytes: Bytes, charset: Charset) -> Result<Self, Rejection> {
         let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty());
         let boundary = boundary.ok_or_else(|| unreadable("Invalid boundary in multipart: None"))?;
         Ok(Self { form: multer::Multipart::new(Body::from(bytes).into_data_stream(), boundary), charset })
@@ -67,8 +70,8 @@ impl Parts {
     /// field refuses.
     ///
     /// # Errors
-    /// [`Error::Body`] with the reason.
-    pub async fn next(&mut self) -> Result<Option<(String, Value)>> {
+    /// [`Rejection::Body`] with the reason.
+    pub async fn next(&mut self) -> Result<Option<(String, Value)>, Rejection> {
         loop {
             let part = self.form.next_field().await.map_err(|error| unreadable(error.to_string()))?;
             let Some(part) = part else { return Ok(None) };
@@ -81,7 +84,7 @@ impl Parts {
         }
     }
 
-    fn text(&self, headers: &HeaderMap, bytes: Bytes) -> Result<String> {
+    fn text(&self, headers: &HeaderMap, bytes: Bytes) -> Result<String, Rejection> {
         let kind = headers.get(CONTENT_TYPE).map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
         let charset = Charset::of(&kind.unwrap_or_default(), self.charset)?;
         let bytes = decoded(headers, bytes)?;
@@ -90,7 +93,7 @@ impl Parts {
 }
 
 /// Undoes a transfer encoding, which RFC 7578 section 4.7 makes needless but some clients use.
-fn decoded(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes> {
+fn decoded(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Rejection> {
     let encoding = headers.get("content-transfer-encoding").map_or(&b""[..], http::HeaderValue::as_bytes);
     match encoding.trim_ascii().to_ascii_lowercase().as_slice() {
         b"" | b"7bit" | b"8bit" | b"binary" => Ok(bytes),
@@ -109,7 +112,7 @@ struct Disposition {
 }
 
 impl Disposition {
-    fn of(headers: &HeaderMap, charset: Charset) -> Result<Self> {
+    fn of(headers: &HeaderMap, charset: Charset) -> Result<Self, Rejection> {
         let mut found = Self { name: None, is_file: false };
         let Some(header) = headers.get(CONTENT_DISPOSITION) else { return Ok(found) };
         let charset = if charset.is_wide() { Charset::UTF_8 } else { charset };
@@ -132,13 +135,13 @@ impl Disposition {
 }
 
 /// An extended value (RFC 8187) with its charset and percent-encoded bytes: `utf-8''Andr%C3%A9`.
-fn extended(value: &str) -> Result<String> {
+fn extended(value: &str) -> Result<String, Rejection> {
     let malformed = || unreadable("The name of a part is not encoded as RFC 8187 says.");
     let [charset, _, encoded] = value.splitn(3, '\'').collect::<Vec<_>>()[..] else { return Err(malformed()) };
     let charset = Charset::named(charset).ok_or_else(malformed)?;
     Ok(charset.decode(&Cow::from(percent_decode(encoded.as_bytes())))?.into_owned())
 }
 
-fn unreadable(why: impl Into<String>) -> Error {
-    Error::Body(BodyError::Multipart(why.into()))
+fn unreadable(why: impl Into<String>) -> Rejection {
+    Rejection::Body(BodyError::Multipart(why.into()))
 }

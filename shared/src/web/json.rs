@@ -34,7 +34,13 @@ pub fn text_of(value: &Value) -> Option<Cow<'_, str>> {
 pub(super) fn kind_of(value: &Value) -> JsonKind {
     match value {
         Value::String(text) if large_integer(text).is_some() => JsonKind::Integer,
-        other => JsonKind::of(other),
+        Value::Null => JsonKind::Null,
+        Value::Bool(_) => JsonKind::Boolean,
+        Value::Number(number) if number.is_f64() => JsonKind::Float,
+        Value::Number(_) => JsonKind::Integer,
+        Value::String(_) => JsonKind::Text,
+        Value::Array(_) => JsonKind::List,
+        Value::Object(_) => JsonKind::Object,
     }
 }
 

@@ -6,10 +6,10 @@ use http::Uri;
 use http::header::LINK;
 use serde::Serialize;
 
+use super::Rejection;
 use super::pagination::PageRequest;
 use super::request_context::BaseUrl;
 use crate::directory::{Listed, Stretch};
-use crate::error::Result;
 
 /// The default and maximum number of items on a page.
 const SIZE: u64 = 100;
@@ -27,8 +27,8 @@ impl Paged {
     /// Its position in the list.
     ///
     /// # Errors
-    /// [`crate::Error::InvalidPage`] if there can be no such page.
-    pub fn stretch(&self) -> Result<Stretch> {
+    /// [`Rejection::InvalidPage`] if there can be no such page.
+    pub fn stretch(&self) -> Result<Stretch, Rejection> {
         self.0.stretch()
     }
 
@@ -40,13 +40,13 @@ impl Paged {
     /// The response with the page, each item converted by `show`.
     ///
     /// # Errors
-    /// [`crate::Error::InvalidPage`] if the list has no such page.
+    /// [`Rejection::InvalidPage`] if the list has no such page.
     pub fn respond<T, U: Serialize>(
         &self,
         base: &BaseUrl,
         listed: Listed<T>,
         show: impl FnMut(T) -> U,
-    ) -> Result<Response> {
+    ) -> Result<Response, Rejection> {
         let links = self.0.link_header(base, &listed)?;
         let mut response = Json(listed.items.into_iter().map(show).collect::<Vec<U>>()).into_response();
         if let Some(links) = links {

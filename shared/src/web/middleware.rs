@@ -47,7 +47,7 @@ pub fn with_fallback<D: Dialect>(router: Router, directory: Arc<Directory>) -> R
 pub fn with_middleware<D: Dialect>(router: Router, directory: Arc<Directory>) -> Router {
     router
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            render::<D>(&Error::internal("a handler panicked"))
+            render::<D>(&Error::internal("a handler panicked").into())
         }))
         .layer(from_fn_with_state(directory, handle::<D>))
 }
@@ -106,7 +106,7 @@ async fn handle<D: Dialect>(State(directory): State<Arc<Directory>>, mut request
     if let Some(limit) = directory.settings().answer_limit {
         let (size, whole) = carried(response, limit).await;
         // The client would never receive it.
-        response = if size > limit { render::<D>(&Error::Refused(Refusal::PageTooLarge)) } else { whole };
+        response = if size > limit { render::<D>(&Error::Refused(Refusal::PageTooLarge).into()) } else { whole };
     }
     let headers = response.headers_mut();
     for (name, value) in SECURITY {

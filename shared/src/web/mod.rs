@@ -17,10 +17,12 @@ pub mod middleware;
 pub mod negotiation;
 pub mod pagination;
 pub mod path;
+pub mod rejection;
 pub mod request_context;
 
 pub use self::body::{Input, RawBody};
 pub use self::caller::Authenticated;
 pub use self::conditional::{IfMatch, Versioned};
 pub use self::failure::Failure;
+pub use self::rejection::Rejection;
 pub use self::request_context::{BaseUrl, ClientIp, LinkBaseUrl};

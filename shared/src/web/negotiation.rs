@@ -4,7 +4,7 @@ use http::{HeaderMap, Uri, header::ACCEPT};
 use serde::Serialize as _;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use super::Rejection;
 
 /// The format of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub enum Representation {
 /// Decides by `?format=`, or else by `Accept`.
 ///
 /// # Errors
-/// [`Error::NoRoute`] for an unknown format, [`Error::NotAcceptable`] if no accepted type is available.
-pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
+/// [`Rejection::NoRoute`] for an unknown format, [`Rejection::NotAcceptable`] if no accepted type is available.
+pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejection> {
     match query_value(uri, "format").as_deref() {
         Some("json") => return Ok(Representation::Json(None)),
         Some("api") => return Ok(Representation::Html),
         Some("") | None => {}
-        Some(_) => return Err(Error::NoRoute),
+        Some(_) => return Err(Rejection::NoRoute),
     }
     let accepted: Vec<String> =
         headers.get_all(ACCEPT).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
@@ -41,7 +41,7 @@ pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation> {
             return Ok(Representation::Html);
         }
     }
-    Err(Error::NotAcceptable)
+    Err(Rejection::NotAcceptable)
 }
 
 /// The last value of a query parameter.
@@ -103,7 +103,7 @@ pub fn indented(value: &Value, spaces: usize) -> String {
 mod tests {
     use super::*;
 
-    fn choose(query: &str, accept: Option<&str>) -> Result<Representation> {
+    fn choose(query: &str, accept: Option<&str>) -> Result<Representation, Rejection> {
         let uri: Uri = format!("http://host/{query}").parse().expect("a URI");
         let mut headers = HeaderMap::new();
         if let Some(accept) = accept {
@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn what_cannot_be_made_is_refused() {
         for accept in ["application/xml", "image/png", "", ";", "/"] {
-            assert!(matches!(choose("", Some(accept)), Err(Error::NotAcceptable)), "{accept}");
+            assert!(matches!(choose("", Some(accept)), Err(Rejection::NotAcceptable)), "{accept}");
         }
-        assert!(matches!(choose("?format=xml", None), Err(Error::NoRoute)));
+        assert!(matches!(choose("?format=xml", None), Err(Rejection::NoRoute)));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::Rejection;
 use super::negotiation::query_value;
 use super::request_context::BaseUrl;
 use crate::directory::{Listed, Stretch};
-use crate::error::{Error, Result};
 
 const DEFAULT_SIZE: u64 = 10;
 const MOST_SIZE: u64 = 100;
@@ -70,8 +70,8 @@ impl PageRequest {
     /// For `total` rows: how many come before the page, and how many it may contain.
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] if there is no such page. The first page of an empty list exists.
-    pub fn rows(&self, total: u64) -> Result<(u64, usize)> {
+    /// [`Rejection::InvalidPage`] if there is no such page. The first page of an empty list exists.
+    pub fn rows(&self, total: u64) -> Result<(u64, usize), Rejection> {
         let number = self.number(total)?;
         Ok(((number - 1) * self.size, usize::try_from(self.size).unwrap_or(usize::MAX)))
     }
@@ -79,13 +79,13 @@ impl PageRequest {
     /// The page as a part of a list whose total may be unknown.
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] if there can be no such page.
-    pub fn stretch(&self) -> Result<Stretch> {
+    /// [`Rejection::InvalidPage`] if there can be no such page.
+    pub fn stretch(&self) -> Result<Stretch, Rejection> {
         let limit = usize::try_from(self.size).unwrap_or(usize::MAX);
         match self.number {
             PageNumber::Number(number) => Ok(Stretch::From { offset: (number - 1).saturating_mul(self.size), limit }),
             PageNumber::Last => Ok(Stretch::Last(limit)),
-            PageNumber::Invalid => Err(Error::InvalidPage),
+            PageNumber::Invalid => Err(Rejection::InvalidPage),
         }
     }
 
@@ -99,11 +99,11 @@ impl PageRequest {
     /// where the list continues from marks, and is omitted where finding it would read the whole list.
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] if the list has no such page. The first page of an empty list exists.
-    pub fn link_header<T>(&self, base: &BaseUrl, listed: &Listed<T>) -> Result<Option<HeaderValue>> {
+    /// [`Rejection::InvalidPage`] if the list has no such page. The first page of an empty list exists.
+    pub fn link_header<T>(&self, base: &BaseUrl, listed: &Listed<T>) -> Result<Option<HeaderValue>, Rejection> {
         let number = listed.offset / self.size + 1;
         if listed.items.is_empty() && number > 1 {
-            return Err(Error::InvalidPage);
+            return Err(Rejection::InvalidPage);
         }
         let mark = listed.next.as_deref();
         let last = match listed.total {
@@ -126,7 +126,7 @@ impl PageRequest {
     ///
     /// # Errors
     /// As [`PageRequest::rows`].
-    pub fn envelope<T>(&self, base: &BaseUrl, total: u64, results: Vec<T>) -> Result<Page<T>> {
+    pub fn envelope<T>(&self, base: &BaseUrl, total: u64, results: Vec<T>) -> Result<Page<T>, Rejection> {
         let number = self.number(total)?;
         let next = (number < self.last(total)).then(|| self.link(base, number + 1));
         let previous = (number > 1).then(|| self.link(base, number - 1));
@@ -137,7 +137,7 @@ impl PageRequest {
     ///
     /// # Errors
     /// As [`PageRequest::rows`].
-    pub fn page_of<T, U>(&self, base: &BaseUrl, all: Vec<T>, show: impl Fn(T) -> U) -> Result<Page<U>> {
+    pub fn page_of<T, U>(&self, base: &BaseUrl, all: Vec<T>, show: impl Fn(T) -> U) -> Result<Page<U>, Rejection> {
         let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
         let (offset, limit) = self.rows(total)?;
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -153,12 +153,12 @@ impl PageRequest {
         total.div_ceil(self.size).max(1)
     }
 
-    fn number(&self, total: u64) -> Result<u64> {
+    fn number(&self, total: u64) -> Result<u64, Rejection> {
         let last = self.last(total);
         match self.number {
             PageNumber::Number(number) if number <= last => Ok(number),
             PageNumber::Last => Ok(last),
-            _ => Err(Error::InvalidPage),
+            _ => Err(Rejection::InvalidPage),
         }
     }
 
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn pages_that_do_not_exist_are_refused() {
         for query in ["?page=0", "?page=-1", "?page=abc", "?page=+", "?page=3", "?page=99999999999999999999999"] {
-            assert!(matches!(request(query).rows(11), Err(Error::InvalidPage)), "{query}");
+            assert!(matches!(request(query).rows(11), Err(Rejection::InvalidPage)), "{query}");
         }
         assert!(request("").rows(0).is_ok());
         for query in ["?page=", "?page", "?page=2&page="] {

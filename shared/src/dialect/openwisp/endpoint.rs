@@ -24,7 +24,7 @@ use crate::auth::Credential;
 use crate::directory::RequestOrigin;
 use crate::directory::{Act, Caller, Directory, Policy, Subject};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{Model, OrganizationId, Permission, UserId};
+use crate::model::{Action, Model, OrganizationId, Permission, UserId};
 use crate::web::body::LetIn;
 use crate::web::csrf::{self, Forgery, Token};
 use crate::web::dialect::Dialect;
@@ -33,7 +33,7 @@ use crate::web::failure::render;
 use crate::web::fields::{Field, FieldKind};
 use crate::web::negotiation::{Representation, indented, negotiate};
 use crate::web::request_context::origin;
-use crate::web::{BaseUrl, Failure};
+use crate::web::{BaseUrl, Failure, Rejection};
 
 /// The most choices that a field of a page offers. If there are more, users type the value.
 const MOST_CHOICES: usize = 100;
@@ -81,7 +81,7 @@ impl<S: Sync> FromRequestParts<S> for Parent {
 
     async fn from_request_parts(parts: &mut RequestParts, _: &S) -> std::result::Result<Self, Self::Rejection> {
         let parent = parts.extensions.remove::<Subject>();
-        parent.map(Self).ok_or_else(|| Error::NoRoute.into())
+        parent.map(Self).ok_or_else(|| Rejection::NoRoute.into())
     }
 }
 
@@ -155,7 +155,7 @@ async fn admitted(
     mut request: Request,
     next: Next,
     asked: &mut PageContext,
-) -> Result<Response> {
+) -> Result<Response, Rejection> {
     let caller = match endpoint.access {
         Access::Anyone => None,
         access => {
@@ -177,7 +177,7 @@ async fn admitted(
                 }
             }
             if !may_request(&caller, access, request.method(), parameters) {
-                return Err(Error::Forbidden);
+                return Err(Error::Forbidden.into());
             }
             request.extensions_mut().insert(LetIn);
             if form != Form::None {
@@ -192,11 +192,11 @@ async fn admitted(
     if endpoint.below_user
         && let Some(caller) = &caller
     {
-        let id = user_id(parameters).ok_or(Error::NoRoute)?;
+        let id = user_id(parameters).ok_or(Rejection::NoRoute)?;
         let parent = directory.subject(caller, id).await;
         let parent = parent.map_err(|error| match error {
-            Error::NotFound(_) => Error::NoRoute,
-            other => other,
+            Error::NotFound(_) => Rejection::NoRoute,
+            other => other.into(),
         })?;
         request.extensions_mut().insert(parent);
     }
@@ -225,7 +225,7 @@ enum Form {
 async fn from_our_pages(
     request: Request,
     asked: &mut PageContext,
-) -> Result<std::result::Result<(Request, Form), Forgery>> {
+) -> Result<std::result::Result<(Request, Form), Forgery>, Rejection> {
     let (mut request, form) = begin(request).await?;
     if let Err(why) = csrf::check(request.headers(), &asked.base, form.as_ref()) {
         return Ok(Err(why));
@@ -250,7 +250,7 @@ async fn open_to_anyone(
     request: Request,
     next: Next,
     asked: &mut PageContext,
-) -> Result<Response> {
+) -> Result<Response, Rejection> {
     if let Ok(Some(credential @ Credential::Session(_))) = OpenWisp::credential(request.headers())
         && let Ok(found) = directory.authenticate(&credential, &RequestOrigin::default()).await
     {
@@ -284,11 +284,22 @@ fn forged(why: Forgery) -> Response {
 fn may_request(caller: &Caller, access: Access, method: &Method, parameters: &RawPathParams) -> bool {
     match access {
         Access::Anyone | Access::User => true,
-        Access::Model(model) => caller.may(Act::Request(method, model)),
+        Access::Model(model) => action_of(method).is_none_or(|action| caller.may(Act::Request(action, model))),
         // OPTIONS only needs credentials.
         Access::Oneself if *method == Method::OPTIONS => true,
         // Whether the current password is right is checked later.
         Access::Oneself => user_id(parameters).is_some_and(|of| caller.may(Act::SetPassword { of, proven: true })),
+    }
+}
+
+/// How a request with this method acts on objects of a model; `None` if it needs no permission.
+fn action_of(method: &Method) -> Option<Action> {
+    match *method {
+        Method::GET | Method::HEAD => Some(Action::View),
+        Method::POST => Some(Action::Add),
+        Method::PUT | Method::PATCH => Some(Action::Change),
+        Method::DELETE => Some(Action::Delete),
+        _ => None,
     }
 }
 
@@ -308,7 +319,7 @@ async fn describe(
     parameters: &RawPathParams,
     mut request: Request,
     next: Next,
-) -> Result<Response> {
+) -> Result<Response, Rejection> {
     let taking = [Method::POST, Method::PUT, Method::PATCH];
     let taking = taking.into_iter().find(|method| endpoint.allow.contains(method.as_str()));
     let is_superuser = caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
@@ -318,7 +329,8 @@ async fn describe(
         could = may_request(caller, endpoint.access, &Method::PUT, parameters);
     }
     if let (Some(caller), Access::Model(model)) = (caller, endpoint.access) {
-        could = taking.as_ref().is_some_and(|method| caller.may(Act::Request(method, model)));
+        let may = |action| caller.may(Act::Request(action, model));
+        could = taking.as_ref().and_then(action_of).is_some_and(may);
         if could && taking != Some(Method::POST) && endpoint.allow.contains(Method::GET.as_str()) {
             // An object that the caller cannot read is not described.
             request.extensions_mut().insert(caller);
@@ -331,13 +343,13 @@ async fn describe(
 }
 
 async fn method_not_allowed(method: Method) -> Failure<OpenWisp> {
-    Error::MethodNotAllowed(method).into()
+    Rejection::MethodNotAllowed(method).into()
 }
 
 /// 301 to the same path with its final slash, for every method.
 pub async fn add_final_slash(parameters: Parameters, base: BaseUrl, uri: Uri) -> Response {
     if address(parameters).is_none() {
-        return render::<OpenWisp>(&Error::NoRoute);
+        return render::<OpenWisp>(&Rejection::NoRoute);
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let target = format!("{}{}/{query}", base.prefix(), uri.path());
@@ -437,7 +449,7 @@ async fn choices_of(
                 members.into_iter().map(|(id, username)| (id.to_string(), username.to_string())).collect()
             }
             (FieldKind::Reference, _) => {
-                let page = directory.organizations(caller, |_| Ok((0, MOST_CHOICES))).await?;
+                let page = directory.organizations(caller, |_| Ok::<_, Error>((0, MOST_CHOICES))).await?;
                 if page.total > u64::try_from(MOST_CHOICES).unwrap_or(u64::MAX) {
                     continue;
                 }
@@ -455,7 +467,7 @@ async fn choices_of(
 async fn rewritten(response: Response, kind: &'static str, write: impl FnOnce(&Parts, &Value) -> String) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
-        return render::<OpenWisp>(&Error::internal("malformed response"));
+        return render::<OpenWisp>(&Error::internal("malformed response").into());
     };
     let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
     let text = write(&parts, &value);

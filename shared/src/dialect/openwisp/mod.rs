@@ -16,12 +16,12 @@ use crate::auth::Credential;
 use crate::directory::Directory;
 use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Identity;
-use crate::error::{Error, Result, Unauthenticated};
-use crate::web::BaseUrl;
+use crate::error::{Result, Unauthenticated};
 use crate::web::cookies::{Cookie, cookie};
 use crate::web::csrf::Token;
 use crate::web::dialect::Dialect;
 use crate::web::negotiation::{Representation, negotiate};
+use crate::web::{BaseUrl, Rejection};
 
 /// The session cookie of a browser (section 16).
 const SESSION: &str = "sessionid";
@@ -48,9 +48,9 @@ impl Dialect for OpenWisp {
         }
     }
 
-    fn render(error: &Error) -> Response {
-        let (status, body) = status_and_body(error);
-        respond(status, body, error, "Bearer")
+    fn render(rejection: &Rejection) -> Response {
+        let (status, body) = status_and_body(rejection);
+        respond(status, body, rejection, "Bearer")
     }
 
     /// A page, if the client prefers that (section 15); at `/` the home page.
@@ -65,7 +65,7 @@ impl Dialect for OpenWisp {
             }
             return page::not_found(&base);
         }
-        Self::render(&Error::NoRoute)
+        Self::render(&Rejection::NoRoute)
     }
 }
 

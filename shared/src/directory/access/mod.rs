@@ -11,8 +11,6 @@ mod holdings;
 
 use std::collections::BTreeSet;
 
-use http::Method;
-
 pub use self::holdings::Holdings;
 use super::{Caller, Directory};
 use crate::directory::sign_in::{Identity, Means};
@@ -60,9 +58,9 @@ pub struct Person<'a> {
 /// An intended act of a caller, with the facts about its object that decide whether it is allowed.
 #[derive(Debug, Clone, Copy)]
 pub enum Act<'a> {
-    /// To make a request with this method for objects of the model, whichever they are (`contracts/openwisp.md` section
+    /// To make a request that acts this way on objects of the model, whichever they are (`contracts/openwisp.md` section
     /// 3.1).
-    Request(&'a Method, Model),
+    Request(Action, Model),
     /// To set the password of a user, with or without proof of knowing the current one (section 9.1).
     SetPassword {
         /// Whose password it is.
@@ -171,7 +169,7 @@ impl Caller {
         let is_everything = self.rights == Rights::Everything;
         let by_permissions = matches!(self.rights, Rights::Permissions(_));
         match act {
-            Act::Request(method, model) => self.may_request(method, model),
+            Act::Request(action, model) => self.may_request(action, model),
             Act::Model(action, model) => self.rights.allow(action, model),
             Act::SetPassword { of, proven } if of == self.user.id => is_everything || proven,
             Act::SetPassword { .. } => self.rights.allow(Action::Change, Model::User),
@@ -224,16 +222,10 @@ impl Caller {
         }
     }
 
-    /// GET and HEAD need view or change, POST add, PUT and PATCH change, DELETE delete; other methods need nothing.
-    fn may_request(&self, method: &Method, model: Model) -> bool {
+    /// Who may change objects may view them too.
+    fn may_request(&self, action: Action, model: Model) -> bool {
         let allow = |action| self.rights.allow(action, model);
-        match *method {
-            Method::GET | Method::HEAD => allow(Action::View) || allow(Action::Change),
-            Method::POST => allow(Action::Add),
-            Method::PUT | Method::PATCH => allow(Action::Change),
-            Method::DELETE => allow(Action::Delete),
-            _ => true,
-        }
+        allow(action) || (action == Action::View && allow(Action::Change))
     }
 
     /// To change guarded data of another person, or to delete the person, the actor must hold every right of that

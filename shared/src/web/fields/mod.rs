@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
 
     /// Adds a violation, once. Only a few are kept for each field.
     pub fn refuse(&mut self, field: &Field, rule: Rule) {
-        let violation = Violation { field: field.name, rule };
+        let violation = field.violation(rule);
         if !self.violations.contains(&violation) {
             self.violations.push(violation);
         }

@@ -1,5 +1,6 @@
 //! What a field of a resource is: a row of the tables that read, limit and describe what clients send.
 
+use crate::error::{Rule, Violation};
 use crate::model::{EmailAddress, MAX_LIST, MAX_PASSWORD, MAX_TEXT};
 
 /// A field of a resource.
@@ -121,6 +122,11 @@ impl Field {
     #[must_use]
     pub const fn help(self, text: &'static str) -> Self {
         Self { help_text: text, ..self }
+    }
+
+    /// A violation in what was sent for it.
+    pub fn violation(&self, rule: Rule) -> Violation {
+        Violation { field: crate::model::Field::Sent(self.name), rule }
     }
 
     pub(super) fn blank(&self) -> Blank {

@@ -11,12 +11,11 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::fields::{Content, errors_of, fields, id};
-use crate::error::Result;
-use crate::web::Input;
 use crate::web::body::{form_begins, is_form, with_form};
 use crate::web::csrf::Token;
 use crate::web::fields::{Field, FieldKind};
 use crate::web::negotiation::indented;
+use crate::web::{Input, Rejection};
 
 const METHOD: &str = "_method";
 const CONTENT: &str = "_content";
@@ -29,7 +28,7 @@ const VERSION: &str = "_if_match";
 ///
 /// # Errors
 /// When the body cannot be read from the network.
-pub(in super::super) async fn begin(request: Request) -> Result<(Request, Option<Input>)> {
+pub(in super::super) async fn begin(request: Request) -> Result<(Request, Option<Input>), Rejection> {
     if !is_form(&request) {
         return Ok((request, None));
     }
@@ -40,8 +39,8 @@ pub(in super::super) async fn begin(request: Request) -> Result<(Request, Option
 /// Reads the whole body of a request if it is a form; malformed forms are left to the handler.
 ///
 /// # Errors
-/// [`Error::Body`](crate::Error::Body) when it is too large or cannot be read from the network.
-pub(in super::super) async fn open(request: Request) -> Result<(Request, Option<Input>)> {
+/// [`Rejection::Body`] when it is too large or cannot be read from the network.
+pub(in super::super) async fn open(request: Request) -> Result<(Request, Option<Input>), Rejection> {
     if is_form(&request) { with_form(request).await } else { Ok((request, None)) }
 }
 
