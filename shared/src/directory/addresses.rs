@@ -6,8 +6,6 @@ use crate::model::Sequence;
 use crate::model::{Action, AddressId, EmailAddress, Field, Model, User, UserEmail};
 use crate::store::{UserWrite, WriteOutcome};
 
-/// The field name for violations of the address as a whole.
-
 /// An address of a user, and the version of the user's record, which contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressDetail {

@@ -17,7 +17,7 @@ use crate::store::{UserWrite, WriteOutcome};
 pub struct SetPassword {
     /// The current one, if the caller sent it.
     pub current: Option<Secret>,
-    /// Whether it is among the violations already.
+    /// Whether what the caller sent as the current one is among the violations already.
     pub is_current_refused: bool,
     /// The new one, unless it is invalid.
     pub new: Option<Secret>,
@@ -75,7 +75,8 @@ impl Directory {
         let Draft { content: SetPassword { current, is_current_refused, new, again }, mut violations } = draft;
         self.check_may_set_password(caller, &of).await?;
         let must_know = !caller.may(Act::SetPassword { of: of.user.id, proven: false });
-        if must_know && new.is_some() && !is_current_refused {
+        let is_refused = is_current_refused && !violations.is_empty();
+        if must_know && new.is_some() && !is_refused {
             match self.check_own_password(&of.user, current.as_deref(), Field::CurrentPassword, origin).await {
                 Err(Error::Invalid(wrong)) => violations.extend(wrong),
                 other => other?,
