@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::directory::{Caller, Rights, Stretch, UserFilter};
+use shared::directory::{Caller, Page, PageRange, Rights, Total, UserFilter};
 use shared::model::{EmailAddress, User, UserId, UserRow, Username};
 use shared::store::{UserWrite, WriteOutcome};
 
@@ -26,13 +26,13 @@ impl Searcher {
         Self { app, caller: Caller::with_rights(user, Rights::Everything) }
     }
 
-    async fn page(&self, filter: &UserFilter, stretch: Stretch) -> shared::directory::Listed<UserRow> {
-        self.app.directory.find_users(&self.caller, filter, stretch).await.expect("a page")
+    async fn page(&self, filter: &UserFilter, range: PageRange) -> Page<UserRow> {
+        self.app.directory.find_users(&self.caller, filter, range).await.expect("a page")
     }
 
     async fn names(&self, filter: &UserFilter) -> Vec<String> {
-        let page = self.page(filter, Stretch::From { offset: 0, limit: 100 }).await;
-        assert!(!page.more);
+        let page = self.page(filter, PageRange::From { skip: 0, limit: 100 }).await;
+        assert!(page.total.number() <= 100);
         page.items.iter().map(|row| row.username.to_string()).collect()
     }
 
@@ -174,7 +174,7 @@ async fn entries_left_by_a_crash_give_no_row_and_a_missing_one_comes_back() {
     import(&searcher.app, &gone);
     assert_eq!(searcher.names(&first_name("ghost")).await, Vec::<String>::new());
     assert_eq!(searcher.names(&first_name("quin")).await.len(), 6);
-    let page = searcher.page(&first_name("quin"), Stretch::Last(4)).await;
+    let page = searcher.page(&first_name("quin"), PageRange::Last(4)).await;
     assert_eq!(page.items.len(), 2, "what is wrong is not counted where it is met");
     // Lost entries, and one that says something else.
     for index in [0, 2] {
@@ -234,11 +234,11 @@ async fn pages_of_a_filter_are_disjoint_complete_and_in_order() {
         for size in [1_usize, 7, 19, 100] {
             let mut seen = Vec::new();
             loop {
-                let offset = u64::try_from(seen.len()).expect("small");
-                let page = searcher.page(&filter, Stretch::From { offset, limit: size }).await;
-                assert_eq!(page.total, Some(u64::try_from(expected).expect("small")));
+                let skip = u64::try_from(seen.len()).expect("small");
+                let page = searcher.page(&filter, PageRange::From { skip, limit: size }).await;
+                assert_eq!(page.total, Total::Exact(u64::try_from(expected).expect("small")));
                 seen.extend(page.items.iter().map(|row| row.username.to_string()));
-                if !page.more {
+                if seen.len() >= expected {
                     break;
                 }
                 assert_eq!(page.items.len(), size);
@@ -246,8 +246,9 @@ async fn pages_of_a_filter_are_disjoint_complete_and_in_order() {
             assert_eq!(seen.len(), expected);
             assert!(seen.is_sorted(), "oldest first");
             assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), expected);
-            let last = searcher.page(&filter, Stretch::Last(size)).await;
-            assert!(!last.more && !last.items.is_empty());
+            let last = searcher.page(&filter, PageRange::Last(size)).await;
+            assert!(!last.items.is_empty());
+            assert_eq!(last.total, Total::Exact(last.skipped + u64::try_from(last.items.len()).expect("small")));
             assert_eq!(last.items.last().map(|row| row.username.to_string()), seen.last().cloned());
         }
     }
@@ -335,11 +336,11 @@ async fn compare(steps: Vec<Step>, filters: &[UserFilter]) {
         }
     }
     Table::read(&searcher.app.engine).assert_sound();
-    let all = searcher.page(&UserFilter::default(), Stretch::From { offset: 0, limit: 1000 }).await.items;
+    let all = searcher.page(&UserFilter::default(), PageRange::From { skip: 0, limit: 1000 }).await.items;
     assert_eq!(all.len(), users.len() + 1);
     for filter in filters {
         let expected: Vec<UserId> = all.iter().filter(|row| is_wanted(filter, row)).map(|row| row.id).collect();
-        let found = searcher.page(filter, Stretch::From { offset: 0, limit: 1000 }).await;
+        let found = searcher.page(filter, PageRange::From { skip: 0, limit: 1000 }).await;
         let found: Vec<UserId> = found.items.iter().map(|row| row.id).collect();
         assert_eq!(found, expected, "{filter:?}");
     }

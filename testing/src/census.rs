@@ -1,6 +1,6 @@
 //! A directory of many users with different names, and searches whose matches are known.
 
-use shared::directory::{Caller, Rights, Stretch, UserFilter};
+use shared::directory::{Caller, PageRange, Rights, Total, UserFilter};
 use shared::model::ambient::Ambient as _;
 use shared::model::{Timestamp, User};
 use shared::store::{Cost, measured};
@@ -89,11 +89,15 @@ impl Census {
 
     /// The first page of a search.
     pub async fn first_page(&self, filter: &UserFilter) -> Measured {
-        let stretch = Stretch::From { offset: 0, limit: PAGE };
-        let searched = Box::pin(self.app.directory.find_users(&self.caller, filter, stretch));
+        let range = PageRange::From { skip: 0, limit: PAGE };
+        let searched = Box::pin(self.app.directory.find_users(&self.caller, filter, range));
         let (page, cost) = measured(searched).await;
         let page = page.expect("a page");
-        Measured { rows: page.items.len(), total: page.total, cost }
+        let total = match page.total {
+            Total::Exact(total) => Some(total),
+            Total::AtLeast(_) => None,
+        };
+        Measured { rows: page.items.len(), total, cost }
     }
 }
 

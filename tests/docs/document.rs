@@ -198,7 +198,8 @@ impl Writer {
         Some(match &operation.answer.shape {
             Shape::Many(..) => json!({"type": "array", "items": named}),
             Shape::Page(..) => {
-                let mut page = schema::answer(api, &[], super::operations::of::<shared::web::pagination::Page<()>>);
+                let mut page =
+                    schema::answer(api, &[], super::operations::of::<shared::web::pagination::NumberedPage<()>>);
                 page["properties"]["results"]["items"] = named;
                 page
             }

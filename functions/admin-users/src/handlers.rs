@@ -44,11 +44,10 @@ pub async fn list(
     };
     let size = query_value(&uri, "limit").and_then(|text| whole_number(&text)).filter(|&size| size > 0);
     let size = size.map_or(DEFAULT_LIMIT, |size| usize::try_from(size).unwrap_or(MOST_LIMIT)).min(MOST_LIMIT);
-    let (rows, more) = directory.users_after(&caller, after, size).await?;
-    let next = rows.last().filter(|_| more).map(|row| row.number);
-    let rows: Vec<UserOut> = rows.into_iter().map(UserOut::row).collect();
+    let page = directory.users_after(&caller, after, size).await?;
+    let rows: Vec<UserOut> = page.items.into_iter().map(UserOut::row).collect();
     let mut response = respond(&rows, representation, &headers, limit)?;
-    if let Some(next) = next
+    if let Some(next) = page.next
         && let Ok(link) =
             HeaderValue::from_str(&format!("<{}{}?after={next}&limit={size}>; rel=\"next\"", base.0, uri.path()))
     {

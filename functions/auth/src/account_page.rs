@@ -13,8 +13,7 @@ use shared::dialect::{
     openwisp::page::ACCOUNT_PATH, openwisp::page::LOGIN_PATH, openwisp::page::Viewer, openwisp::page::html_document,
     openwisp::page::respond,
 };
-use shared::directory::RequestOrigin;
-use shared::directory::{Caller, Policy};
+use shared::directory::{Caller, PageRange, Policy, RequestOrigin};
 use shared::error::Violation;
 use shared::model::{ApiToken, Session, SessionId, Timestamp, TokenId};
 use shared::web::BaseUrl;
@@ -137,8 +136,8 @@ async fn page(
     violations: &[Violation],
 ) -> Result<Response> {
     let token = Token::of(headers, directory);
-    let sessions = directory.own_sessions(caller).await?;
-    let tokens = directory.own_tokens(caller).await?;
+    let sessions = directory.own_sessions(caller, PageRange::ALL).await?.items;
+    let tokens = directory.own_tokens(caller, PageRange::ALL).await?.items;
     let current = caller.session().map(|session| session.id);
     let content = html! {
         h1 { (TITLE) }

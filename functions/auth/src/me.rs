@@ -8,9 +8,10 @@ use http::{StatusCode, Uri};
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::{openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints};
+use shared::directory::PageRange;
 use shared::error::Entity;
 use shared::model::{ApiToken, Session, SessionId, Timestamp, TokenId};
-use shared::web::pagination::{Page, PageRequest};
+use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure};
 use shared::{Directory, Error};
 
@@ -93,9 +94,10 @@ async fn tokens(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<Page<OwnTokenOut>>> {
-    let tokens = directory.own_tokens(&caller).await?;
-    Ok(Json(PageRequest::new(&uri).page_of(&base, tokens, OwnTokenOut::from)?))
+) -> Result<Json<NumberedPage<OwnTokenOut>>> {
+    let request = PageRequest::numbered(&uri);
+    let page = directory.own_tokens(&caller, request.range()).await?;
+    Ok(Json(request.envelope(&base, page, OwnTokenOut::from)?))
 }
 
 /// `GET /api/rollcall/v1/me/tokens/{token}/`
@@ -123,10 +125,11 @@ async fn sessions(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<Page<SessionOut>>> {
-    let sessions = directory.own_sessions(&caller).await?;
+) -> Result<Json<NumberedPage<SessionOut>>> {
+    let request = PageRequest::numbered(&uri);
+    let page = directory.own_sessions(&caller, request.range()).await?;
     let current = caller.session().map(|session| session.id);
-    Ok(Json(PageRequest::new(&uri).page_of(&base, sessions, |session| SessionOut::new(session, current))?))
+    Ok(Json(request.envelope(&base, page, |session| SessionOut::new(session, current))?))
 }
 
 /// `DELETE /api/rollcall/v1/me/sessions/`
@@ -146,7 +149,8 @@ async fn session(
 ) -> Result<Json<SessionOut>> {
     let id = session_id(&id)?;
     let current = caller.session().map(|session| session.id);
-    let found = directory.own_sessions(&caller).await?.into_iter().find(|session| session.id == id);
+    let own = directory.own_sessions(&caller, PageRange::ALL).await?;
+    let found = own.items.into_iter().find(|session| session.id == id);
     Ok(Json(SessionOut::new(found.ok_or(Error::NotFound(Entity::Session))?, current)))
 }
 

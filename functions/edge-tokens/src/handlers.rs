@@ -12,7 +12,7 @@ use shared::directory::Subject;
 use shared::error::Entity;
 use shared::model::TokenId;
 use shared::web::body::UnparsedBody;
-use shared::web::links::Paged;
+use shared::web::pagination::PageRequest;
 use shared::web::{Authenticated, BaseUrl, Failure};
 use shared::{Directory, Error};
 
@@ -29,9 +29,9 @@ pub async fn list(
     uri: Uri,
 ) -> Result<Response> {
     let user: Subject = user_of(&directory, &caller, &id).await?.into();
-    let page = Paged::new(&uri);
-    let tokens = directory.tokens(&caller, &user.user, page.stretch()?).await?;
-    Ok(page.respond(&base, tokens, |token| TokenOut::new(token, &user.user, &base))?)
+    let request = PageRequest::linked(&uri)?;
+    let page = directory.tokens(&caller, &user.user, request.range()).await?;
+    Ok(request.respond(&base, page, |token| TokenOut::new(token, &user.user, &base))?)
 }
 
 /// `POST /api/users/{id}/tokens` (section 7.2).

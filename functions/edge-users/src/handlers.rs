@@ -9,7 +9,7 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode, Uri};
 use shared::dialect::{edge::Edge, edge::user_of};
 use shared::web::body::UnparsedBody;
-use shared::web::links::Paged;
+use shared::web::pagination::PageRequest;
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
@@ -24,13 +24,11 @@ pub async fn list(
     base: BaseUrl,
     uri: Uri,
 ) -> Result<Response> {
-    let page = Paged::new(&uri);
     let filter = wire::filter(&uri)?;
-    let found = directory.find_users(&caller, &filter, page.stretch()?).await?;
-    let signed_in: Vec<_> = found.items.iter().map(|row| (row.id, row.has_signed_in)).collect();
-    let previous = directory.previous_sign_ins(&signed_in).await?;
-    let mut previous = previous.into_iter();
-    Ok(page.respond(&base, found, |row| UserOut::new(row, previous.next().flatten(), &base))?)
+    let request = PageRequest::linked(&uri)?;
+    let page = directory.find_users(&caller, &filter, request.range()).await?;
+    let page = directory.with_previous_sign_in(page).await?;
+    Ok(request.respond(&base, page, |(row, previous)| UserOut::new(row, previous, &base))?)
 }
 
 /// `POST /api/users` (section 5).
@@ -89,6 +87,6 @@ pub async fn delete(
 }
 
 async fn shown(directory: &Directory, user: shared::model::User, base: &BaseUrl) -> Result<UserOut> {
-    let previous = directory.previous_sign_ins(&[(user.id, user.has_signed_in)]).await?;
-    Ok(UserOut::new(user.row(&[]), previous.into_iter().next().flatten(), base))
+    let previous = directory.previous_sign_in(user.id, user.has_signed_in).await?;
+    Ok(UserOut::new(user.row(&[]), previous, base))
 }

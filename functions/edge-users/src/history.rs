@@ -9,7 +9,7 @@ use serde::Serialize;
 use shared::Directory;
 use shared::dialect::{edge::Edge, edge::user_of};
 use shared::model::SignInAttempt;
-use shared::web::links::Paged;
+use shared::web::pagination::PageRequest;
 use shared::web::{Authenticated, BaseUrl, Failure};
 
 /// A login attempt.
@@ -30,9 +30,9 @@ pub async fn list(
     uri: Uri,
 ) -> Result<Response, Failure<Edge>> {
     let user = user_of(&directory, &caller, &id).await?;
-    let page = Paged::new(&uri);
-    let history = directory.history(&caller, &user.user, page.stretch()?, page.after()).await?;
-    Ok(page.respond(&base, history, AttemptOut::from)?)
+    let request = PageRequest::linked(&uri)?;
+    let page = directory.history(&caller, &user.user, request.range(), request.after()).await?;
+    Ok(request.respond(&base, page, AttemptOut::from)?)
 }
 
 impl From<SignInAttempt> for AttemptOut {

@@ -11,7 +11,7 @@ use shared::directory::AddressDetail;
 use shared::error::Entity;
 use shared::model::{Action, AddressId};
 use shared::web::body::UnparsedBody;
-use shared::web::pagination::{Page, PageRequest};
+use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
@@ -22,9 +22,9 @@ type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 type Address = Path<(String, String)>;
 
 /// `GET /api/v1/users/user/{id}/email/`.
-pub async fn list(Parent(owner): Parent, base: BaseUrl, uri: Uri) -> Result<Json<Page<AddressOut>>> {
-    let request = PageRequest::new(&uri);
-    Ok(Json(request.page_of(&base, owner.user.addresses, AddressOut::from)?))
+pub async fn list(Parent(owner): Parent, base: BaseUrl, uri: Uri) -> Result<Json<NumberedPage<AddressOut>>> {
+    let request = PageRequest::numbered(&uri);
+    Ok(Json(request.envelope(&base, request.range().cut(owner.user.addresses), AddressOut::from)?))
 }
 
 /// `POST /api/v1/users/user/{id}/email/`.

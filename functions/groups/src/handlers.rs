@@ -9,7 +9,7 @@ use shared::dialect::openwisp::OpenWisp;
 use shared::error::Entity;
 use shared::model::GroupId;
 use shared::web::body::UnparsedBody;
-use shared::web::pagination::{Page, PageRequest};
+use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
@@ -18,10 +18,14 @@ use crate::wire::{self, GroupOut};
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
 /// `GET /api/v1/users/group/`.
-pub async fn list(State(directory): State<Arc<Directory>>, base: BaseUrl, uri: Uri) -> Result<Json<Page<GroupOut>>> {
-    let request = PageRequest::new(&uri);
-    let groups = directory.groups().await?;
-    Ok(Json(request.page_of(&base, groups, GroupOut::from)?))
+pub async fn list(
+    State(directory): State<Arc<Directory>>,
+    base: BaseUrl,
+    uri: Uri,
+) -> Result<Json<NumberedPage<GroupOut>>> {
+    let request = PageRequest::numbered(&uri);
+    let page = directory.groups(request.range()).await?;
+    Ok(Json(request.envelope(&base, page, GroupOut::from)?))
 }
 
 /// `POST /api/v1/users/group/`.

@@ -9,7 +9,7 @@ use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::model::OrganizationId;
 use shared::web::body::UnparsedBody;
-use shared::web::pagination::{Page, PageRequest};
+use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 
 use crate::wire::{self, OrganizationDetailOut, OrganizationRowOut};
@@ -22,11 +22,10 @@ pub async fn list(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<Page<OrganizationRowOut>>> {
-    let request = PageRequest::new(&uri);
-    let page = directory.organizations(&caller, |total| request.rows(total)).await?;
-    let rows = page.organizations.into_iter().map(OrganizationRowOut::from).collect();
-    Ok(Json(request.envelope(&base, page.total, rows)?))
+) -> Result<Json<NumberedPage<OrganizationRowOut>>> {
+    let request = PageRequest::numbered(&uri);
+    let page = directory.organizations(&caller, request.range()).await?;
+    Ok(Json(request.envelope(&base, page, OrganizationRowOut::from)?))
 }
 
 /// `POST /api/v1/users/organization/` (section 12.2).

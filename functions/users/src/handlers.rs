@@ -9,7 +9,7 @@ use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::model::UserId;
 use shared::web::body::UnparsedBody;
-use shared::web::pagination::{Page, PageRequest};
+use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, LinkBaseUrl, Versioned};
 
 use crate::filter::filter;
@@ -23,12 +23,10 @@ pub async fn list(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<Page<UserRowOut>>> {
-    let request = PageRequest::new(&uri);
-    let filter = filter(&uri)?;
-    let page = directory.users(&caller, &filter, |total| request.rows(total)).await?;
-    let rows = page.rows.into_iter().map(|row| UserRowOut::new(row, &caller)).collect();
-    Ok(Json(request.envelope(&base, page.total, rows)?))
+) -> Result<Json<NumberedPage<UserRowOut>>> {
+    let request = PageRequest::numbered(&uri);
+    let page = directory.users(&caller, &filter(&uri)?, request.range()).await?;
+    Ok(Json(request.envelope(&base, page, |row| UserRowOut::new(row, &caller))?))
 }
 
 /// `POST /api/v1/users/user/` (section 7.2).

@@ -13,7 +13,7 @@ use shared::error::Error;
 use shared::model::{Action, Membership, MembershipId, OrganizationId, UserId};
 use shared::web::body::UnparsedBody;
 use shared::web::fields::{Blank, Field, FieldKind, Reader};
-use shared::web::pagination::{Page, PageRequest};
+use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure};
 
 const ID: Field = Field::new("id", "Id", FieldKind::Text(Blank::Refused)).read_only();
@@ -56,9 +56,10 @@ pub async fn list(
     Path(user): Path<UserId>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<Page<OrganizationUserOut>>> {
-    let memberships = directory.memberships(&caller, user).await?;
-    Ok(Json(PageRequest::new(&uri).page_of(&base, memberships, OrganizationUserOut::from)?))
+) -> Result<Json<NumberedPage<OrganizationUserOut>>> {
+    let request = PageRequest::numbered(&uri);
+    let page = directory.memberships(&caller, user, request.range()).await?;
+    Ok(Json(request.envelope(&base, page, OrganizationUserOut::from)?))
 }
 
 /// `POST /api/v1/users/user/{id}/organization/`.

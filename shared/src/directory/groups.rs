@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::users::unknown_permission;
-use super::{Act, Caller, Directory, Draft, Expected, too_busy};
+use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Action, CleanupTask, Field, Group, GroupChanges, GroupId, Model, PermissionId, Sequence};
 use crate::store::{Basis, GroupWriteOutcome};
@@ -12,14 +12,14 @@ use crate::store::{Basis, GroupWriteOutcome};
 const FIRST_ID: u64 = 3;
 
 impl Directory {
-    /// All groups, by name.
+    /// The groups, by name.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn groups(&self) -> Result<Vec<Group>> {
+    pub async fn groups(&self, range: PageRange) -> Result<Page<Group>> {
         let mut groups = self.store.groups_all().await?;
         groups.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(groups)
+        Ok(range.cut(groups))
     }
 
     /// One group.

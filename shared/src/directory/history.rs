@@ -1,9 +1,12 @@
 //! The access history of an API (`contracts/edge.md` section 8).
 
-use super::{Act, Caller, Directory, Listed, Stretch, too_busy};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::page::count;
+use super::{Act, Caller, Directory, Page, PageRange, Total, too_busy};
 use crate::directory::RequestOrigin;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{AttemptPlace, HistoryMark, SignInAttempt, Timestamp, User, UserId};
+use crate::model::{AttemptPlace, HistoryMark, SignInAttempt, Timestamp, User, UserId, UserRow};
 use crate::store::{History, UserWrite, WriteOutcome};
 
 /// The largest offset of a page of a history.
@@ -50,7 +53,7 @@ impl Directory {
 
     /// Attempts of a user, newest first, up to an offset of 10,000. Pages further back are empty.
     ///
-    /// `after` is [`Listed::next`] of the previous page: with it, nothing before the page is read. An invalid mark, or
+    /// `after` is [`Page::next`] of the previous page: with it, nothing before the page is read. An invalid mark, or
     /// one of another page, is ignored.
     ///
     /// # Errors
@@ -59,19 +62,17 @@ impl Directory {
         &self,
         caller: &Caller,
         user: &User,
-        stretch: Stretch,
+        range: PageRange,
         after: Option<&str>,
-    ) -> Result<Listed<SignInAttempt>> {
+    ) -> Result<Page<SignInAttempt>> {
         caller.must(Act::SeeTokensOf(user))?;
-        match stretch {
-            Stretch::From { offset, .. } if offset > MOST_OFFSET => {
-                Ok(Listed { items: Vec::new(), offset, total: None, more: false, next: None })
+        match range {
+            PageRange::From { skip, .. } if skip > MOST_OFFSET => Ok(page(Vec::new(), skip, Total::AtLeast(0))),
+            PageRange::From { skip, limit } => {
+                let mark = after.and_then(HistoryMark::parse).filter(|mark| mark.offset == skip);
+                self.page_of_history(user.id, skip, limit, mark).await
             }
-            Stretch::From { offset, limit } => {
-                let mark = after.and_then(HistoryMark::parse).filter(|mark| mark.offset == offset);
-                self.page_of_history(user.id, offset, limit, mark).await
-            }
-            Stretch::Last(limit) => self.last_page_of_history(user.id, limit).await,
+            PageRange::Last(limit) => self.last_page_of_history(user.id, limit).await,
         }
     }
 
@@ -81,59 +82,69 @@ impl Directory {
         offset: u64,
         limit: usize,
         mark: Option<HistoryMark>,
-    ) -> Result<Listed<SignInAttempt>> {
+    ) -> Result<Page<SignInAttempt>> {
         let skipped = if mark.is_some() { 0 } else { usize::try_from(offset).unwrap_or(usize::MAX) };
         let wanted = skipped.saturating_add(limit).saturating_add(1);
         let mut history = self.store.history(user, mark.map(|mark| mark.last), wanted).await?;
         for _ in 0..skipped {
             history.next().await?;
         }
-        let page = some(&mut history, limit).await?;
-        let end = offset.saturating_add(count(page.len()));
+        let found = some(&mut history, limit).await?;
+        let end = offset.saturating_add(count(found.len()));
         let is_last = history.next().await?.is_none();
         let more = !is_last && end <= MOST_OFFSET;
-        let last = page.last().filter(|_| more).map(|(last, _)| HistoryMark { offset: end, last: *last });
-        let items = page.into_iter().map(|(_, attempt)| attempt).collect();
-        Ok(Listed { items, offset, total: is_last.then_some(end), more, next: last.map(|last| last.to_string()) })
+        let last = found.last().filter(|_| more).map(|(last, _)| HistoryMark { offset: end, last: *last });
+        let total = if is_last { Total::Exact(end) } else { Total::AtLeast(end + u64::from(more)) };
+        Ok(Page { next: last.map(|last| last.to_string()), ..page(found, offset, total) })
     }
 
     /// The start of the last page is unknown, so everything before it is read.
-    async fn last_page_of_history(&self, user: UserId, limit: usize) -> Result<Listed<SignInAttempt>> {
+    async fn last_page_of_history(&self, user: UserId, limit: usize) -> Result<Page<SignInAttempt>> {
         let limit = limit.max(1);
         let mut history = self.store.history(user, None, usize::MAX).await?;
-        let mut page = some(&mut history, limit).await?;
+        let mut found = some(&mut history, limit).await?;
         let mut offset = 0;
-        while page.len() == limit && offset + count(limit) <= MOST_OFFSET {
+        while found.len() == limit && offset + count(limit) <= MOST_OFFSET {
             let next = some(&mut history, limit).await?;
             if next.is_empty() {
                 break;
             }
-            page = next;
+            found = next;
             offset += count(limit);
         }
-        let items = page.into_iter().map(|(_, attempt)| attempt).collect();
-        Ok(Listed { items, offset, total: None, more: false, next: None })
+        let total = Total::AtLeast(offset + count(found.len()));
+        Ok(page(found, offset, total))
     }
 
-    /// When each of the users signed in for the last time but one (`contracts/edge.md` section 8, rule 4), in their
-    /// order; `has_signed_in` comes from their records.
+    /// When a user signed in for the last time but one (`contracts/edge.md` section 8, rule 4); `has_signed_in` comes
+    /// from the user's record.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn previous_sign_ins(&self, users: &[(UserId, bool)]) -> Result<Vec<Option<Timestamp>>> {
-        // Concurrently, in batches: nearly nobody has signed in to this API.
-        const AT_ONCE: usize = 16;
-        let mut found = vec![None; users.len()];
-        let asked: Vec<(usize, UserId)> =
-            users.iter().enumerate().filter(|(_, (_, has))| *has).map(|(index, (id, _))| (index, *id)).collect();
-        for some in asked.chunks(AT_ONCE) {
-            let latest = some.iter().map(|&(_, id)| self.store.successes(id, 2));
-            for ((index, _), attempts) in some.iter().zip(futures_util::future::try_join_all(latest).await?) {
-                found[*index] = attempts.get(1).map(|attempt| attempt.at);
-            }
-        }
-        Ok(found)
+    pub async fn previous_sign_in(&self, user: UserId, has_signed_in: bool) -> Result<Option<Timestamp>> {
+        let latest = if has_signed_in { self.store.successes(user, 2).await? } else { Vec::new() };
+        Ok(latest.get(1).map(|attempt| attempt.at))
     }
+
+    /// The users of a page, each with [`Directory::previous_sign_in`].
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn with_previous_sign_in(&self, mut page: Page<UserRow>) -> Result<Page<(UserRow, Option<Timestamp>)>> {
+        // Concurrently, in batches.
+        const AT_ONCE: usize = 16;
+        let rows = std::mem::take(&mut page.items);
+        let users: Vec<(UserId, bool)> = rows.iter().map(|row| (row.id, row.has_signed_in)).collect();
+        let read = users.into_iter().map(|(id, has_signed_in)| self.previous_sign_in(id, has_signed_in));
+        let previous: Vec<_> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
+        Ok(page.with_items(rows.into_iter().zip(previous).collect()))
+    }
+}
+
+/// A page of attempts.
+fn page(found: Vec<(AttemptPlace, SignInAttempt)>, skipped: u64, total: Total) -> Page<SignInAttempt> {
+    let items = found.into_iter().map(|(_, attempt)| attempt).collect();
+    Page { items, skipped, total, next: None }
 }
 
 /// The next attempts of a history, at most `limit`.
@@ -144,8 +155,4 @@ async fn some(history: &mut History<'_>, limit: usize) -> Result<Vec<(AttemptPla
         found.push(next);
     }
     Ok(found)
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }

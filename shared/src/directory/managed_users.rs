@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Caller, Directory, UserPage};
-use crate::error::{Error, Result};
+use super::page::count;
+use super::{Caller, Directory, Page, PageRange};
+use crate::error::Result;
 use crate::model::{OrganizationId, UserId, UserRow};
 use crate::store::{Direction, Member, MemberCount, Positions};
 
@@ -76,13 +77,13 @@ impl Directory {
         Ok(managed)
     }
 
-    /// The members of some organizations except hidden ones, newest first; `rows` as in [`Directory::users`].
-    pub(super) async fn members_page<E: From<Error>>(
+    /// The members of some organizations except hidden ones, newest first.
+    pub(super) async fn members_page(
         &self,
         organizations: &[OrganizationId],
         hidden: BTreeSet<UserId>,
-        rows: impl Fn(u64) -> Result<(u64, usize), E>,
-    ) -> Result<UserPage, E> {
+        range: PageRange,
+    ) -> Result<Page<UserRow>> {
         let mut counts = Vec::new();
         for &organization in organizations {
             counts.push(self.store.member_count(organization).await?);
@@ -96,33 +97,29 @@ impl Directory {
             KnownList { state, total, marks: BTreeMap::new() }
         };
         let total = list.total;
-        let (offset, limit) = rows(total)?;
+        let (skip, limit) = range.of(total);
         let lists: Vec<_> = organizations.iter().map(|&id| Positions::Members(id)).collect();
-        let page = self.listed_page(&lists, &mut list, offset, limit).await?;
+        let page = self.listed_page(&lists, &mut list, skip, limit).await?;
         self.remember_list(organizations, list);
-        Ok(UserPage { total, rows: self.rows_of(&page).await? })
+        Ok(Page::new(self.rows_of(&page).await?, skip, total))
     }
 
-    /// All active or all inactive users, newest first; `rows` as in [`Directory::users`]. `None` if the index has a
-    /// stale entry, so that ranks are unknown, or if the table is too old to count them.
-    pub(super) async fn switched_page<E: From<Error>>(
-        &self,
-        on: bool,
-        rows: impl Fn(u64) -> Result<(u64, usize), E>,
-    ) -> Result<Option<UserPage>, E> {
+    /// All active or all inactive users, newest first. `None` if the index has a stale entry, so that ranks are unknown,
+    /// or if the table is too old to count them.
+    pub(super) async fn switched_page(&self, on: bool, range: PageRange) -> Result<Option<Page<UserRow>>> {
         if !self.store.counts_switched().await? {
             return Ok(None);
         }
         let total = self.store.user_counts().await?.switched(on);
-        let (offset, limit) = rows(total)?;
+        let (skip, limit) = range.of(total);
         // Ranks are not cached: entries change without a notice.
         let state = State { epochs: Vec::new(), hidden: BTreeSet::new() };
         let mut list = KnownList { state, total, marks: BTreeMap::new() };
-        let page = self.listed_page(&[Positions::Switched(on)], &mut list, offset, limit).await?;
+        let page = self.listed_page(&[Positions::Switched(on)], &mut list, skip, limit).await?;
         let rows = self.rows_of(&page).await?;
-        let wanted = usize::try_from(total.saturating_sub(offset)).unwrap_or(usize::MAX).min(limit);
+        let wanted = usize::try_from(total.saturating_sub(skip)).unwrap_or(usize::MAX).min(limit);
         let is_whole = rows.len() == wanted && rows.iter().all(|row| row.is_active == on);
-        Ok(is_whole.then_some(UserPage { total, rows }))
+        Ok(is_whole.then(|| Page::new(rows, skip, total)))
     }
 
     /// The list rows of users.
@@ -152,7 +149,7 @@ impl Directory {
         for &organization in organizations {
             among.extend(self.store.members_among(organization, hidden).await?);
         }
-        Ok(total.saturating_sub(u64::try_from(among.len()).unwrap_or(u64::MAX)))
+        Ok(total.saturating_sub(count(among.len())))
     }
 
     /// At most `limit` users after the newest `offset`, newest first.
@@ -163,7 +160,7 @@ impl Directory {
         offset: u64,
         limit: usize,
     ) -> Result<Vec<Member>> {
-        let end = offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(list.total);
+        let end = offset.saturating_add(count(limit)).min(list.total);
         if offset >= end {
             return Ok(Vec::new());
         }

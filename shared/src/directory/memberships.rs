@@ -1,6 +1,6 @@
 //! Memberships: requested with a user (`contracts/openwisp.md` section 8), and individually (section 15).
 
-use super::{Act, Caller, Directory, Draft, UserDetail, Visibility, too_busy};
+use super::{Act, Caller, Directory, Draft, Page, PageRange, UserDetail, Visibility, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
     Action, Field, Membership, MembershipId, MembershipRequest, Model, Named, Organization, OrganizationId, User,
@@ -62,11 +62,11 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user does not exist or is out of sight.
-    pub async fn memberships(&self, caller: &Caller, id: UserId) -> Result<Vec<Membership>> {
+    pub async fn memberships(&self, caller: &Caller, id: UserId, range: PageRange) -> Result<Page<Membership>> {
         let detail = self.user(caller, id).await?;
         let mut memberships = self.ordered(caller, detail).await?.memberships;
         memberships.retain(|membership| caller.may(Act::NameOrganization(membership.organization)));
-        Ok(memberships)
+        Ok(range.cut(memberships))
     }
 
     /// One of them.

@@ -1,7 +1,7 @@
 //! Organizations: create, read, change, remove (`contracts/openwisp.md` section 12).
 
 use super::users::too_long;
-use super::{Act, Caller, Directory, Draft, Expected, Subject, Visibility, too_busy};
+use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange, Subject, Visibility, too_busy};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{
     Action, Change, CleanupTask, Field, MembershipId, Model, Named, Organization, OrganizationChanges, OrganizationId,
@@ -9,47 +9,31 @@ use crate::model::{
 };
 use crate::store::{Basis, OrganizationWriteOutcome};
 
-/// A page of the list of organizations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrganizationPage {
-    /// The total number.
-    pub total: u64,
-    /// The requested ones, newest first.
-    pub organizations: Vec<Organization>,
-}
-
 impl Directory {
-    /// The organizations that the caller can see, newest first; `rows` as in [`Directory::users`].
+    /// The organizations that the caller can see, newest first.
     ///
     /// # Errors
-    /// Errors of `rows`, or when the store does not answer.
-    pub async fn organizations<E: From<Error>>(
-        &self,
-        caller: &Caller,
-        rows: impl Fn(u64) -> Result<(u64, usize), E>,
-    ) -> Result<OrganizationPage, E> {
+    /// When the store does not answer.
+    pub async fn organizations(&self, caller: &Caller, range: PageRange) -> Result<Page<Organization>> {
         match caller.visibility() {
             Visibility::Everyone => {
                 let counts = self.store.organization_counts().await?;
                 let total = counts.total();
-                let (offset, limit) = rows(total)?;
-                let (mut organizations, described) = self.store.organization_rows(&counts, offset, limit).await?;
+                let (skip, limit) = range.of(total);
+                let (mut organizations, described) = self.store.organization_rows(&counts, skip, limit).await?;
                 for whole in self.store.organizations(&described).await? {
                     if let Some(row) = organizations.iter_mut().find(|row| row.id == whole.id) {
                         *row = whole;
                     }
                 }
-                Ok(OrganizationPage { total, organizations })
+                Ok(Page::new(organizations, skip, total))
             }
             Visibility::Managed | Visibility::Oneself => {
                 let mut managed = self.store.organizations(&caller.user.manages).await?;
                 managed
                     .retain(|&Organization { id, is_active, .. }| caller.may(Act::SeeOrganization { id, is_active }));
                 managed.sort_by_key(|organization| std::cmp::Reverse((organization.created, organization.id)));
-                let total = u64::try_from(managed.len()).unwrap_or(u64::MAX);
-                let (offset, limit) = rows(total)?;
-                let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-                Ok(OrganizationPage { total, organizations: managed.into_iter().skip(skip).take(limit).collect() })
+                Ok(range.cut(managed))
             }
         }
     }

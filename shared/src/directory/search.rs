@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Caller, Directory, SystemCaller, UserPage, Visibility};
+use super::page::count;
+use super::{Caller, Directory, Page, PageRange, SystemCaller, Total, Visibility};
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, GroupId, OrganizationId, UserId, UserRow, fold};
 use crate::store::{Member, Search, SearchField};
 
 /// Up to this number, the total of a list without a counter is exact.
-const COUNTED: u64 = 1000;
+const COUNTED: usize = 1000;
 
 /// Conditions on users. `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,71 +39,6 @@ struct Scope {
     organizations: Option<Vec<OrganizationId>>,
     /// But not these users.
     hidden: BTreeSet<UserId>,
-}
-
-/// The requested part of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stretch {
-    /// At most `limit` after the first `offset`.
-    From {
-        /// How many to skip.
-        offset: u64,
-        /// How many to return at most.
-        limit: usize,
-    },
-    /// The last page, for pages of this size.
-    Last(usize),
-}
-
-/// A page of a list whose total may be too large to count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// The requested items.
-    pub items: Vec<T>,
-    /// How many come before.
-    pub offset: u64,
-    /// The total number; `None` for more than 1,000.
-    pub total: Option<u64>,
-    /// Whether more follow.
-    pub more: bool,
-    /// Where the next page begins, for lists that can be continued there.
-    pub next: Option<String>,
-}
-
-impl Stretch {
-    /// How many to skip and how many to return at most, of `total`.
-    pub(super) fn of(self, total: u64) -> (u64, usize) {
-        match self {
-            Self::From { offset, limit } => (offset, limit),
-            Self::Last(size) => {
-                let size = size.max(1);
-                let pages = total.div_ceil(u64::try_from(size).unwrap_or(u64::MAX)).max(1);
-                ((pages - 1).saturating_mul(u64::try_from(size).unwrap_or(u64::MAX)), size)
-            }
-        }
-    }
-
-    /// How many items from the beginning [`Stretch::cut`] needs.
-    pub(super) fn needed(self) -> usize {
-        match self {
-            Self::From { offset, limit } => {
-                let counted = usize::try_from(COUNTED).unwrap_or(usize::MAX);
-                let end = usize::try_from(offset).unwrap_or(usize::MAX).saturating_add(limit);
-                end.max(counted).saturating_add(1)
-            }
-            Self::Last(_) => usize::MAX,
-        }
-    }
-
-    /// Cuts this part out of a list that is completely available, or as far as the part and the count need it.
-    pub(super) fn cut<T>(self, all: Vec<T>) -> Listed<T> {
-        let known = u64::try_from(all.len()).unwrap_or(u64::MAX);
-        let (offset, limit) = self.of(known);
-        let more = known > offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let items = all.into_iter().skip(skip).take(limit).collect();
-        Listed { items, offset, total: (known <= COUNTED).then_some(known), more, next: None }
-    }
 }
 
 impl UserFilter {
@@ -149,39 +85,40 @@ impl Directory {
     ///
     /// # Errors
     /// [`crate::Error::Forbidden`] for callers who may not see all users.
-    pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, stretch: Stretch) -> Result<Listed<UserRow>> {
+    pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         if filter.is_empty() {
-            return self.users_in_order(stretch).await;
+            return self.users_in_order(range).await;
         }
-        if let Stretch::From { offset, .. } = stretch
-            && offset > COUNTED
-            && offset >= self.store.user_counts().await?.total()
+        if let PageRange::From { skip, .. } = range
+            && skip > count(COUNTED)
+            && skip >= self.store.user_counts().await?.total()
         {
             // Whatever can be found, nothing of it is at that offset.
-            return Ok(Listed { items: Vec::new(), offset, total: None, more: false, next: None });
+            return Ok(Page { total: Total::AtLeast(0), ..Page::new(Vec::new(), skip, 0) });
         }
-        let mut found = self.store.search(&filter.search(), stretch.needed()).await?;
-        let items = self.fitting(filter, &mut found, true, |total| Ok::<_, Error>(stretch.of(total))).await?;
-        let Listed { offset, total, more, next, .. } = stretch.cut(found);
-        Ok(Listed { items, offset, total, more, next })
+        let found = self.store.search(&filter.search(), needed(range)).await?;
+        let mut page = self.fitting(filter, found, true, range).await?;
+        if page.total.number() > count(COUNTED) {
+            page.total = Total::AtLeast(page.total.number());
+        }
+        Ok(page)
     }
 
     /// [`Directory::users`], according to the user records.
-    pub(super) async fn users_that<E: From<Error>>(
+    pub(super) async fn users_that(
         &self,
         caller: &Caller,
         filter: &UserFilter,
-        rows: impl Fn(u64) -> Result<(u64, usize), E>,
-    ) -> Result<UserPage, E> {
+        range: PageRange,
+    ) -> Result<Page<UserRow>> {
         let Some(Scope { organizations, hidden }) = self.scope(caller, filter).await? else {
-            rows(0)?;
-            return Ok(UserPage::default());
+            return Ok(range.cut(Vec::new()));
         };
         let search = Search { organizations, ..filter.search() };
         if let Some(on) = search.is_active
             && search == (Search { is_active: Some(on), ..Search::default() })
-            && let Some(page) = self.switched_page(on, &rows).await?
+            && let Some(page) = self.switched_page(on, range).await?
         {
             return Ok(page);
         }
@@ -190,19 +127,18 @@ impl Directory {
             (Search { parts, is_active: None, group: None, .. }, None) if parts.is_empty() => {
                 let counts = self.store.user_counts().await?;
                 let total = counts.total();
-                let (offset, limit) = rows(total)?;
-                Ok(UserPage { total, rows: self.store.user_rows(&counts, offset, limit).await? })
+                let (skip, limit) = range.of(total);
+                Ok(Page::new(self.store.user_rows(&counts, skip, limit).await?, skip, total))
             }
             (Search { parts, is_active: None, group: None, .. }, Some(organizations)) if parts.is_empty() => {
-                self.members_page(organizations, hidden, rows).await
+                self.members_page(organizations, hidden, range).await
             }
             // Everything else is counted by reading its entries.
             _ => {
                 let mut found = self.store.search(&search, usize::MAX).await?;
                 found.retain(|member| !hidden.contains(&member.user));
                 found.reverse();
-                let rows = self.fitting(filter, &mut found, false, rows).await?;
-                Ok(UserPage { total: u64::try_from(found.len()).unwrap_or(u64::MAX), rows })
+                self.fitting(filter, found, false, range).await
             }
         }
     }
@@ -239,23 +175,21 @@ impl Directory {
         Ok(Some(scope))
     }
 
-    /// The rows of a part of the found users: `rows` decides, given the total, how many to skip and to return. Users
-    /// who turn out not to match are removed from `found`. Full records contain more than their rows.
-    async fn fitting<E: From<Error>>(
+    /// A page of the found users without those who turn out not to match. Full records contain more than their rows.
+    async fn fitting(
         &self,
         filter: &UserFilter,
-        found: &mut Vec<Member>,
+        mut found: Vec<Member>,
         by_records: bool,
-        rows: impl Fn(u64) -> Result<(u64, usize), E>,
-    ) -> Result<Vec<UserRow>, E> {
+        range: PageRange,
+    ) -> Result<Page<UserRow>> {
         loop {
-            let (offset, limit) = rows(u64::try_from(found.len()).unwrap_or(u64::MAX))?;
-            let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-            let part: Vec<Member> = found.iter().skip(skipped).take(limit).cloned().collect();
+            let page = range.cut(found.iter().collect::<Vec<_>>());
+            let part: Vec<Member> = page.items.iter().map(|&member| member.clone()).collect();
             let mut good = if by_records { self.records_of(&part).await? } else { self.rows_of(&part).await? };
             good.retain(|row| filter.fits(row));
             if good.len() == part.len() {
-                return Ok(good);
+                return Ok(page.with_items(good));
             }
             let stale: BTreeSet<UserId> = part.into_iter().map(|member| member.user).collect();
             found.retain(|member| !stale.contains(&member.user) || good.iter().any(|row| row.id == member.user));
@@ -276,12 +210,12 @@ impl Directory {
     }
 
     /// A part of all users, oldest first.
-    async fn users_in_order(&self, stretch: Stretch) -> Result<Listed<UserRow>> {
+    async fn users_in_order(&self, range: PageRange) -> Result<Page<UserRow>> {
         let counts = self.store.user_counts().await?;
         let total = counts.total();
-        let (offset, limit) = stretch.of(total);
-        let end = offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)).min(total);
-        let length = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (skip, limit) = range.of(total);
+        let end = skip.saturating_add(count(limit)).min(total);
+        let length = usize::try_from(end.saturating_sub(skip)).unwrap_or(usize::MAX);
         let mut items = if length == 0 {
             Vec::new()
         } else {
@@ -296,6 +230,17 @@ impl Directory {
                 row.sharing.description = user.sharing.description;
             }
         }
-        Ok(Listed { items, offset, total: Some(total), more: end < total, next: None })
+        Ok(Page::new(items, skip, total))
+    }
+}
+
+/// How many of the found users a page needs, and the count of all.
+fn needed(range: PageRange) -> usize {
+    match range {
+        PageRange::From { skip, limit } => {
+            let end = usize::try_from(skip).unwrap_or(usize::MAX).saturating_add(limit);
+            end.max(COUNTED).saturating_add(1)
+        }
+        PageRange::Last(_) => usize::MAX,
     }
 }

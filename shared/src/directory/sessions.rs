@@ -1,6 +1,6 @@
 //! Signing in and out with a browser (`contracts/openwisp.md` section 16), and the caller's own sessions.
 
-use super::{Caller, Directory, Subject, too_busy};
+use super::{Caller, Directory, Page, PageRange, Subject, too_busy};
 use crate::auth::{Credential, Login};
 use crate::directory::RequestOrigin;
 use crate::directory::sign_in::{Means, Names};
@@ -52,11 +52,11 @@ impl Directory {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn own_sessions(&self, caller: &Caller) -> Result<Vec<Session>> {
+    pub async fn own_sessions(&self, caller: &Caller, range: PageRange) -> Result<Page<Session>> {
         let now = self.ambient.now();
         let mut sessions = self.store.sessions(caller.user.id).await?;
         sessions.retain(|session| session.version == caller.user.token_version && now < session.good_until);
-        Ok(sessions)
+        Ok(range.cut(sessions))
     }
 
     /// Ends one of the caller's own sessions.
@@ -64,7 +64,8 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] if the caller has no session with that id.
     pub async fn end_own_session(&self, caller: &Caller, id: SessionId) -> Result<()> {
-        if !self.own_sessions(caller).await?.iter().any(|session| session.id == id) {
+        let own = self.own_sessions(caller, PageRange::ALL).await?;
+        if !own.items.iter().any(|session| session.id == id) {
             return Err(Error::NotFound(Entity::Session));
         }
         self.store.sessions_remove(caller.user.id, &[id]).await

@@ -1,6 +1,6 @@
 //! API tokens of users (`contracts/edge.md` section 7).
 
-use super::{Act, Caller, Directory, Listed, Stretch, Subject, too_busy};
+use super::{Act, Caller, Directory, Page, PageRange, Subject, too_busy};
 use crate::error::{Entity, Error, Refusal, Result, Rule};
 use crate::model::{ApiToken, Field, TokenId, User, is_longer};
 use crate::secret::Secret;
@@ -19,21 +19,24 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not see them.
-    pub async fn tokens(&self, caller: &Caller, user: &User, stretch: Stretch) -> Result<Listed<ApiToken>> {
+    pub async fn tokens(&self, caller: &Caller, user: &User, range: PageRange) -> Result<Page<ApiToken>> {
         caller.must(Act::SeeTokensOf(user))?;
-        let list = self.store.tokens(user.id).await?.without_ended(user);
-        let total = u64::try_from(list.entries().len()).ok();
-        let Listed { items, offset, total: _, more, next } = stretch.cut(list.entries().to_vec());
-        Ok(Listed { items: self.store.token_records(&items).await?, offset, total, more, next })
+        self.tokens_of(user, range).await
     }
 
     /// The caller's own tokens, oldest first.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn own_tokens(&self, caller: &Caller) -> Result<Vec<ApiToken>> {
-        let list = self.store.tokens(caller.user.id).await?.without_ended(&caller.user);
-        self.store.token_records(list.entries()).await
+    pub async fn own_tokens(&self, caller: &Caller, range: PageRange) -> Result<Page<ApiToken>> {
+        self.tokens_of(&caller.user, range).await
+    }
+
+    async fn tokens_of(&self, user: &User, range: PageRange) -> Result<Page<ApiToken>> {
+        let list = self.store.tokens(user.id).await?.without_ended(user);
+        let page = range.cut(list.entries().to_vec());
+        let tokens = self.store.token_records(&page.items).await?;
+        Ok(page.with_items(tokens))
     }
 
     /// Deletes one of the caller's own tokens. It stops working immediately.

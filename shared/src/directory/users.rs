@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use super::cleanup::PendingRemovals;
 use super::memberships::MembershipPlan;
+use super::page::count;
 use super::roles::end_tokens_of_others;
-use super::{Act, Caller, Directory, Expected, Rights, UserField, UserFilter, Visibility, too_busy};
+use super::{
+    Act, Caller, Directory, Expected, Page, PageRange, Rights, Total, UserField, UserFilter, Visibility, too_busy,
+};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::CleanupTask;
 use crate::model::{
@@ -60,31 +63,17 @@ impl Subject {
     }
 }
 
-/// A page of the list of users.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UserPage {
-    /// The total number.
-    pub total: u64,
-    /// The requested rows, newest first.
-    pub rows: Vec<UserRow>,
-}
-
 impl Directory {
-    /// The users whom the caller can see and who match `filter`, newest first. `rows` decides, given the total, how
-    /// many to skip and to return. A group or an organization that does not exist or is out of sight has no users.
+    /// The users whom the caller can see and who match `filter`, newest first. A group or an organization that
+    /// does not exist or is out of sight has no users.
     ///
     /// # Errors
-    /// Errors of `rows`, [`Error::Forbidden`] for callers who see nobody else, or when the store does not answer.
-    pub async fn users<E: From<Error>>(
-        &self,
-        caller: &Caller,
-        filter: &UserFilter,
-        rows: impl Fn(u64) -> Result<(u64, usize), E>,
-    ) -> Result<UserPage, E> {
-        let mut page = self.users_that(caller, filter, rows).await?;
-        self.add_memberships(&mut page.rows).await?;
-        let going = self.hide_going_of(&mut page.rows).await?;
-        let lists = page.rows.iter_mut().map(|row| &mut row.memberships).collect();
+    /// [`Error::Forbidden`] for callers who see nobody else, or when the store does not answer.
+    pub async fn users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
+        let mut page = self.users_that(caller, filter, range).await?;
+        self.add_memberships(&mut page.items).await?;
+        let going = self.hide_going_of(&mut page.items).await?;
+        let lists = page.items.iter_mut().map(|row| &mut row.memberships).collect();
         self.order(caller, lists, &going.names).await?;
         Ok(page)
     }
@@ -114,17 +103,19 @@ impl Directory {
         Ok(rows)
     }
 
-    /// At most `limit` users with larger numbers than `after`, sorted by number, and whether there are more.
+    /// At most `limit` users with larger numbers than `after`, sorted by number. [`Page::next`] is `after` of the next
+    /// page.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for callers who may not see all users.
-    pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<(Vec<UserRow>, bool)> {
+    pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         let users = self.store.users_after(after, limit.saturating_add(1)).await?;
-        let more = users.len() > limit;
-        let mut rows: Vec<UserRow> = users.iter().take(limit).map(|user| user.row(&[])).collect();
-        self.hide_going_of(&mut rows).await?;
-        Ok((rows, more))
+        let total = Total::AtLeast(count(users.len()));
+        let mut items: Vec<UserRow> = users.iter().take(limit).map(|user| user.row(&[])).collect();
+        self.hide_going_of(&mut items).await?;
+        let last = items.last().filter(|_| users.len() > limit).map(|row| row.number.to_string());
+        Ok(Page { items, skipped: 0, total, next: last })
     }
 
     async fn hide_going_of(&self, rows: &mut [UserRow]) -> Result<PendingRemovals> {

@@ -12,7 +12,6 @@ pub mod failure;
 pub mod fields;
 mod form;
 pub mod json;
-pub mod links;
 pub mod middleware;
 pub mod negotiation;
 pub mod pagination;

@@ -1,8 +1,12 @@
-//! Numbered pages (`contracts/openwisp.md` section 4, Pagination).
+//! Pages of lists: numbered pages in an envelope (`contracts/openwisp.md` section 4, Pagination), and plain arrays with
+//! the other pages in the `Link` header (RFC 8288; `contracts/edge.md` section 4.3).
 
 use std::collections::BTreeMap;
 use std::num::IntErrorKind;
 
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use http::header::LINK;
 use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -10,10 +14,12 @@ use serde::Serialize;
 use super::Rejection;
 use super::negotiation::query_value;
 use super::request_context::BaseUrl;
-use crate::directory::{Listed, Stretch};
+use crate::directory::{Page, PageRange, Total};
 
-const DEFAULT_SIZE: u64 = 10;
-const MOST_SIZE: u64 = 100;
+/// The default and maximum size of numbered pages.
+const NUMBERED: (u64, u64) = (10, 100);
+/// The same of linked pages.
+const LINKED: (u64, u64) = (100, 100);
 /// The link parameter that says where a page begins, in lists that can be continued from there.
 const AFTER: &str = "after";
 /// Characters that need no encoding in a query.
@@ -35,9 +41,9 @@ enum PageNumber {
     Invalid,
 }
 
-/// The envelope of a list.
+/// A numbered page in its envelope.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct Page<T> {
+pub struct NumberedPage<T> {
     count: u64,
     next: Option<String>,
     previous: Option<String>,
@@ -45,13 +51,21 @@ pub struct Page<T> {
 }
 
 impl PageRequest {
-    /// The requested page; the URL's path and other parameters return in the links.
-    pub fn new(uri: &Uri) -> Self {
-        Self::of_sizes(uri, DEFAULT_SIZE, MOST_SIZE)
+    /// The requested page of a list with numbered pages; the URL's path and other parameters return in the links.
+    pub fn numbered(uri: &Uri) -> Self {
+        Self::of_sizes(uri, NUMBERED)
     }
 
-    /// The same with another default and maximum page size.
-    pub fn of_sizes(uri: &Uri, default: u64, most: u64) -> Self {
+    /// The requested page of a list with linked pages.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidPage`] if no list can have such a page.
+    pub fn linked(uri: &Uri) -> Result<Self, Rejection> {
+        let request = Self::of_sizes(uri, LINKED);
+        if matches!(request.number, PageNumber::Invalid) { Err(Rejection::InvalidPage) } else { Ok(request) }
+    }
+
+    fn of_sizes(uri: &Uri, (default, most): (u64, u64)) -> Self {
         let mut parameters = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             parameters.entry(name.into_owned()).or_default().push(value.into_owned());
@@ -67,25 +81,13 @@ impl PageRequest {
         Self { number, size: size.unwrap_or(default).min(most), path: uri.path().to_owned(), parameters }
     }
 
-    /// For `total` rows: how many come before the page, and how many it may contain.
-    ///
-    /// # Errors
-    /// [`Rejection::InvalidPage`] if there is no such page. The first page of an empty list exists.
-    pub fn rows(&self, total: u64) -> Result<(u64, usize), Rejection> {
-        let number = self.number(total)?;
-        Ok(((number - 1) * self.size, usize::try_from(self.size).unwrap_or(usize::MAX)))
-    }
-
-    /// The page as a part of a list whose total may be unknown.
-    ///
-    /// # Errors
-    /// [`Rejection::InvalidPage`] if there can be no such page.
-    pub fn stretch(&self) -> Result<Stretch, Rejection> {
+    /// The part of the list that the page shows; nothing of it if no list can have such a page.
+    pub fn range(&self) -> PageRange {
         let limit = usize::try_from(self.size).unwrap_or(usize::MAX);
         match self.number {
-            PageNumber::Number(number) => Ok(Stretch::From { offset: (number - 1).saturating_mul(self.size), limit }),
-            PageNumber::Last => Ok(Stretch::Last(limit)),
-            PageNumber::Invalid => Err(Rejection::InvalidPage),
+            PageNumber::Number(number) => PageRange::From { skip: (number - 1).saturating_mul(self.size), limit },
+            PageNumber::Last => PageRange::Last(limit),
+            PageNumber::Invalid => PageRange::NOTHING,
         }
     }
 
@@ -94,54 +96,60 @@ impl PageRequest {
         self.parameters.get(AFTER)?.last().map(String::as_str)
     }
 
-    /// The `Link` header (RFC 8288) for a part requested by [`PageRequest::stretch`]: `first` and `prev` if there is an
-    /// earlier page, `next` and `last` if there is a later one; `None` if there is only one page. `last` has no number
-    /// where the list continues from marks, and is omitted where finding it would read the whole list.
+    /// The numbered page, each item converted by `show`.
     ///
     /// # Errors
     /// [`Rejection::InvalidPage`] if the list has no such page. The first page of an empty list exists.
-    pub fn link_header<T>(&self, base: &BaseUrl, listed: &Listed<T>) -> Result<Option<HeaderValue>, Rejection> {
-        let number = listed.offset / self.size + 1;
-        if listed.items.is_empty() && number > 1 {
+    pub fn envelope<T, U>(&self, base: &BaseUrl, page: Page<T>, show: impl FnMut(T) -> U) -> Result<NumberedPage<U>, Rejection> {
+        let count = page.total.number();
+        let number = self.number(count)?;
+        let next = (number < self.last(count)).then(|| self.link(base, number + 1));
+        let previous = (number > 1).then(|| self.link(base, number - 1));
+        Ok(NumberedPage { count, next, previous, results: page.items.into_iter().map(show).collect() })
+    }
+
+    /// The response with a linked page, each item converted by `show`.
+    ///
+    /// # Errors
+    /// As [`PageRequest::envelope`].
+    pub fn respond<T, U: Serialize>(
+        &self,
+        base: &BaseUrl,
+        page: Page<T>,
+        show: impl FnMut(T) -> U,
+    ) -> Result<Response, Rejection> {
+        let links = self.link_header(base, &page)?;
+        let mut response = Json(page.items.into_iter().map(show).collect::<Vec<U>>()).into_response();
+        if let Some(links) = links {
+            response.headers_mut().insert(LINK, links);
+        }
+        Ok(response)
+    }
+
+    /// `first` and `prev` if there is an earlier page, `next` and `last` if there is a later one; `None` if there is
+    /// only one page. `last` has no number where the list continues from marks, and is omitted where finding it would
+    /// read the whole list.
+    fn link_header<T>(&self, base: &BaseUrl, page: &Page<T>) -> Result<Option<HeaderValue>, Rejection> {
+        let number = page.skipped / self.size + 1;
+        if page.items.is_empty() && number > 1 {
             return Err(Rejection::InvalidPage);
         }
-        let mark = listed.next.as_deref();
-        let last = match listed.total {
-            Some(total) => Some(self.link(base, self.last(total))),
-            None => mark.map(|_| self.link_to(base, Some("last"), None)),
+        let is_followed = page.skipped.saturating_add(self.size) < page.total.number();
+        let mark = page.next.as_deref();
+        let last = match page.total {
+            Total::Exact(total) => Some(self.link(base, self.last(total))),
+            Total::AtLeast(_) => mark.map(|_| self.link_to(base, Some("last"), None)),
         };
         let next = || self.link_to(base, Some(&(number + 1).to_string()), mark);
         let links = [
             ("first", (number > 1).then(|| self.link(base, 1))),
             ("prev", (number > 1).then(|| self.link(base, number - 1))),
-            ("next", listed.more.then(next)),
-            ("last", last.filter(|_| listed.more)),
+            ("next", is_followed.then(next)),
+            ("last", last.filter(|_| is_followed)),
         ];
         let links = links.into_iter().filter_map(|(name, target)| Some(format!("<{}>; rel=\"{name}\"", target?)));
         let links: Vec<String> = links.collect();
         Ok(HeaderValue::from_str(&links.join(", ")).ok().filter(|_| !links.is_empty()))
-    }
-
-    /// The envelope for this page of `total` rows.
-    ///
-    /// # Errors
-    /// As [`PageRequest::rows`].
-    pub fn envelope<T>(&self, base: &BaseUrl, total: u64, results: Vec<T>) -> Result<Page<T>, Rejection> {
-        let number = self.number(total)?;
-        let next = (number < self.last(total)).then(|| self.link(base, number + 1));
-        let previous = (number > 1).then(|| self.link(base, number - 1));
-        Ok(Page { count: total, next, previous, results })
-    }
-
-    /// The envelope for this page of a list that is completely in memory.
-    ///
-    /// # Errors
-    /// As [`PageRequest::rows`].
-    pub fn page_of<T, U>(&self, base: &BaseUrl, all: Vec<T>, show: impl Fn(T) -> U) -> Result<Page<U>, Rejection> {
-        let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
-        let (offset, limit) = self.rows(total)?;
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        self.envelope(base, total, all.into_iter().skip(skip).take(limit).map(show).collect())
     }
 
     /// The number of the page, and of the last one, for `total` rows; `None` if there is no such page.
@@ -202,11 +210,17 @@ mod tests {
     use super::*;
 
     fn request(query: &str) -> PageRequest {
-        PageRequest::new(&format!("/list/{query}").parse().expect("a URI"))
+        PageRequest::numbered(&format!("/list/{query}").parse().expect("a URI"))
     }
 
-    fn links(query: &str, total: u64) -> (Option<String>, Option<String>) {
-        let page = request(query).envelope::<()>(&BaseUrl("http://h".to_owned()), total, vec![]).expect("a page");
+    /// The page of a list of that length.
+    fn envelope(request: &PageRequest, total: usize) -> Result<NumberedPage<usize>, Rejection> {
+        let page = request.range().cut((0..total).collect());
+        request.envelope(&BaseUrl("http://h".to_owned()), page, |item| item)
+    }
+
+    fn links(query: &str, total: usize) -> (Option<String>, Option<String>) {
+        let page = envelope(&request(query), total).expect("a page");
         (page.next, page.previous)
     }
 
@@ -221,44 +235,41 @@ mod tests {
 
     #[test]
     fn unusable_sizes_mean_the_default_and_large_ones_the_most() {
+        let first = |limit| PageRange::From { skip: 0, limit };
         for query in ["", "?page_size=", "?page_size=0", "?page_size=-1", "?page_size=x"] {
-            assert_eq!(request(query).rows(0).expect("rows"), (0, 10), "{query}");
+            assert_eq!(request(query).range(), first(10), "{query}");
         }
         for size in ["101", "18446744073709551615", "+18446744073709551616", "%20100000000000000000000000000000"] {
-            assert_eq!(request(&format!("?page_size={size}")).rows(0).expect("rows"), (0, 100), "{size}");
+            assert_eq!(request(&format!("?page_size={size}")).range(), first(100), "{size}");
         }
         for size in ["-18446744073709551616", &"9".repeat(5000)] {
-            assert_eq!(request(&format!("?page_size={size}")).rows(0).expect("rows"), (0, 10), "{size}");
+            assert_eq!(request(&format!("?page_size={size}")).range(), first(10), "{size}");
         }
-        assert_eq!(request("?page=last&page_size=3").rows(10).expect("rows"), (9, 3));
+        assert_eq!(envelope(&request("?page=last&page_size=3"), 10).expect("a page").results, [9]);
     }
 
     #[test]
     fn pages_that_do_not_exist_are_refused() {
         for query in ["?page=0", "?page=-1", "?page=abc", "?page=+", "?page=3", "?page=99999999999999999999999"] {
-            assert!(matches!(request(query).rows(11), Err(Rejection::InvalidPage)), "{query}");
+            assert!(matches!(envelope(&request(query), 11), Err(Rejection::InvalidPage)), "{query}");
         }
-        assert!(request("").rows(0).is_ok());
+        assert!(envelope(&request(""), 0).is_ok());
         for query in ["?page=", "?page", "?page=2&page="] {
-            assert_eq!(request(query).rows(11).expect("rows"), (0, 10), "{query}");
+            assert_eq!(envelope(&request(query), 11).expect("a page").results.len(), 10, "{query}");
         }
     }
 
     proptest! {
         #[test]
-        fn following_next_meets_every_row_once(total in 0u64..500, size in 1u64..20) {
-            let mut page = 1;
-            let mut seen = 0;
-            loop {
+        fn following_next_meets_every_row_once(total in 0usize..500, size in 1usize..20) {
+            let mut seen = Vec::new();
+            for page in 1.. {
                 let request = request(&format!("?page={page}&page_size={size}"));
-                let (offset, limit) = request.rows(total).expect("rows");
-                prop_assert_eq!(offset, seen);
-                seen += (limit as u64).min(total - offset);
-                let envelope = request.envelope::<()>(&BaseUrl(String::new()), total, vec![]).expect("a page");
+                let envelope = envelope(&request, total).expect("a page");
+                seen.extend(envelope.results);
                 if envelope.next.is_none() { break }
-                page += 1;
             }
-            prop_assert_eq!(seen, total);
+            prop_assert_eq!(seen, (0..total).collect::<Vec<_>>());
         }
     }
 }

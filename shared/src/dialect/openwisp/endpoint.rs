@@ -21,8 +21,7 @@ use super::page::browse::{Choices, PageContext};
 use super::page::forms::{begin, open, take_content, take_method};
 use super::{OpenWisp, metadata, page};
 use crate::auth::Credential;
-use crate::directory::RequestOrigin;
-use crate::directory::{Act, Caller, Directory, Policy, Subject};
+use crate::directory::{Act, Caller, Directory, PageRange, Policy, RequestOrigin, Subject};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{Action, Model, OrganizationId, Permission, UserId};
 use crate::web::body::LetIn;
@@ -437,7 +436,8 @@ async fn choices_of(
     for field in fields {
         let named: Vec<(String, String)> = match (field.kind, field.name) {
             (FieldKind::References, "groups") | (FieldKind::Reference, "group") => {
-                directory.groups().await?.into_iter().map(|group| (group.id.to_string(), group.name)).collect()
+                let groups = directory.groups(PageRange::ALL).await?.items.into_iter();
+                groups.map(|group| (group.id.to_string(), group.name)).collect()
             }
             (FieldKind::References, _) => {
                 Permission::all().map(|permission| (permission.id().to_string(), permission.to_string())).collect()
@@ -449,11 +449,12 @@ async fn choices_of(
                 members.into_iter().map(|(id, username)| (id.to_string(), username.to_string())).collect()
             }
             (FieldKind::Reference, _) => {
-                let page = directory.organizations(caller, |_| Ok::<_, Error>((0, MOST_CHOICES))).await?;
-                if page.total > u64::try_from(MOST_CHOICES).unwrap_or(u64::MAX) {
+                let range = PageRange::From { skip: 0, limit: MOST_CHOICES };
+                let page = directory.organizations(caller, range).await?;
+                if page.total.number() > u64::try_from(MOST_CHOICES).unwrap_or(u64::MAX) {
                     continue;
                 }
-                let named = page.organizations.into_iter();
+                let named = page.items.into_iter();
                 named.map(|organization| (organization.id.to_string(), organization.name)).collect()
             }
             _ => continue,

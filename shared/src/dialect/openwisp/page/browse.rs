@@ -310,7 +310,7 @@ fn respond(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
 /// The links between the pages of a list.
 fn paging(asked: &PageContext, body: &Value) -> Markup {
     let count = body.get("count").and_then(Value::as_u64);
-    let Some((number, last)) = count.and_then(|count| PageRequest::new(&asked.uri).place(count)) else {
+    let Some((number, last)) = count.and_then(|count| PageRequest::numbered(&asked.uri).place(count)) else {
         return html! {};
     };
     let link = |name: &str, label: &str| {
