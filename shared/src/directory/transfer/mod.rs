@@ -3,11 +3,14 @@
 //! Records describe another directory. [`Importer`] imports them: existing records stay, conflicts are reported and
 //! skipped, and an interrupted import can be repeated. [`Exporter`] exports them.
 
-mod companions;
+mod attempts;
 mod exporter;
+mod groups;
 mod importer;
 mod limits;
+mod organizations;
 mod report;
+mod tokens;
 mod users;
 
 use std::collections::BTreeSet;

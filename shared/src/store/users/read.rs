@@ -1,0 +1,145 @@
+//! Reading users, their list rows and the register of superusers.
+
+use std::collections::BTreeMap;
+
+use super::ClaimItem;
+use super::items::{MembershipItem, RowItem, UserItem};
+use crate::error::Result;
+use crate::model::{Membership, Sequence, User, UserId, UserNumber, UserRow};
+use crate::store::item::{from_item, key_of};
+use crate::store::keys::{self, Key, Position};
+use crate::store::lists::Counts;
+use crate::store::requests::{Bound, Range};
+use crate::store::{Item, Store};
+
+/// The register of superusers, read in pieces.
+#[derive(Debug)]
+pub struct Superusers {
+    /// Some of them.
+    pub ids: Vec<UserId>,
+    /// Where the next piece begins, if there is one.
+    pub after: Option<String>,
+}
+
+impl Store {
+    /// The user with that id.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the record is malformed.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        let item: Option<UserItem> = self.get(keys::user(id)).await?;
+        item.map(User::try_from).transpose()
+    }
+
+    /// At most `limit` users with larger OpenL2M ids than `after`, sorted by these.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a record is malformed.
+    pub async fn users_after(&self, after: UserNumber, limit: usize) -> Result<Vec<User>> {
+        // The sequence has returned all numbers in use.
+        let end = UserNumber(self.sequence_given(Sequence::Users).await?);
+        let mut ids = Vec::new();
+        let mut from = UserNumber(after.0.saturating_add(1));
+        while from <= end && ids.len() < limit {
+            let (pk, next) = keys::numbers(from);
+            let first = keys::number(from).sk;
+            let bound = Bound::Between(&first, keys::LAST_NUMBER);
+            let wanted = limit - ids.len();
+            for item in self.query(Range { pk: &pk, bound, ascending: true }, wanted).await? {
+                ids.push(keys::user(from_item::<ClaimItem>(&key_of(&item), item)?.user));
+            }
+            from = next;
+        }
+        let mut users = self.users_in_partition(&ids).await?;
+        users.sort_by_key(|user| user.number);
+        Ok(users)
+    }
+
+    /// The existing ones of these users, in no order.
+    pub(in crate::store) async fn users_in_partition(&self, keys: &[Key]) -> Result<Vec<User>> {
+        let items = self.batch(keys).await?.into_iter();
+        items.map(|item| User::try_from(from_item::<UserItem>(&key_of(&item), item)?)).collect()
+    }
+
+    /// The user with that id and the memberships, sorted by organization id.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a record is malformed.
+    pub async fn user_with_memberships(&self, id: UserId) -> Result<Option<(User, Vec<Membership>)>> {
+        let pk = keys::user(id).pk;
+        let range = Range { pk: &pk, bound: Bound::Whole, ascending: true };
+        let mut user = None;
+        let mut memberships = Vec::new();
+        for item in self.query(range, usize::MAX).await? {
+            let key = key_of(&item);
+            if key.sk == keys::USER {
+                user = Some(User::try_from(from_item::<UserItem>(&key, item)?)?);
+            } else {
+                memberships.push(Membership::from(from_item::<MembershipItem>(&key, item)?));
+            }
+        }
+        Ok(user.map(|user| (user, memberships)))
+    }
+
+    /// Some of the superusers, active or not.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn superusers(&self, after: Option<&str>) -> Result<Superusers> {
+        const PIECE: usize = 20;
+        let bound = after.map_or(Bound::Whole, Bound::After);
+        let items = self.query(Range { pk: keys::SUPERUSERS, bound, ascending: true }, PIECE).await?;
+        let names: Vec<String> = items.iter().map(|item| key_of(item).sk).collect();
+        let after = if names.len() < PIECE { None } else { names.last().cloned() };
+        Ok(Superusers { ids: names.iter().filter_map(|name| UserId::parse(name)).collect(), after })
+    }
+
+    /// The exact number of users.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user_counts(&self) -> Result<Counts> {
+        self.counts(keys::List::Users).await
+    }
+
+    /// At most `limit` list rows after the newest `offset`, newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a row is malformed.
+    pub async fn user_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<UserRow>> {
+        self.rows(counts, offset, limit).await?.into_iter().map(row_from_item).collect()
+    }
+
+    /// The list rows at those positions, in the same order; positions that are empty by now are omitted.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a row is malformed.
+    pub async fn rows_in_places(&self, positions: &[String]) -> Result<Vec<(String, UserRow)>> {
+        let wanted: Vec<Key> = positions
+            .iter()
+            .filter_map(|sk| Position::parse(keys::List::Users, sk))
+            .map(|position| position.row())
+            .collect();
+        let rows = self.batch(&wanted).await?.into_iter().map(|item| Ok((key_of(&item).sk, row_from_item(item)?)));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        Ok(positions.iter().filter_map(|position| rows.iter().find(|(sk, _)| sk == position).cloned()).collect())
+    }
+
+    /// The users at those positions, in the same order; positions that are empty by now are omitted.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a record is malformed.
+    pub async fn users_in_places(&self, positions: &[String]) -> Result<Vec<(String, User)>> {
+        let wanted: Vec<Key> =
+            positions.iter().filter_map(|position| Position::id(position)).map(|id| keys::user(UserId(id))).collect();
+        let users = self.users_in_partition(&wanted).await?.into_iter();
+        let mut users: BTreeMap<String, User> = users.map(|user| (Position::of_user(&user).sk, user)).collect();
+        Ok(positions.iter().filter_map(|position| users.remove_entry(position)).collect())
+    }
+}
+
+/// The list row in an item.
+fn row_from_item(item: Item) -> Result<UserRow> {
+    let key = key_of(&item);
+    from_item::<RowItem>(&key, item)?.try_into()
+}

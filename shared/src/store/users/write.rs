@@ -1,0 +1,217 @@
+//! Writing a user with everything that belongs to the user, in one transaction.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+
+use super::claims::write_claims;
+use super::items::{RowItem, UserItem};
+use super::{ClaimItem, Guard, Taken, UserWrite, WriteOutcome};
+use crate::error::{Error, Result};
+use crate::model::{CleanupTask, Session, User};
+use crate::store::item::{from_item, key_of, to_bounded_item, to_item};
+use crate::store::keys::{self, Position};
+use crate::store::lists::Listing;
+use crate::store::outbox::mail_item;
+use crate::store::search::EntryChange;
+use crate::store::sessions::session_item;
+use crate::store::transaction::{Condition, FailedConditions, Transaction};
+use crate::store::{Item, Store, cost};
+
+impl Store {
+    /// Creates, changes or removes a user with everything that belongs to the user, in one transaction.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the record is too large for it.
+    pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
+        let transaction = self.user_transaction(write)?;
+        // Before anything is written: postings come first.
+        transaction.check_size()?;
+        let entries = EntryChange::new(write.before, write.after);
+        self.search_prepare(&[&entries]).await?;
+        match self.transact(&transaction).await? {
+            Ok(()) => {
+                self.search_clean(&entries).await;
+                Ok(WriteOutcome::Done)
+            }
+            Err(broken) => {
+                if write.before.is_none() {
+                    self.search_undo(entries).await;
+                }
+                meaning(broken)
+            }
+        }
+    }
+
+    /// All changes of a user write, except the search index.
+    pub(super) fn user_transaction(&self, write: &UserWrite<'_>) -> Result<Transaction<Guard>> {
+        let mut transaction = Transaction::new();
+        write_record(&mut transaction, write)?;
+        self.write_lists(&mut transaction, write)?;
+        write_claims(&mut transaction, write)?;
+        write_superuser(&mut transaction, write);
+        write_groups(&mut transaction, write);
+        write_expiry(&mut transaction, write);
+        self.write_membership(&mut transaction, write)?;
+        self.move_memberships(&mut transaction, write)?;
+        if let (Some(before), None) = (write.before, write.after) {
+            transaction.put(keys::work(CleanupTask::User(before.id)).attributes());
+        }
+        write_ends_of_tokens(&mut transaction, write)?;
+        for mail in &write.mails {
+            transaction.put(mail_item(mail, self.ambient.now())?);
+        }
+        if let Some(basis) = write.basis {
+            basis.require_in(&mut transaction, &Guard::Record);
+        }
+        Ok(transaction)
+    }
+
+    /// Replaces the hash of a user's password by another hash of the same password. Nothing happens if the password has
+    /// changed since the user was read.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user_password_replace(&self, user: &User, hash: &str) -> Result<()> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .set_key(Some(keys::user(user.id).attributes()))
+            .update_expression("SET #password = :new ADD #version :one")
+            .condition_expression("#password = :old")
+            .expression_attribute_names("#password", "password")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":new", AttributeValue::S(hash.to_owned()))
+            .expression_attribute_values(":old", AttributeValue::S(user.password.reveal().to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(output) = self.write_if(|| update.clone().send()).await? {
+            cost::wrote(output.consumed_capacity());
+        }
+        Ok(())
+    }
+
+    fn write_lists(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+        if let (Some(before), Some(after), None) = (write.before, write.after, &write.membership)
+            && before.row(&[]).for_lists() == after.row(&[]).for_lists()
+        {
+            return Ok(());
+        }
+        let listing = |user: &User| Listing { position: Position::of_user(user), is_off: !user.is_active };
+        let old = write.before.map(listing);
+        let new = write.after.map(listing);
+        let row = match (&new, write.after) {
+            (Some(new), Some(after)) => {
+                let memberships = match (write.memberships, write.before) {
+                    (Some(memberships), _) => memberships,
+                    (None, None) => &[],
+                    (None, Some(_)) => return Err(Error::internal("a list row cannot change without its memberships")),
+                };
+                let item = to_item(&new.position.row(), &RowItem::from(after.row(memberships).for_lists()))?;
+                Some((new, item))
+            }
+            _ => None,
+        };
+        let moment = write.after.map_or_else(|| self.ambient.now(), |after| after.date_joined);
+        self.write_place(transaction, old.as_ref(), row, moment);
+        Ok(())
+    }
+}
+
+/// The record of a user, with that version.
+pub(in crate::store) fn user_item(user: &User, version: u64) -> Result<Item> {
+    to_bounded_item(&keys::user(user.id), &UserItem::new(user, version))
+}
+
+fn write_record(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+    let unchanged = |before: &User| Condition::Is("version", AttributeValue::N(before.version.to_string()));
+    match (write.before, write.after) {
+        (before, Some(after)) => {
+            let version = before.map_or(1, |before| before.version + 1);
+            let item = user_item(after, version)?;
+            let condition = before.map_or(Condition::Absent, unchanged);
+            transaction.put_if(item, condition, Guard::Record);
+        }
+        (Some(before), None) => {
+            transaction.delete_if(keys::user(before.id), unchanged(before), Guard::Record);
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}
+
+fn write_groups(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let none = BTreeSet::new();
+    let old = write.before.map_or(&none, |before| &before.groups);
+    let new = write.after.map_or(&none, |after| &after.groups);
+    let Some(user) = write.after.or(write.before).map(|user| user.id) else { return };
+    for &id in new.difference(old) {
+        transaction.check(keys::group(id), Condition::Present, Guard::Group(id));
+        transaction.put(keys::group_user(id, user).attributes());
+    }
+    for &id in old.difference(new) {
+        transaction.delete(keys::group_user(id, user));
+    }
+}
+
+fn write_expiry(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let key = |user: Option<&User>| user.and_then(|user| Some(keys::expiry(user.expiry_due()?, user.id)));
+    let (old, new) = (key(write.before), key(write.after));
+    if old == new {
+        return;
+    }
+    if let Some(old) = old {
+        transaction.delete(old);
+    }
+    if let Some(new) = new {
+        transaction.put(new.attributes());
+    }
+}
+
+/// API tokens that end together are deleted afterwards; a kept session gets the new version.
+fn write_ends_of_tokens(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+    let (Some(before), Some(after)) = (write.before, write.after) else { return Ok(()) };
+    let ended = |user: &User| (user.api_tokens_ended, user.others_api_tokens_ended);
+    if ended(before) != ended(after) {
+        let mut work = keys::work(CleanupTask::EndedTokens(before.id)).attributes();
+        // A later change leaves its own mark, which finishing this one does not delete.
+        work.insert("version".to_owned(), AttributeValue::N(before.version.to_string()));
+        transaction.put(work);
+    }
+    if let Some(session) = write.kept_session {
+        let kept = Session { version: after.token_version, ..session.clone() };
+        transaction.put_if(session_item(&kept)?, Condition::Present, Guard::Record);
+    }
+    Ok(())
+}
+
+fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
+    match (registered(write.before), registered(write.after)) {
+        (None, Some(id)) => transaction.put(keys::superuser(id).attributes()),
+        (Some(id), None) => transaction.delete(keys::superuser(id)),
+        _ => {}
+    }
+    if let Some(other) = write.other_superuser {
+        transaction.require_version(keys::user(other.id), other.version, Guard::OtherSuperuser);
+    }
+}
+
+/// The result that follows from failed conditions.
+pub(super) fn meaning(broken: Vec<FailedConditions<Guard>>) -> Result<WriteOutcome> {
+    let mut taken = Vec::new();
+    for FailedConditions { guard, item } in broken {
+        match guard {
+            Guard::Record | Guard::Organization => return Ok(WriteOutcome::Stale),
+            Guard::OtherSuperuser => return Ok(WriteOutcome::OtherSuperuserLost),
+            Guard::Group(id) => return Ok(WriteOutcome::UnknownGroup(id)),
+            Guard::Claim(claim) => {
+                let item = item.ok_or_else(|| Error::internal("a claim failed but its owner is unknown"))?;
+                let ClaimItem { user, text } = from_item(&key_of(&item), item)?;
+                taken.push(Taken { claim, text, user });
+            }
+        }
+    }
+    Ok(WriteOutcome::Taken(taken))
+}
