@@ -1,0 +1,149 @@
+//! The formats of stored hashes.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{HashCost, Verdict};
+use crate::auth::crypto::hex;
+use crate::error::{Error, Result};
+
+/// Limits on the cost of verifying a stored hash; a hash beyond them matches nothing.
+pub(super) mod bounds {
+    pub const PBKDF2_ITERATIONS: u32 = 5_000_000;
+    pub const BCRYPT_COST: u32 = 15;
+    pub const BCRYPT_BYTES: usize = 72;
+    pub const ARGON2_MEMORY: u32 = 262_144;
+    pub const ARGON2_PASSES: u32 = 10;
+    pub const ARGON2_LANES: u32 = 16;
+    pub const HASH_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+    pub const SALT_BYTES: std::ops::RangeInclusive<usize> = 1..=64;
+}
+
+/// Whether a login with this hash is possible at all; Django marks unusable ones with `!`.
+pub fn is_usable(stored: &str) -> bool {
+    !stored.is_empty() && !stored.starts_with('!')
+}
+
+/// Whether a stored hash has a supported format.
+pub fn is_known_kind(stored: &str) -> bool {
+    ["$argon2", "argon2$", "pbkdf2_sha256$", "bcrypt$", "bcrypt_sha256$"].iter().any(|start| stored.starts_with(start))
+}
+
+/// `$argon2id$v=19$m=…,t=…,p=1$salt$hash` (PHC string format).
+pub(super) fn argon2id(cost: HashCost, password: &[u8], salt: &[u8]) -> Result<String> {
+    let failed = |error: argon2::Error| Error::internal(format!("argon2: {error}"));
+    let params = Params::new(cost.memory, cost.passes, 1, Some(32)).map_err(failed)?;
+    let mut hash = [0; 32];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password, salt, &mut hash)
+        .map_err(failed)?;
+    Ok(format!("{}{}${}", argon2id_prefix(cost), STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash)))
+}
+
+fn argon2id_prefix(cost: HashCost) -> String {
+    format!("$argon2id$v=19$m={},t={},p=1$", cost.memory, cost.passes)
+}
+
+/// `None` if nothing was computed: `stored` is malformed or beyond the limits.
+pub(super) fn verdict(cost: HashCost, password: &[u8], stored: &str) -> Option<Verdict> {
+    let (fits, current) = match stored.split_once('$') {
+        Some(("", _)) => (argon2_fits(password, stored), stored.starts_with(&argon2id_prefix(cost))),
+        Some(("argon2", rest)) => (argon2_fits(password, &format!("${rest}")), false),
+        Some(("pbkdf2_sha256", rest)) => (pbkdf2_fits(password, rest), false),
+        Some(("bcrypt", rest)) => (bcrypt_fits(password, rest), false),
+        Some(("bcrypt_sha256", rest)) => (bcrypt_fits(hex(&Sha256::digest(password)).as_bytes(), rest), false),
+        _ => (None, false),
+    };
+    Some(match (fits?, current) {
+        (true, true) => Verdict::Right,
+        (true, false) => Verdict::NeedsRehash,
+        (false, _) => Verdict::Wrong,
+    })
+}
+
+/// The parameters of a PHC string.
+pub(super) struct Argon2Params {
+    algorithm: Algorithm,
+    version: Version,
+    memory: u32,
+    passes: u32,
+    lanes: u32,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+/// `None` if the hash is malformed or beyond the limits.
+pub(super) fn argon2_params(phc: &str) -> Option<Argon2Params> {
+    let parts: Vec<&str> = phc.split('$').collect();
+    let ["", algorithm, version, params, salt, hash] = parts[..] else { return None };
+    let algorithm = Algorithm::new(algorithm).ok()?;
+    let version = Version::try_from(number(version.strip_prefix("v=")?)?).ok()?;
+    let (mut memory, mut passes, mut lanes) = (0, 0, 0);
+    for param in params.split(',') {
+        match param.split_once('=')? {
+            ("m", value) => memory = number(value)?,
+            ("t", value) => passes = number(value)?,
+            ("p", value) => lanes = number(value)?,
+            _ => return None,
+        }
+    }
+    let (salt, hash) = (STANDARD_NO_PAD.decode(salt).ok()?, STANDARD_NO_PAD.decode(hash).ok()?);
+    let bounded = memory <= bounds::ARGON2_MEMORY
+        && passes <= bounds::ARGON2_PASSES
+        && lanes <= bounds::ARGON2_LANES
+        && bounds::HASH_BYTES.contains(&hash.len())
+        && bounds::SALT_BYTES.contains(&salt.len());
+    bounded.then_some(Argon2Params { algorithm, version, memory, passes, lanes, salt, hash })
+}
+
+pub(super) fn argon2_effort(params: &Argon2Params) -> u64 {
+    u64::from(params.memory) * u64::from(params.passes)
+}
+
+/// `None` if the hash is malformed or beyond the limits.
+fn argon2_fits(password: &[u8], phc: &str) -> Option<bool> {
+    let Argon2Params { algorithm, version, memory, passes, lanes, salt, hash } = argon2_params(phc)?;
+    let params = Params::new(memory, passes, lanes, Some(hash.len())).ok()?;
+    let mut computed = vec![0; hash.len()];
+    Argon2::new(algorithm, version, params).hash_password_into(password, &salt, &mut computed).ok()?;
+    Some(computed.ct_eq(&hash).into())
+}
+
+/// From Django's `iterations$salt$hash`, unless it is beyond the limits.
+pub(super) fn pbkdf2_iterations(stored: &str) -> Option<u32> {
+    let iterations = number(stored.split('$').next()?)?;
+    (1..=bounds::PBKDF2_ITERATIONS).contains(&iterations).then_some(iterations)
+}
+
+fn pbkdf2_fits(password: &[u8], stored: &str) -> Option<bool> {
+    let parts: Vec<&str> = stored.split('$').collect();
+    let [_, salt, hash] = parts[..] else { return None };
+    let iterations = pbkdf2_iterations(stored)?;
+    let hash = STANDARD.decode(hash).ok()?;
+    if hash.len() != 32 || !bounds::SALT_BYTES.contains(&salt.len()) {
+        return None;
+    }
+    let computed = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt.as_bytes(), iterations);
+    Some(computed.ct_eq(&hash[..]).into())
+}
+
+/// From `$2b$12$…`, unless it is beyond the limits.
+pub(super) fn bcrypt_cost(stored: &str) -> Option<u32> {
+    let parts: Vec<&str> = stored.split('$').collect();
+    let ["", "2a" | "2b" | "2y", cost, rest] = parts[..] else { return None };
+    number(cost).filter(|cost| *cost <= bounds::BCRYPT_COST && rest.len() == 53)
+}
+
+fn bcrypt_fits(password: &[u8], stored: &str) -> Option<bool> {
+    bcrypt_cost(stored)?;
+    let fits = bcrypt::verify(password, stored).ok()?;
+    // bcrypt ignores the rest, which must not become part of the password when the hash is renewed.
+    Some(fits && password.len() <= bounds::BCRYPT_BYTES)
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
