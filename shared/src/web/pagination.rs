@@ -100,7 +100,12 @@ impl PageRequest {
     ///
     /// # Errors
     /// [`Rejection::InvalidPage`] if the list has no such page. The first page of an empty list exists.
-    pub fn envelope<T, U>(&self, base: &BaseUrl, page: Page<T>, show: impl FnMut(T) -> U) -> Result<NumberedPage<U>, Rejection> {
+    pub fn envelope<T, U>(
+        &self,
+        base: &BaseUrl,
+        page: Page<T>,
+        show: impl FnMut(T) -> U,
+    ) -> Result<NumberedPage<U>, Rejection> {
         let count = page.total.number();
         let number = self.number(count)?;
         let next = (number < self.last(count)).then(|| self.link(base, number + 1));

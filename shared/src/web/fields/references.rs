@@ -1,14 +1,72 @@
-//! Keys of other objects, as Django reads them.
+//! References to other objects, as Django reads them.
 
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::shown;
+use super::{Field, Reader, Sent, shown};
 use crate::error::{JsonKind, Rule};
-use crate::model::{MAX_REFERENCE, Named};
-use crate::web::json::{kind_of, large_integer};
+use crate::model::{MAX_REFERENCE, Named, References};
+use crate::web::json::{kind_of, large_integer, text_of};
+
+impl Reader<'_> {
+    /// A UUID that refers to another object. An empty text means none, like null.
+    pub fn uuid(&mut self, field: &Field) -> Sent<Named<Uuid>> {
+        match self.sent(field) {
+            Sent::Value(Value::String(text)) if text.is_empty() && field.nullable => Sent::Null,
+            Sent::Value(Value::String(text)) if text.is_empty() => self.absent(field, Rule::Null),
+            Sent::Value(value) => match text_of(&value) {
+                None => self.absent(field, Rule::WrongReference(kind_of(&value))),
+                Some(text) => match Uuid::try_parse(&text) {
+                    Ok(id) if value.is_string() => Sent::Value(Named { id, sent: shown(&text) }),
+                    _ => self.absent(field, Rule::NotUuid(shown(&text))),
+                },
+            },
+            Sent::Null => Sent::Null,
+            Sent::Absent => Sent::Absent,
+        }
+    }
+
+    /// The number of another object.
+    pub fn reference(&mut self, field: &Field) -> Sent<u64> {
+        match self.sent(field) {
+            Sent::Value(value) => match reference(&value, &value) {
+                Ok(named) => Sent::Value(named.id),
+                Err(rule) => self.absent(field, rule),
+            },
+            Sent::Null => Sent::Null,
+            Sent::Absent => Sent::Absent,
+        }
+    }
+
+    /// Numbers of other objects; only the first invalid one is reported.
+    pub fn references<T: Ord + Copy>(&mut self, field: &Field, id: impl Fn(u64) -> T) -> Sent<References<T>> {
+        // Quirk: in a list Django looks up null and finds nothing.
+        let prepare = |value: &Value| if value.is_null() { Value::from("None") } else { value.clone() };
+        self.references_that(field, id, prepare)
+    }
+
+    /// Numbers of other objects, each preprocessed by `prepare`.
+    pub fn references_that<T: Ord + Copy>(
+        &mut self,
+        field: &Field,
+        id: impl Fn(u64) -> T,
+        prepare: impl Fn(&Value) -> Value,
+    ) -> Sent<References<T>> {
+        let values = match self.sent(field) {
+            Sent::Value(Value::Array(values)) => values,
+            Sent::Value(other) => return self.absent(field, Rule::NotList(kind_of(&other))),
+            Sent::Null => return Sent::Null,
+            Sent::Absent => return Sent::Absent,
+        };
+        match values.iter().map(|value| Ok(reference(&prepare(value), value)?.map(&id))).collect() {
+            Ok(named) => Sent::Value(named),
+            Err(rule) => self.absent(field, rule),
+        }
+    }
+}
 
 /// A whole number, or digits in a text with a sign before and white space around them; `sent` is what it was made from.
-pub(super) fn reference(value: &Value, sent: &Value) -> Result<Named<u64>, Rule> {
+fn reference(value: &Value, sent: &Value) -> Result<Named<u64>, Rule> {
     let (number, text) = match value {
         Value::Number(number) if number.is_f64() => match number.as_f64() {
             Some(float) if float.fract() == 0.0 => (format!("{float:.0}"), number.to_string()),
