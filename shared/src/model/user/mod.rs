@@ -1,11 +1,15 @@
 //! Users (`contracts/openwisp.md` section 2).
 
+mod changes;
+mod row;
+
 use std::collections::BTreeSet;
 
+pub use self::changes::{NewUser, UserChanges};
+pub use self::row::{Lacks, UserRow};
 use super::{
-    Change, Date, EdgeId, EdgeProfile, EdgeProfileChanges, EmailAddress, Field, GroupId, LimitedText, MAX_TEXT,
-    Membership, MembershipRequest, OrganizationId, PermissionId, PhoneNumber, References, SwitchProfile,
-    SwitchProfileChanges, Timestamp, UserEmail, UserId, UserNumber, Username, limits, replace, shorten,
+    Date, EdgeId, EdgeProfile, EmailAddress, Field, GroupId, LimitedText, MAX_TEXT, OrganizationId, PermissionId,
+    PhoneNumber, SwitchProfile, Timestamp, UserEmail, UserId, UserNumber, Username, limits,
 };
 use crate::secret::Secret;
 
@@ -89,114 +93,6 @@ pub struct User {
     pub has_signed_in: bool,
 }
 
-/// The data of a user in lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "same fields as `User`")]
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
-pub struct UserRow {
-    pub id: UserId,
-    pub number: UserNumber,
-    pub edge_id: EdgeId,
-    pub username: Username,
-    pub email: Option<EmailAddress>,
-    pub first_name: String,
-    pub last_name: String,
-    pub phone_number: Option<PhoneNumber>,
-    pub birth_date: Option<Date>,
-    pub expiration_date: Option<Date>,
-    pub is_active: bool,
-    pub is_staff: bool,
-    pub is_edge_staff: bool,
-    pub is_superuser: bool,
-    pub last_login: Option<Timestamp>,
-    pub date_joined: Timestamp,
-    pub groups: BTreeSet<GroupId>,
-    pub permissions: BTreeSet<PermissionId>,
-    /// Without the description if [`Lacks::description`] is set.
-    pub sharing: EdgeProfile,
-    pub has_signed_in: bool,
-    /// The user's organizations, or some of them; see [`Lacks::memberships`].
-    pub memberships: Vec<Membership>,
-    /// What only the user's record contains.
-    pub lacks: Lacks,
-}
-
-/// What a list row leaves to the user's record, so that its size is limited.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lacks {
-    /// The description, which is not empty.
-    pub description: bool,
-    /// Some of the memberships.
-    pub memberships: bool,
-}
-
-impl UserRow {
-    /// The most organizations in a list row.
-    pub const MAX_MEMBERSHIPS: usize = 20;
-
-    /// The row for lists: without free text, and with nothing of unlimited size.
-    #[must_use]
-    pub fn for_lists(mut self) -> Self {
-        self.lacks.description |= !std::mem::take(&mut self.sharing.description).is_empty();
-        self.lacks.memberships |= self.memberships.len() > Self::MAX_MEMBERSHIPS;
-        // Sorted, so that the same memberships make the same row.
-        self.memberships.sort_by_key(|membership| membership.organization);
-        self.memberships.truncate(Self::MAX_MEMBERSHIPS);
-        // Longer values were stored before limits existed.
-        for name in [&mut self.first_name, &mut self.last_name] {
-            shorten(name, User::MAX_NAME);
-        }
-        if let Some(label) = &mut self.sharing.organization {
-            shorten(label, EdgeProfile::MAX_ORGANIZATION);
-        }
-        self
-    }
-}
-
-/// A new user. `None` for an invalid value, for which there is a violation.
-#[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
-pub struct NewUser {
-    /// The user name.
-    pub username: Option<Username>,
-    /// The e-mail address; also `None` for a user without one.
-    pub email: Option<EmailAddress>,
-    /// The password in plain text.
-    pub password: Option<Secret>,
-    /// Whether the address counts as verified; otherwise a confirmation mail is queued.
-    pub email_verified: bool,
-    /// Whether the address may also be another user's; see [`User::email_is_shared`].
-    pub may_share_email: bool,
-    /// See [`User::first_name`].
-    pub first_name: String,
-    /// See [`User::last_name`].
-    pub last_name: String,
-    /// See [`User::phone_number`].
-    pub phone_number: Option<PhoneNumber>,
-    /// See [`User::birth_date`].
-    pub birth_date: Option<Date>,
-    /// See [`User::expiration_date`].
-    pub expiration_date: Option<Date>,
-    /// See [`User::is_active`].
-    pub is_active: bool,
-    /// See [`User::is_staff`].
-    pub is_staff: bool,
-    /// See [`User::is_edge_staff`].
-    pub is_edge_staff: bool,
-    /// See [`User::is_superuser`].
-    pub is_superuser: bool,
-    /// See [`User::groups`].
-    pub groups: References<GroupId>,
-    /// See [`User::permissions`].
-    pub permissions: References<PermissionId>,
-    /// An organization to join.
-    pub membership: Option<MembershipRequest>,
-    /// See [`User::profile`].
-    pub profile: SwitchProfile,
-    /// See [`User::sharing`].
-    pub sharing: EdgeProfile,
-}
-
 /// The step that an expiration date requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
@@ -204,66 +100,6 @@ pub enum Expiry {
     Remind,
     /// The last day is over: deactivate the account and notify the user.
     Deactivate,
-}
-
-/// Changes of a user. `None` and [`Change::Keep`] keep the value.
-#[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "same fields as `User`")]
-pub struct UserChanges {
-    pub username: Option<Username>,
-    pub email: Change<EmailAddress>,
-    /// Whether the e-mail may also be another user's.
-    pub may_share_email: bool,
-    pub first_name: Option<String>,
-    pub last_name: Option<String>,
-    pub bio: Option<String>,
-    pub url: Option<String>,
-    pub company: Option<String>,
-    pub location: Option<String>,
-    pub notes: Option<String>,
-    pub phone_number: Change<PhoneNumber>,
-    pub birth_date: Change<Date>,
-    pub expiration_date: Change<Date>,
-    pub is_active: Option<bool>,
-    pub is_staff: Option<bool>,
-    pub is_edge_staff: Option<bool>,
-    pub is_superuser: Option<bool>,
-    pub groups: Option<References<GroupId>>,
-    pub permissions: Option<References<PermissionId>>,
-    pub membership: Option<MembershipRequest>,
-    pub last_login: Change<Timestamp>,
-    pub date_joined: Option<Timestamp>,
-    pub profile: SwitchProfileChanges,
-    pub sharing: EdgeProfileChanges,
-    /// A new password in plain text.
-    pub password: Option<Secret>,
-}
-
-impl Default for NewUser {
-    /// An active user with no other data.
-    fn default() -> Self {
-        Self {
-            username: None,
-            email: None,
-            password: None,
-            email_verified: false,
-            may_share_email: false,
-            first_name: String::new(),
-            last_name: String::new(),
-            phone_number: None,
-            birth_date: None,
-            expiration_date: None,
-            is_active: true,
-            is_staff: false,
-            is_edge_staff: false,
-            is_superuser: false,
-            groups: References::default(),
-            permissions: References::default(),
-            membership: None,
-            profile: SwitchProfile::default(),
-            sharing: EdgeProfile::default(),
-        }
-    }
 }
 
 impl User {
@@ -441,95 +277,9 @@ impl User {
         verified().find(|address| address.primary).or_else(|| verified().next()).map(|address| &address.email)
     }
 
-    /// The user's data for lists.
-    pub fn row(&self, memberships: &[Membership]) -> UserRow {
-        UserRow {
-            id: self.id,
-            number: self.number,
-            edge_id: self.edge_id,
-            username: self.username.clone(),
-            email: self.email.clone(),
-            first_name: self.first_name.clone(),
-            last_name: self.last_name.clone(),
-            phone_number: self.phone_number.clone(),
-            birth_date: self.birth_date,
-            expiration_date: self.expiration_date,
-            is_active: self.is_active,
-            is_staff: self.is_staff,
-            is_edge_staff: self.is_edge_staff,
-            is_superuser: self.is_superuser,
-            last_login: self.last_login,
-            date_joined: self.date_joined,
-            groups: self.groups.clone(),
-            permissions: self.permissions.clone(),
-            sharing: self.sharing.clone(),
-            has_signed_in: self.has_signed_in,
-            memberships: memberships.to_vec(),
-            lacks: Lacks::default(),
-        }
-    }
-
     /// Sets the e-mail. A changed e-mail counts as unshared until its claim fails.
     pub fn set_email(&mut self, email: Option<EmailAddress>) {
         self.email_is_shared &= self.email == email;
         self.email = email;
-    }
-
-    /// Applies the changes.
-    pub fn apply(&mut self, changes: &UserChanges) {
-        let UserChanges {
-            username,
-            email,
-            // First tried without.
-            may_share_email: _,
-            first_name,
-            last_name,
-            bio,
-            url,
-            company,
-            location,
-            notes,
-            phone_number,
-            birth_date,
-            expiration_date,
-            is_active,
-            is_staff,
-            is_edge_staff,
-            is_superuser,
-            groups,
-            permissions,
-            // Belongs to another record.
-            membership: _,
-            last_login,
-            date_joined,
-            profile,
-            sharing,
-            // Hashed first.
-            password: _,
-        } = changes;
-        replace(&mut self.username, username.as_ref());
-        let mut new_email = self.email.clone();
-        email.apply(&mut new_email);
-        self.set_email(new_email);
-        replace(&mut self.first_name, first_name.as_ref());
-        replace(&mut self.last_name, last_name.as_ref());
-        replace(&mut self.bio, bio.as_ref());
-        replace(&mut self.url, url.as_ref());
-        replace(&mut self.company, company.as_ref());
-        replace(&mut self.location, location.as_ref());
-        replace(&mut self.notes, notes.as_ref());
-        phone_number.apply(&mut self.phone_number);
-        birth_date.apply(&mut self.birth_date);
-        expiration_date.apply(&mut self.expiration_date);
-        replace(&mut self.is_active, is_active.as_ref());
-        replace(&mut self.is_staff, is_staff.as_ref());
-        replace(&mut self.is_edge_staff, is_edge_staff.as_ref());
-        replace(&mut self.is_superuser, is_superuser.as_ref());
-        replace(&mut self.groups, groups.as_deref());
-        replace(&mut self.permissions, permissions.as_deref());
-        last_login.apply(&mut self.last_login);
-        replace(&mut self.date_joined, date_joined.as_ref());
-        self.profile.apply(profile);
-        self.sharing.apply(sharing);
     }
 }

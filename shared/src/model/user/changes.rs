@@ -1,0 +1,172 @@
+//! What is requested about users: new ones, and changes.
+
+use super::User;
+use crate::model::{
+    Change, Date, EdgeProfile, EdgeProfileChanges, EmailAddress, GroupId, MembershipRequest, PermissionId, PhoneNumber,
+    References, SwitchProfile, SwitchProfileChanges, Timestamp, Username, replace,
+};
+use crate::secret::Secret;
+
+/// A new user. `None` for an invalid value, for which there is a violation.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
+pub struct NewUser {
+    /// The user name.
+    pub username: Option<Username>,
+    /// The e-mail address; also `None` for a user without one.
+    pub email: Option<EmailAddress>,
+    /// The password in plain text.
+    pub password: Option<Secret>,
+    /// Whether the address counts as verified; otherwise a confirmation mail is queued.
+    pub email_verified: bool,
+    /// Whether the address may also be another user's; see [`User::email_is_shared`].
+    pub may_share_email: bool,
+    /// See [`User::first_name`].
+    pub first_name: String,
+    /// See [`User::last_name`].
+    pub last_name: String,
+    /// See [`User::phone_number`].
+    pub phone_number: Option<PhoneNumber>,
+    /// See [`User::birth_date`].
+    pub birth_date: Option<Date>,
+    /// See [`User::expiration_date`].
+    pub expiration_date: Option<Date>,
+    /// See [`User::is_active`].
+    pub is_active: bool,
+    /// See [`User::is_staff`].
+    pub is_staff: bool,
+    /// See [`User::is_edge_staff`].
+    pub is_edge_staff: bool,
+    /// See [`User::is_superuser`].
+    pub is_superuser: bool,
+    /// See [`User::groups`].
+    pub groups: References<GroupId>,
+    /// See [`User::permissions`].
+    pub permissions: References<PermissionId>,
+    /// An organization to join.
+    pub membership: Option<MembershipRequest>,
+    /// See [`User::profile`].
+    pub profile: SwitchProfile,
+    /// See [`User::sharing`].
+    pub sharing: EdgeProfile,
+}
+
+/// Changes of a user. `None` and [`Change::Keep`] keep the value.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "same fields as `User`")]
+pub struct UserChanges {
+    pub username: Option<Username>,
+    pub email: Change<EmailAddress>,
+    /// Whether the e-mail may also be another user's.
+    pub may_share_email: bool,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub bio: Option<String>,
+    pub url: Option<String>,
+    pub company: Option<String>,
+    pub location: Option<String>,
+    pub notes: Option<String>,
+    pub phone_number: Change<PhoneNumber>,
+    pub birth_date: Change<Date>,
+    pub expiration_date: Change<Date>,
+    pub is_active: Option<bool>,
+    pub is_staff: Option<bool>,
+    pub is_edge_staff: Option<bool>,
+    pub is_superuser: Option<bool>,
+    pub groups: Option<References<GroupId>>,
+    pub permissions: Option<References<PermissionId>>,
+    pub membership: Option<MembershipRequest>,
+    pub last_login: Change<Timestamp>,
+    pub date_joined: Option<Timestamp>,
+    pub profile: SwitchProfileChanges,
+    pub sharing: EdgeProfileChanges,
+    /// A new password in plain text.
+    pub password: Option<Secret>,
+}
+
+impl Default for NewUser {
+    /// An active user with no other data.
+    fn default() -> Self {
+        Self {
+            username: None,
+            email: None,
+            password: None,
+            email_verified: false,
+            may_share_email: false,
+            first_name: String::new(),
+            last_name: String::new(),
+            phone_number: None,
+            birth_date: None,
+            expiration_date: None,
+            is_active: true,
+            is_staff: false,
+            is_edge_staff: false,
+            is_superuser: false,
+            groups: References::default(),
+            permissions: References::default(),
+            membership: None,
+            profile: SwitchProfile::default(),
+            sharing: EdgeProfile::default(),
+        }
+    }
+}
+
+impl User {
+    /// Applies the changes.
+    pub fn apply(&mut self, changes: &UserChanges) {
+        let UserChanges {
+            username,
+            email,
+            // First tried without.
+            may_share_email: _,
+            first_name,
+            last_name,
+            bio,
+            url,
+            company,
+            location,
+            notes,
+            phone_number,
+            birth_date,
+            expiration_date,
+            is_active,
+            is_staff,
+            is_edge_staff,
+            is_superuser,
+            groups,
+            permissions,
+            // Belongs to another record.
+            membership: _,
+            last_login,
+            date_joined,
+            profile,
+            sharing,
+            // Hashed first.
+            password: _,
+        } = changes;
+        replace(&mut self.username, username.as_ref());
+        let mut new_email = self.email.clone();
+        email.apply(&mut new_email);
+        self.set_email(new_email);
+        replace(&mut self.first_name, first_name.as_ref());
+        replace(&mut self.last_name, last_name.as_ref());
+        replace(&mut self.bio, bio.as_ref());
+        replace(&mut self.url, url.as_ref());
+        replace(&mut self.company, company.as_ref());
+        replace(&mut self.location, location.as_ref());
+        replace(&mut self.notes, notes.as_ref());
+        phone_number.apply(&mut self.phone_number);
+        birth_date.apply(&mut self.birth_date);
+        expiration_date.apply(&mut self.expiration_date);
+        replace(&mut self.is_active, is_active.as_ref());
+        replace(&mut self.is_staff, is_staff.as_ref());
+        replace(&mut self.is_edge_staff, is_edge_staff.as_ref());
+        replace(&mut self.is_superuser, is_superuser.as_ref());
+        replace(&mut self.groups, groups.as_deref());
+        replace(&mut self.permissions, permissions.as_deref());
+        last_login.apply(&mut self.last_login);
+        replace(&mut self.date_joined, date_joined.as_ref());
+        self.profile.apply(profile);
+        self.sharing.apply(sharing);
+    }
+}
