@@ -16,7 +16,7 @@ use crate::output::{say, warn};
 /// Creates the user; the password comes from `ROLLCALL_ADMIN_PASSWORD`, or else from a line on standard input.
 ///
 /// # Errors
-/// When the name or address is taken or invalid, or the store does not answer.
+/// When the name or address is taken or invalid, or the store is unavailable.
 pub async fn run(config: &Config, options: CreateSuperuser) -> Result<(), Cause> {
     let CreateSuperuser { username, email, aws } = options;
     let username = Username::parse(&username).ok_or("a user name is 1 to 150 letters, digits or @ . + - _")?;

@@ -12,7 +12,7 @@ use crate::output::say;
 /// Processes all names; an unknown name does not stop the others.
 ///
 /// # Errors
-/// When a name is unknown, or the store does not answer.
+/// When a name is unknown, or the store is unavailable.
 pub async fn run(config: &Config, options: EdgeStaff) -> Result<(), Cause> {
     let EdgeStaff { usernames, revoke, aws } = options;
     let opened = open(config, aws).await?;

@@ -10,7 +10,7 @@ use crate::output::say;
 /// Processes all users; an interrupted run resumes when it is called again.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store is unavailable.
 pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);

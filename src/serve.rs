@@ -83,7 +83,7 @@ pub struct FirstSuperuser {
 /// Creates the table, the default groups and, in an empty directory, the first superuser.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store is unavailable.
 pub async fn prepare(config: &Config, directory: &Directory) -> Result<Option<FirstSuperuser>, Cause> {
     directory.store().table_create().await?;
     directory.install(SystemCaller::Operator).await?;

@@ -30,7 +30,7 @@ const LEFT_OUT: u8 = 2;
 /// Imports a file, or with a dry run reports what an import would do. The status shows whether anything was skipped.
 ///
 /// # Errors
-/// When the file is incomplete or nothing in it is usable: then nothing is done. When the store does not answer: then
+/// When the file is incomplete or nothing in it is usable: then nothing is done. When the store is unavailable: then
 /// the same command resumes where this one ended.
 pub async fn take_in(config: &Config, options: Import) -> Result<ExitCode, Cause> {
     let Import { format, file: path, dry_run, aws } = options;
@@ -76,7 +76,7 @@ pub async fn take_in(config: &Config, options: Import) -> Result<ExitCode, Cause
 /// Exports everything to `file` or to standard output. Returns [`LEFT_OUT`] if some of it was unreadable.
 ///
 /// # Errors
-/// When it cannot be written, or the store does not answer.
+/// When it cannot be written, or the store is unavailable.
 pub async fn write_down(config: &Config, file: Option<&Path>, aws: bool) -> Result<ExitCode, Cause> {
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);

@@ -42,7 +42,7 @@ impl Parameters {
     /// The value of a parameter, decrypted if it is a secret.
     ///
     /// # Errors
-    /// When it does not exist, may not be read, or the service does not answer.
+    /// When it does not exist, may not be read, or the service is unavailable.
     pub async fn value(&self, name: &str) -> Result<String, Cause> {
         let output = self.0.get_parameter().name(name).with_decryption(true).send().await?;
         let value = output.parameter.and_then(|parameter| parameter.value);

@@ -60,7 +60,7 @@ impl Census {
             ("0.1 % match", first("jon")),
             ("50 % match", UserFilter { last_name: last("midd"), ..UserFilter::default() }),
             ("no match", first("jonz")),
-            ("no match, its threes are common", first("bertdia")),
+            ("no match, its trigrams are common", first("bertdia")),
             ("two filters, 0.1 % and 50 %", UserFilter { last_name: last("middle"), ..first("jon") }),
             ("two filters, 50 % and 33 %", UserFilter { last_name: last("middle"), ..first("an") }),
             ("one letter, 0.1 %", first("q")),

@@ -60,7 +60,7 @@ pub struct Sender {
 /// Sends due mails until there are none, nothing can be sent, or `until` is reached.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store is unavailable.
 pub async fn empty_outbox<T: Transport>(
     directory: &Directory,
     transport: &T,
@@ -77,7 +77,7 @@ pub async fn empty_outbox<T: Transport>(
 /// A mail is sent at least once: a crash between sending and deleting sends it again.
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store is unavailable.
 pub async fn deliver<T: Transport>(
     directory: &Directory,
     transport: &T,
@@ -97,7 +97,7 @@ pub async fn deliver<T: Transport>(
 /// Takes a mail and sends it; for the results see [`deliver`].
 ///
 /// # Errors
-/// When the store does not answer.
+/// When the store is unavailable.
 pub async fn deliver_one<T: Transport>(
     directory: &Directory,
     transport: &T,

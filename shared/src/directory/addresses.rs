@@ -97,7 +97,7 @@ impl Directory {
     /// Fails unless the caller may act this way on the addresses of a user.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], or when the store does not answer.
+    /// [`Error::Forbidden`], or when the store is unavailable.
     pub async fn check_may_change_addresses(&self, caller: &Caller, owner: &Subject, action: Action) -> Result<()> {
         self.must_manage(caller, owner, Some((action, Model::EmailAddress))).await.map(drop)
     }

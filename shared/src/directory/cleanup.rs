@@ -123,7 +123,7 @@ impl Directory {
     /// Does one task, if it is pending; `false` if part of it failed.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(super) async fn finish_cleanup(&self, work: CleanupTask) -> Result<bool> {
         let Some(waiting) = self.store.pending_task(work).await? else { return Ok(true) };
         let mut course = Course::new(waiting);

@@ -78,7 +78,10 @@ impl Directory {
                 ..UserWrite::default()
             };
             if self.store.user_write(&write).await? == WriteOutcome::Done {
-                tracing::info!(user.id = %id, expiry = ?expiry, "an expiration date was followed");
+                match expiry {
+                    Expiry::Remind => tracing::info!(user.id = %id, "account expires soon"),
+                    Expiry::Deactivate => tracing::info!(user.id = %id, "account expired"),
+                }
                 return Ok(());
             }
         }

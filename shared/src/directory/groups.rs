@@ -15,7 +15,7 @@ impl Directory {
     /// The groups, by name.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn groups(&self, range: PageRange) -> Result<Page<Group>> {
         let mut groups = self.store.groups_all().await?;
         groups.sort_by(|a, b| a.name.cmp(&b.name));

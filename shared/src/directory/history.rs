@@ -57,7 +57,7 @@ impl Directory {
     /// one of another page, is ignored.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the caller may not see them, or when the store does not answer.
+    /// [`Error::Forbidden`] when the caller may not see them, or when the store is unavailable.
     pub async fn history(
         &self,
         caller: &Caller,
@@ -120,7 +120,7 @@ impl Directory {
     /// from the user's record.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn previous_sign_in(&self, user: UserId, has_signed_in: bool) -> Result<Option<Timestamp>> {
         let latest = if has_signed_in { self.store.successes(user, 2).await? } else { Vec::new() };
         Ok(latest.get(1).map(|attempt| attempt.at))
@@ -129,7 +129,7 @@ impl Directory {
     /// The users of a page, each with [`Directory::previous_sign_in`].
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn with_previous_sign_in(&self, mut page: Page<UserRow>) -> Result<Page<(UserRow, Option<Timestamp>)>> {
         // Concurrently, in batches.
         const AT_ONCE: usize = 16;

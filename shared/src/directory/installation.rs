@@ -12,7 +12,7 @@ impl Directory {
     /// created them.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn install(&self, by: SystemCaller) -> Result<bool> {
         by.must_be_operator()?;
         self.install_without(false, false).await
@@ -48,7 +48,7 @@ impl Directory {
     /// Whether the directory has no users.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn is_empty(&self) -> Result<bool> {
         Ok(self.store.user_counts().await?.total() == 0)
     }

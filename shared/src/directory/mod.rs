@@ -170,7 +170,7 @@ impl Directory {
     /// Does all background work: password reset mails, cleanup, and expiration dates.
     ///
     /// # Errors
-    /// When the store does not answer; the next call continues where this one stopped.
+    /// When the store is unavailable; the next call continues where this one stopped.
     pub async fn run_housekeeping(&self, by: SystemCaller) -> Result<()> {
         // Users wait for these.
         let mailed = Box::pin(self.mail_resets(by)).await;

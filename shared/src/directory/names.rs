@@ -32,7 +32,7 @@ impl Directory {
     /// The user with the memberships in list order, as far as the caller sees them.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn ordered(&self, caller: &Caller, mut detail: UserDetail) -> Result<UserDetail> {
         let UserDetail { memberships, names, .. } = &mut detail;
         self.order(caller, vec![memberships], names).await?;

@@ -13,7 +13,7 @@ impl Directory {
     /// The organizations that the caller can see, newest first.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organizations(&self, caller: &Caller, range: PageRange) -> Result<Page<Organization>> {
         match caller.visibility() {
             Visibility::Everyone => {

@@ -9,7 +9,7 @@ impl Directory {
     /// At most `limit` waiting mails, due or not; those never tried come first.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn waiting_mails(&self, limit: usize) -> Result<Vec<Mail>> {
         self.store.outbox(limit).await
     }
@@ -18,7 +18,7 @@ impl Directory {
     /// up.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn due_mails(&self, limit: usize) -> Result<Vec<QueuedMail>> {
         self.store.outbox_due(limit).await
     }
@@ -27,7 +27,7 @@ impl Directory {
     /// time, up to an hour. `None` if somebody else has taken or sent it.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn take_mail(&self, by: SystemCaller, mail: QueuedMail) -> Result<Option<QueuedMail>> {
         tracing::debug!(by = ?by, mail.id = mail.mail.id, "mail taken from the outbox");
         self.store.outbox_take(mail).await
@@ -36,7 +36,7 @@ impl Directory {
     /// Returns a taken mail that could not be tried. It is due again after 5 seconds.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn give_mail_back(&self, by: SystemCaller, mail: &QueuedMail) -> Result<()> {
         tracing::debug!(by = ?by, mail.id = mail.mail.id, "mail returned to the outbox");
         self.store.outbox_give_back(mail).await
@@ -45,7 +45,7 @@ impl Directory {
     /// Deletes a mail that was sent, or that was permanently refused.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn forget_mail(&self, by: SystemCaller, mail: &QueuedMail) -> Result<()> {
         tracing::debug!(by = ?by, mail.id = mail.mail.id, "mail completed");
         self.store.outbox_remove(mail).await

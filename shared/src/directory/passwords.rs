@@ -53,7 +53,7 @@ impl Directory {
     /// Fails unless the caller may set the password of a user, or their own.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], or when the store does not answer.
+    /// [`Error::Forbidden`], or when the store is unavailable.
     pub async fn check_may_set_password(&self, caller: &Caller, of: &Subject) -> Result<()> {
         self.must_manage(caller, of, need(caller, &of.user)).await.map(drop)
     }

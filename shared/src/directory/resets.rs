@@ -43,7 +43,7 @@ impl Directory {
     /// Creates the requested mails. A failed request does not stop the others; it is retried for an hour.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn mail_resets(&self, by: SystemCaller) -> Result<()> {
         tracing::trace!(by = ?by, "processing password reset requests");
         let mut after = None;

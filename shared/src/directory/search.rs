@@ -200,7 +200,7 @@ impl Directory {
     /// interrupted run resumes where it stopped.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn reindex(&self, by: SystemCaller, mut done: impl FnMut(usize)) -> Result<()> {
         by.must_be_operator()?;
         while let Some(users) = self.store.reindex_some().await? {

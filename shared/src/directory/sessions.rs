@@ -36,7 +36,7 @@ impl Directory {
     /// Ends the session of a browser; nothing happens if it is no longer valid.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sign_out(&self, credential: &Credential, origin: &RequestOrigin) -> Result<()> {
         match self.authenticate(credential, origin).await {
             Ok(found) => match found.means {
@@ -51,7 +51,7 @@ impl Directory {
     /// The caller's own valid sessions, oldest first.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn own_sessions(&self, caller: &Caller, range: PageRange) -> Result<Page<Session>> {
         let now = self.ambient.now();
         let mut sessions = self.store.sessions(caller.user.id).await?;
@@ -75,7 +75,7 @@ impl Directory {
     /// tokens stay.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sign_out_everywhere(&self, caller: &Caller) -> Result<()> {
         let mut caller = caller.clone();
         let mut retries = self.store.retries();

@@ -10,7 +10,7 @@ impl Directory {
     /// The number of API tokens of all users.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn token_total(&self) -> Result<u64> {
         self.store.token_total().await
     }
@@ -27,7 +27,7 @@ impl Directory {
     /// The caller's own tokens, oldest first.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn own_tokens(&self, caller: &Caller, range: PageRange) -> Result<Page<ApiToken>> {
         self.tokens_of(&caller.user, range).await
     }
@@ -51,7 +51,7 @@ impl Directory {
     /// Fails unless the caller may create, change and delete tokens of a user.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], or when the store does not answer.
+    /// [`Error::Forbidden`], or when the store is unavailable.
     pub async fn check_may_write_tokens(&self, caller: &Caller, owner: &Subject) -> Result<()> {
         self.must_manage(caller, owner, None).await.map(drop)
     }

@@ -68,7 +68,7 @@ impl Directory {
     /// does not exist or is out of sight has no users.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for callers who see nobody else, or when the store does not answer.
+    /// [`Error::Forbidden`] for callers who see nobody else, or when the store is unavailable.
     pub async fn users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         let mut page = self.users_that(caller, filter, range).await?;
         self.add_memberships(&mut page.items).await?;
@@ -201,7 +201,7 @@ impl Directory {
     /// Fails unless the caller may change anything about a user.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], or when the store does not answer.
+    /// [`Error::Forbidden`], or when the store is unavailable.
     pub async fn check_may_change(&self, caller: &Caller, detail: &UserDetail) -> Result<()> {
         self.must_write(caller, Some(&detail.user), Some(&detail.user)).await.map(drop)
     }

@@ -43,7 +43,7 @@ impl Store {
     /// All pending tasks. There are hardly ever any: requests do most of the work themselves.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn cleanup_tasks(&self) -> Result<Vec<PendingTask>> {
         let range = Range { pk: keys::WORK, bound: Bound::Whole, ascending: true };
         let items = self.query(range, usize::MAX).await?;
@@ -53,7 +53,7 @@ impl Store {
     /// That task, if it is pending.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn pending_task(&self, work: CleanupTask) -> Result<Option<PendingTask>> {
         Ok(self.item(&keys::work(work)).await?.as_ref().and_then(waiting))
     }
@@ -61,7 +61,7 @@ impl Store {
     /// Pending tasks of groups and organizations only.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn changed_companions(&self) -> Result<ChangedCompanions> {
         let (first, last) = keys::WORK_ON_COMPANIONS;
         let range = Range { pk: keys::WORK, bound: Bound::Between(first, last), ascending: true };
@@ -78,7 +78,7 @@ impl Store {
     /// Deletes a finished task, unless a later change has left it again.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn finish_cleanup_task(&self, done: &PendingTask) -> Result<()> {
         let key = keys::work(done.work);
         if done.version == 0 {
@@ -94,7 +94,7 @@ impl Store {
     /// again.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn postpone_cleanup_task(&self, waiting: &PendingTask) -> Result<()> {
         let mut item = keys::work(waiting.work).attributes();
         if waiting.version > 0 {

@@ -53,7 +53,7 @@ impl Store {
     /// The groups that exist among these.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn groups(&self, ids: &BTreeSet<GroupId>) -> Result<Vec<Group>> {
         let keys: Vec<_> = ids.iter().map(|&id| keys::group(id)).collect();
         self.batch(&keys).await?.into_iter().map(group_from_item).collect()
@@ -62,7 +62,7 @@ impl Store {
     /// The group with that id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn group(&self, id: GroupId) -> Result<Option<Group>> {
         let item: Option<GroupItem> = self.get(keys::group(id)).await?;
         Ok(item.map(Group::from))
@@ -71,7 +71,7 @@ impl Store {
     /// Whether a group has this name.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn group_name_is_taken(&self, name: &str) -> Result<bool> {
         Ok(self.get::<serde::de::IgnoredAny>(keys::group_name(name)).await?.is_some())
     }
@@ -79,7 +79,7 @@ impl Store {
     /// Every group, sorted by id. There are few: no request about users reads them all.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn groups_all(&self) -> Result<Vec<Group>> {
         let range = Range { pk: keys::GROUPS, bound: Bound::Whole, ascending: true };
         self.query(range, usize::MAX).await?.into_iter().map(group_from_item).collect()
@@ -89,7 +89,7 @@ impl Store {
     /// name. A removal leaves a cleanup task for the group's users. Stale also if `basis` has changed.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn group_write(
         &self,
         before: Option<&Group>,
@@ -130,7 +130,7 @@ impl Store {
     /// At most `limit` users of a group after a given one, sorted by id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn group_users(&self, id: GroupId, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>> {
         let pk = keys::group_users(id);
         let after = after.map(|after| after.to_string());
@@ -142,7 +142,7 @@ impl Store {
     /// Removes the record that a user was in a deleted group.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn group_user_remove(&self, id: GroupId, user: UserId) -> Result<()> {
         self.remove(&keys::group_user(id, user)).await
     }
@@ -150,7 +150,7 @@ impl Store {
     /// Whether the directory is marked as installed.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn is_installed(&self) -> Result<bool> {
         Ok(self.get::<serde::de::IgnoredAny>(keys::installation()).await?.is_some())
     }
@@ -158,7 +158,7 @@ impl Store {
     /// Whether the counters of users have always counted how many are inactive.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn counts_switched(&self) -> Result<bool> {
         let mark: Option<InstallationItem> = self.get(keys::installation()).await?;
         Ok(mark.is_some_and(|mark| mark.layout >= LAYOUT))
@@ -167,7 +167,7 @@ impl Store {
     /// Marks the directory as installed and creates its first groups. `false` if it was marked before.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn installation_insert(&self, groups: &[Group]) -> Result<bool> {
         if self.is_installed().await? {
             return Ok(false);

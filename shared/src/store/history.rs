@@ -76,7 +76,7 @@ impl Store {
     /// Records an attempt of a user. A refused one is not recorded if the quarter of an hour has no free slot.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn attempt_insert(&self, user: UserId, attempt: &SignInAttempt) -> Result<()> {
         let random = u64::from_be_bytes(random(&*self.ambient));
         if attempt.success {
@@ -113,7 +113,7 @@ impl Store {
     /// Writes attempts recorded elsewhere, each with its original id, so that repeating it changes nothing.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn attempts_restore(&self, attempts: &[(UserId, u64, SignInAttempt)]) -> Result<()> {
         let items = attempts.iter().map(|(user, name, attempt)| item_of(*user, *name, attempt));
         // A batch may contain every item only once.
@@ -125,7 +125,7 @@ impl Store {
     /// At most `limit` successful attempts of a user, newest first.
     ///
     /// # Errors
-    /// When the store does not answer, or an item is malformed.
+    /// When the store is unavailable, or an item is malformed.
     pub async fn successes(&self, user: UserId, limit: usize) -> Result<Vec<SignInAttempt>> {
         let pk = keys::attempts(user, true);
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: false }, limit).await?;
@@ -136,7 +136,7 @@ impl Store {
     /// be read.
     ///
     /// # Errors
-    /// When the store does not answer, or an item is malformed.
+    /// When the store is unavailable, or an item is malformed.
     pub async fn history(&self, user: UserId, after: Option<AttemptPlace>, wanted: usize) -> Result<History<'_>> {
         let mut history = History {
             store: self,
@@ -153,7 +153,7 @@ impl Store {
     /// Deletes some attempts of a deleted user, at most `limit` of each kind; `true` if there are no more.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn attempts_remove_some(&self, user: UserId, limit: usize) -> Result<bool> {
         let mut last = true;
         for accepted in [true, false] {
@@ -188,7 +188,7 @@ impl History<'_> {
     /// The next older attempt, and its position.
     ///
     /// # Errors
-    /// When the store does not answer, or an item is malformed.
+    /// When the store is unavailable, or an item is malformed.
     pub async fn next(&mut self) -> Result<Option<(AttemptPlace, SignInAttempt)>> {
         let [accepted, refused] = &mut self.strands;
         tokio::try_join!(accepted.make_ready(self.store, self.piece), refused.make_ready(self.store, self.piece))?;

@@ -47,7 +47,7 @@ impl Store {
     /// malformed one is moved behind the others.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn outbox_due(&self, limit: usize) -> Result<Vec<QueuedMail>> {
         let now = self.ambient.now();
         let retries = keys::retry_after(now);
@@ -79,7 +79,7 @@ impl Store {
     /// At most `limit` waiting mails, due or not; new ones first. Malformed ones are skipped.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn outbox(&self, limit: usize) -> Result<Vec<Mail>> {
         let mut items = Vec::new();
         for pk in [keys::OUTBOX, keys::RETRIES] {
@@ -92,7 +92,7 @@ impl Store {
     /// it.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn outbox_take(&self, mail: QueuedMail) -> Result<Option<QueuedMail>> {
         let QueuedMail { mail, item } = mail;
         Ok(self.outbox_move(item, 1).await?.map(|item| QueuedMail { mail, item }))
@@ -101,7 +101,7 @@ impl Store {
     /// Returns a taken mail that was not tried: it is due again after the shortest pause.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn outbox_give_back(&self, mail: &QueuedMail) -> Result<()> {
         self.outbox_move(mail.item.clone(), -1).await.map(drop)
     }
@@ -109,7 +109,7 @@ impl Store {
     /// Adds a mail that belongs to no other change.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn outbox_insert(&self, mail: &Mail) -> Result<()> {
         let mut transaction = Transaction::<()>::new();
         transaction.put(mail_item(mail, self.ambient.now())?);
@@ -119,7 +119,7 @@ impl Store {
     /// Deletes a mail; no error if it is already deleted.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn outbox_remove(&self, mail: &QueuedMail) -> Result<()> {
         self.remove(&key_of(&mail.item)).await
     }

@@ -37,7 +37,7 @@ impl Store {
     /// Stores a request.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn reset_insert(&self, request: &ResetRequest) -> Result<()> {
         let put = self
             .client
@@ -53,7 +53,7 @@ impl Store {
     /// At most `limit` requests after the one with that id, oldest first.
     ///
     /// # Errors
-    /// When the store does not answer, or an item is malformed.
+    /// When the store is unavailable, or an item is malformed.
     pub async fn resets(&self, after: Option<&str>, limit: usize) -> Result<Vec<ResetRequest>> {
         let bound = after.map_or(Bound::Whole, Bound::After);
         let items = self.query(Range { pk: keys::RESETS, bound, ascending: true }, limit).await?;
@@ -63,7 +63,7 @@ impl Store {
     /// Replaces a request by its mails, if any. Nothing happens if it was processed already.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn reset_answer(&self, request: &ResetRequest, mails: &[Mail]) -> Result<()> {
         let key = keys::reset_named(&request.sk);
         if mails.is_empty() {

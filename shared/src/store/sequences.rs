@@ -27,7 +27,7 @@ impl Store {
     /// A unique number, at least 1.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sequence_next(&self, sequence: Sequence) -> Result<u64> {
         let mut blocks = self.blocks.lock().await;
         let block = blocks.entry(sequence).or_insert(0..0);
@@ -41,7 +41,7 @@ impl Store {
     /// A range of `count` unique numbers.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sequence_block(&self, sequence: Sequence, count: u64) -> Result<std::ops::Range<u64>> {
         let end = if count == 0 { 0 } else { self.sequence_reserve(sequence, count).await? };
         Ok(end.saturating_sub(count) + 1..end + 1)
@@ -50,7 +50,7 @@ impl Store {
     /// Keeps a sequence from returning numbers up to `given`.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sequence_raise(&self, sequence: Sequence, given: u64) -> Result<()> {
         if self.sequence_given(sequence).await? >= given {
             return Ok(());
@@ -74,7 +74,7 @@ impl Store {
     /// The largest number that was or may have been returned; 0 if none.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sequence_given(&self, sequence: Sequence) -> Result<u64> {
         let item: Option<SequenceItem> = self.get(keys::sequence(sequence)).await?;
         Ok(item.map_or(0, |item| item.given))

@@ -33,7 +33,7 @@ impl Store {
     /// A session of a user, valid or expired.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is malformed.
+    /// When the store is unavailable, or the record is malformed.
     pub async fn session(&self, user: UserId, id: SessionId) -> Result<Option<Session>> {
         let item: Option<SessionItem> = self.get(keys::session(user, id)).await?;
         Ok(item.map(|item| session_from(user, id, item)))
@@ -42,7 +42,7 @@ impl Store {
     /// All sessions of a user, oldest first, valid or expired.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is malformed.
+    /// When the store is unavailable, or a record is malformed.
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>> {
         let pk = keys::sessions(user);
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
@@ -58,7 +58,7 @@ impl Store {
     /// Creates a session. `false`, and no session, if its user was deleted.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn session_insert(&self, session: &Session) -> Result<bool> {
         let mut transaction = Transaction::new();
         transaction.put_if(session_item(session)?, Condition::Absent, ());
@@ -69,7 +69,7 @@ impl Store {
     /// Records the use of a session. Nothing happens if the session was deleted.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn session_used(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<()> {
         let update = self
             .client
@@ -91,7 +91,7 @@ impl Store {
     /// Deletes sessions of a user; no error for missing ones.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sessions_remove(&self, user: UserId, ids: &[SessionId]) -> Result<()> {
         for &id in ids {
             self.remove(&keys::session(user, id)).await?;
@@ -102,7 +102,7 @@ impl Store {
     /// Deletes some sessions of a deleted user, at most `limit`; `true` if there are no more.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn sessions_remove_some(&self, user: UserId, limit: usize) -> Result<bool> {
         let pk = keys::sessions(user);
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;

@@ -61,7 +61,7 @@ impl Store {
     /// Returns the ids of all attempts counted there. `None`, and no count, if `limit` was reached.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn throttle_count(
         &self,
         whose: &str,
@@ -88,7 +88,7 @@ impl Store {
     /// Uncounts an attempt that did not fail.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn throttle_refund(&self, whose: &str, window_end: i64, name: &str) -> Result<()> {
         let update = self
             .update(&keys::throttle(whose, window_end))
@@ -106,7 +106,7 @@ impl Store {
     /// They are kept until `expires`.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn guard_count(&self, of: &Subject, name: &str, limit: u32, expires: i64) -> Result<Guard> {
         let update = self
             .update(&keys::guard(of))
@@ -142,7 +142,7 @@ impl Store {
     /// Uncounts an attempt among the consecutive failures of a subject.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn guard_refund(&self, of: &Subject, name: &str) -> Result<()> {
         let update = self
             .update(&keys::guard(of))
@@ -159,7 +159,7 @@ impl Store {
     /// make room. Both are kept until `expires`.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn guard_end(
         &self,
         user: UserId,
@@ -191,7 +191,7 @@ impl Store {
     /// Clears the consecutive failures of a user. Returns how many there were.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn guard_unlock(&self, user: UserId) -> Result<usize> {
         let update = self
             .update(&keys::guard(&Subject::User(user)))
@@ -207,7 +207,7 @@ impl Store {
     /// Deletes all counts of a deleted user.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn guard_remove(&self, user: UserId) -> Result<()> {
         self.remove(&keys::guard(&Subject::User(user))).await
     }
@@ -215,7 +215,7 @@ impl Store {
     /// The data shared by all processes; the first caller sets the key.
     ///
     /// # Errors
-    /// When the store does not answer, or the item is malformed.
+    /// When the store is unavailable, or the item is malformed.
     pub async fn throttle_common(&self, new_key: &Secret) -> Result<Common> {
         // An update instead of a read: every function that checks secrets may update items of these partitions.
         let update = self
@@ -235,7 +235,7 @@ impl Store {
     /// Records the cost of a stored password hash for that kind of work, if it is the highest.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn effort_note(&self, kind: &str, effort: u64) -> Result<()> {
         let update = self
             .update(&keys::throttle_common())

@@ -165,7 +165,7 @@ impl Store {
     /// The token whose text has that hash.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is malformed.
+    /// When the store is unavailable, or the record is malformed.
     pub async fn token(&self, hash: &str) -> Result<Option<ApiToken>> {
         let key = keys::token(hash);
         let item: Option<TokenItem> = self.get(key.clone()).await?;
@@ -199,7 +199,7 @@ impl Store {
     /// All tokens of a user.
     ///
     /// # Errors
-    /// When the store does not answer, or an item is malformed.
+    /// When the store is unavailable, or an item is malformed.
     pub async fn tokens(&self, user: UserId) -> Result<TokenList> {
         let pk = keys::tokens(user);
         let mut list = TokenList { entries: Vec::new(), version: 0 };
@@ -219,7 +219,7 @@ impl Store {
     /// The records of some tokens, in the given order; deleted ones are omitted.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is malformed.
+    /// When the store is unavailable, or a record is malformed.
     pub async fn token_records(&self, entries: &[TokenEntry]) -> Result<Vec<ApiToken>> {
         let wanted: Vec<Key> = entries.iter().map(|entry| keys::token(&entry.hash)).collect();
         let found = self.batch(&wanted).await?.into_iter().map(|item| {
@@ -233,7 +233,7 @@ impl Store {
     /// Creates a token whose text has that hash, in one transaction, if the user's tokens are still those of `list`.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn token_insert(
         &self,
         token: &ApiToken,
@@ -262,7 +262,7 @@ impl Store {
     /// Activates or deactivates a token. `false`, and no change, if it was deleted or `basis` has changed.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn token_switch(&self, hash: &str, is_active: bool, now: Timestamp, basis: &Basis) -> Result<bool> {
         let mut transaction = Transaction::new();
         let set = vec![("is_active", AttributeValue::Bool(is_active)), ("updated", moment(now))];
@@ -274,7 +274,7 @@ impl Store {
     /// Records the use of a token. Nothing happens if the token was deleted.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn token_used(&self, hash: &str, now: Timestamp) -> Result<()> {
         let update = self
             .client
@@ -296,7 +296,7 @@ impl Store {
     /// Deletes a token; nothing happens if it does not exist. `false`, and no deletion, if `basis` has changed.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn token_remove(&self, user: UserId, id: TokenId, hash: &str, basis: &Basis) -> Result<bool> {
         let mut transaction = Transaction::new();
         transaction.delete_if(keys::token(hash), Condition::Present, Guard::Tokens);
@@ -311,7 +311,7 @@ impl Store {
     /// Deletes some ended tokens of a user, at most `limit`; `true` if there are no more.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn ended_tokens_remove_some(&self, owner: &User, limit: usize) -> Result<bool> {
         let list = self.tokens(owner.id).await?;
         let ended: Vec<_> = list.entries().iter().filter(|entry| entry.is_ended(owner)).collect();
@@ -327,7 +327,7 @@ impl Store {
     /// The number of API tokens of all users.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn token_total(&self) -> Result<u64> {
         let range = Range { pk: keys::COUNT, bound: Bound::Prefix(keys::TOKEN_COUNTS), ascending: true };
         let mut total = 0;
@@ -345,7 +345,7 @@ impl Store {
     /// Deletes some tokens of a deleted user, at most `limit`; `true` if there are no more.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn tokens_remove_some(&self, user: UserId, limit: usize) -> Result<bool> {
         let pk = keys::tokens(user);
         let range = Range { pk: &pk, bound: Bound::Prefix(keys::TOKEN), ascending: true };

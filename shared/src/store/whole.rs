@@ -63,7 +63,7 @@ impl Store {
     /// Every readable group, sorted by id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn groups_readable(&self) -> Result<Readable<Group>> {
         let range = Range { pk: keys::GROUPS, bound: Bound::Whole, ascending: true };
         Ok(Readable::of(self.query(range, usize::MAX).await?, |_, item| group_from_item(item)))
@@ -72,7 +72,7 @@ impl Store {
     /// Every readable organization, oldest first.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organizations_readable(&self) -> Result<Readable<Organization>> {
         let counts = self.organization_counts().await?;
         let mut wanted = Vec::new();
@@ -90,7 +90,7 @@ impl Store {
     /// At most `limit` user ids after a position, in list order, oldest first; and the position of the last one.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn users_page(&self, after: Option<&str>, limit: usize) -> Result<(Vec<UserId>, Option<String>)> {
         let counts = self.user_counts().await?;
         let reached = after.and_then(|sk| Position::parse(List::Users, sk)).map(|position| position.year);
@@ -108,7 +108,7 @@ impl Store {
     /// A user and the memberships, as far as they are readable.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_readable(&self, id: UserId) -> Result<ReadableUser> {
         let pk = keys::user(id).pk;
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
@@ -123,7 +123,7 @@ impl Store {
     /// The readable tokens of a user that have not ended, oldest first, each with the hash of its text.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn tokens_readable(&self, owner: &User) -> Result<Readable<(Secret, ApiToken)>> {
         let pk = keys::tokens(owner.id);
         let range = Range { pk: &pk, bound: Bound::Prefix(keys::TOKEN), ascending: true };
@@ -147,7 +147,7 @@ impl Store {
     /// All readable attempts of a user, each with its id, oldest first; either the successful or the refused ones.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn attempts_readable(&self, user: UserId, accepted: bool) -> Result<Readable<(u64, SignInAttempt)>> {
         let pk = keys::attempts(user, accepted);
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
@@ -157,7 +157,7 @@ impl Store {
     /// The existing, readable ones of these users; and the ids of unreadable ones.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn users_readable(&self, ids: &BTreeSet<UserId>) -> Result<(Vec<User>, BTreeSet<UserId>)> {
         let wanted: Vec<Key> = ids.iter().map(|&id| keys::user(id)).collect();
         let items = self.batch_at_once(&wanted).await?;

@@ -63,7 +63,7 @@ pub trait Admission: Dialect {
     /// The caller, with the rights that this API grants; `None` without credentials, if anyone may use the endpoint.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Forbidden`], or when the store does not answer.
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], or when the store is unavailable.
     fn admit(
         directory: &Directory,
         access: Access,

@@ -12,7 +12,7 @@ impl Directory {
     /// Fails unless the caller may write a person this way. Returns the records that the decision depends on.
     ///
     /// # Errors
-    /// [`Error::Forbidden`](crate::Error::Forbidden), or when the store does not answer.
+    /// [`Error::Forbidden`](crate::Error::Forbidden), or when the store is unavailable.
     pub(in crate::directory) async fn must_write(
         &self,
         caller: &Caller,
@@ -70,7 +70,7 @@ impl Directory {
     /// Whether the caller may replace the permissions of a group, and the records that this depends on.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(in crate::directory) async fn may_change_permissions(
         &self,
         caller: &Caller,
@@ -89,7 +89,7 @@ impl Directory {
     /// All rights of a person, and the records that they depend on besides the person's own.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(in crate::directory) async fn held_by(&self, user: &User) -> Result<(Holdings, Basis)> {
         let mut basis = Basis::default();
         let held = self.holdings(user, &mut basis).await?;

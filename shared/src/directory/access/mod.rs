@@ -308,7 +308,7 @@ impl Directory {
     /// The authenticated user as a caller, with the rights that the policy of an API grants.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] if the policy does not admit the user, or when the store does not answer.
+    /// [`Error::Forbidden`] if the policy does not admit the user, or when the store is unavailable.
     pub async fn caller(&self, authenticated: Identity, policy: Policy) -> Result<Caller> {
         let Identity { user, means } = authenticated;
         let mut groups = Vec::new();
@@ -330,7 +330,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the credentials are no longer valid, [`Error::Forbidden`] if the policy no longer
-    /// admits the user, or when the store does not answer.
+    /// admits the user, or when the store is unavailable.
     pub(super) async fn refreshed(&self, caller: &Caller) -> Result<Caller> {
         let ended = Error::Unauthenticated(Unauthenticated::InvalidToken);
         let Some(user) = self.store.user(caller.user.id).await? else { return Err(ended) };

@@ -183,7 +183,7 @@ impl Directory {
     /// failed, whatever the secret.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(crate) async fn attempt_on(&self, attempt: Option<&mut Attempt>, account: Option<UserId>) -> Result<bool> {
         let Some(Attempt { by_network, by_account }) = attempt else { return Ok(true) };
         let Counted { network, identifier, now, .. } = &*by_network;
@@ -208,7 +208,7 @@ impl Directory {
     /// Uncounts an attempt: it has not failed.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(crate) async fn attempt_forgiven(&self, attempt: Option<Attempt>) -> Result<()> {
         let Some(Attempt { by_network, by_account }) = attempt else { return Ok(()) };
         let Counted { whose, window_end, name, network, now, .. } = &by_network;
@@ -223,7 +223,7 @@ impl Directory {
     /// network known.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(crate) async fn attempt_succeeded(&self, attempt: Option<Attempt>, user: UserId) -> Result<()> {
         let Some(mut attempt) = attempt else { return Ok(()) };
         let Counted { network, now, .. } = &attempt.by_network;
@@ -240,7 +240,7 @@ impl Directory {
     /// too, so that they cost the same.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(super) async fn id_of(&self, username: &str, user: Option<UserId>) -> Result<UserId> {
         let common = self.common().await?;
         let digest = mac(common.key.as_bytes(), &[b"nobody", folded(username).as_bytes()]);
@@ -268,7 +268,7 @@ impl Directory {
     /// hourly limit.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(crate) async fn reset_mailed(&self, user: UserId, name: &str) -> Result<bool> {
         if !self.settings.throttle {
             return Ok(true);
@@ -280,7 +280,7 @@ impl Directory {
     /// The highest cost of a stored password hash.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(crate) async fn most_effort(&self) -> Result<Effort> {
         Ok(Effort::read(&self.common().await?.efforts))
     }
@@ -288,7 +288,7 @@ impl Directory {
     /// Records the cost of some stored password hashes, so that failures of other users take as long.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(crate) async fn note_effort(&self, effort: Effort) -> Result<()> {
         let effort = effort.bounded();
         let known = self.most_effort().await?.max(self.hasher.own_effort());
@@ -305,7 +305,7 @@ impl Directory {
     /// The data shared by all processes; a process reads it every ten minutes.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub(super) async fn common(&self) -> Result<Common> {
         let mut known = self.commons.0.lock().await;
         let now = self.ambient.now();

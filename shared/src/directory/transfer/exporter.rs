@@ -52,7 +52,7 @@ impl Exporter<'_> {
     /// The next records; `None` at the end.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn next(&mut self) -> Result<Option<Vec<Record>>> {
         let after = match &self.at {
             At::Start => {

@@ -41,7 +41,7 @@ impl Directory {
     /// organization unless the source contains organizations.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn importer(
         &self,
         by: SystemCaller,
@@ -83,7 +83,7 @@ impl Importer<'_> {
     /// Imports some entries, in their order. Large batches are fastest.
     ///
     /// # Errors
-    /// When the store does not answer; the same entries may then be imported again.
+    /// When the store is unavailable; the same entries may then be imported again.
     pub async fn take(&mut self, entries: Vec<ImportEntry>) -> Result<()> {
         if !self.dry {
             // The store knows who exists.

@@ -82,7 +82,7 @@ impl Store {
     /// The user and the organization of a membership.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn membership_of_id(&self, id: MembershipId) -> Result<Option<(UserId, OrganizationId)>> {
         let item: Option<MembershipClaim> = self.get(keys::membership_id(id)).await?;
         Ok(item.map(|item| (item.user, item.text)))
@@ -91,7 +91,7 @@ impl Store {
     /// The users and organizations of the existing ones of these memberships.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn memberships_of_ids(
         &self,
         ids: &BTreeSet<MembershipId>,
@@ -110,7 +110,7 @@ impl Store {
     /// The number of members of an organization.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn member_count(&self, id: OrganizationId) -> Result<MemberCount> {
         let pk = keys::member_counts(id);
         let range = Range { pk: &pk, bound: Bound::Whole, ascending: true };
@@ -126,7 +126,7 @@ impl Store {
     /// Deletes the member count of a deleted organization that has no members left.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn member_count_remove(&self, id: OrganizationId) -> Result<()> {
         let mut transaction = Transaction::<()>::new();
         for shard in 0..SHARDS {
@@ -140,7 +140,7 @@ impl Store {
     /// Members of an organization who are also in others.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn shared_members(&self, id: OrganizationId) -> Result<Vec<UserId>> {
         let pk = keys::shared_members(id);
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
@@ -151,7 +151,7 @@ impl Store {
     /// [`Store::rows_in_places`].
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn members(
         &self,
         id: OrganizationId,
@@ -165,7 +165,7 @@ impl Store {
     /// The same for any list sorted by position.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn members_in(
         &self,
         positions: Positions,
@@ -191,7 +191,7 @@ impl Store {
     /// Which of the users are members.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn members_among(&self, id: OrganizationId, users: &BTreeSet<UserId>) -> Result<BTreeSet<UserId>> {
         let keys: Vec<_> = users.iter().map(|&user| keys::membership(user, id)).collect();
         let found = self.batch(&keys).await?;
@@ -202,7 +202,7 @@ impl Store {
     /// Which of the organizations a user is in.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn memberships_among(
         &self,
         user: UserId,
@@ -226,7 +226,7 @@ impl Store {
     /// At most `limit` managers of an organization after a given one, sorted by id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn managers(&self, id: OrganizationId, after: Option<UserId>, limit: usize) -> Result<Vec<UserId>> {
         let pk = keys::managers(id);
         let after = after.map(|after| after.to_string());
@@ -238,7 +238,7 @@ impl Store {
     /// Removes a leftover membership of a deleted user or a deleted organization.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn membership_remove(&self, user: UserId, position: &str, membership: &Membership) -> Result<()> {
         let id = membership.organization;
         let mut transaction = Transaction::new();

@@ -58,7 +58,7 @@ impl Store {
     /// The organization with that id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organization(&self, id: OrganizationId) -> Result<Option<Organization>> {
         let item: Option<OrganizationItem> = self.get(keys::organization(id)).await?;
         Ok(item.map(Organization::from))
@@ -67,7 +67,7 @@ impl Store {
     /// The existing ones of these organizations, in no order.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organizations(&self, ids: &BTreeSet<OrganizationId>) -> Result<Vec<Organization>> {
         let keys = ids.iter().map(|&id| keys::organization(id)).collect::<Vec<_>>();
         self.batch(&keys).await?.into_iter().map(organization_from_item).collect()
@@ -76,7 +76,7 @@ impl Store {
     /// The exact number of organizations.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organization_counts(&self) -> Result<Counts> {
         self.counts(List::Organizations).await
     }
@@ -85,7 +85,7 @@ impl Store {
     /// whose descriptions are only in their records are returned separately.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organization_rows(
         &self,
         counts: &Counts,
@@ -104,7 +104,7 @@ impl Store {
     /// The organization that has the slug.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn organization_of_slug(&self, slug: &str) -> Result<Option<OrganizationId>> {
         let item: Option<SlugItem> = self.get(keys::slug(slug)).await?;
         Ok(item.map(|item| item.organization))

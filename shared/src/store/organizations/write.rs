@@ -38,7 +38,7 @@ impl Store {
     /// records before and after. Stale also if one of them, or `basis`, has changed.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is too large for it.
+    /// When the store is unavailable, or the record is too large for it.
     pub async fn organization_write(
         &self,
         before: Option<&Organization>,

@@ -89,7 +89,7 @@ impl Store {
     /// postings, which are hints: check the rows at the positions.
     ///
     /// # Errors
-    /// When the store does not answer, or a posting is malformed.
+    /// When the store is unavailable, or a posting is malformed.
     pub async fn search(&self, search: &Search, limit: usize) -> Result<Vec<Member>> {
         let Search { parts, is_active, group, organizations } = search;
         let mut conditions = Vec::new();
@@ -147,13 +147,13 @@ impl Store {
         let letters: Vec<char> = part.chars().collect();
         Ok(match letters[..] {
             [letter] => vec![List::new(keys::gram(field.name(), &[letter]), String::new())],
-            [first, second] => self.all_thirds(keys::gram(field.name(), &[first, second])).await?,
+            [first, second] => self.lists_of_pair(keys::gram(field.name(), &[first, second])).await?,
             _ => vec![self.rarest(field, &letters).await?],
         })
     }
 
     /// The lists for two characters, one for each third character that occurs.
-    async fn all_thirds(&self, pk: String) -> Result<Vec<List>> {
+    async fn lists_of_pair(&self, pk: String) -> Result<Vec<List>> {
         let mut lists = Vec::new();
         let mut after = String::new();
         loop {
@@ -170,12 +170,12 @@ impl Store {
 
     /// A trigram list with few postings, for three or more characters.
     async fn rarest(&self, field: SearchField, letters: &[char]) -> Result<List> {
-        let threes: Vec<&[char]> = letters.windows(3).collect::<BTreeSet<_>>().into_iter().collect();
-        let step = threes.len().div_ceil(PROBED).max(1);
-        let mut lists: Vec<List> = threes
+        let trigrams: Vec<&[char]> = letters.windows(3).collect::<BTreeSet<_>>().into_iter().collect();
+        let step = trigrams.len().div_ceil(PROBED).max(1);
+        let mut lists: Vec<List> = trigrams
             .into_iter()
             .step_by(step)
-            .map(|three| List::new(keys::gram(field.name(), &three[..2]), keys::third(three.get(2).copied())))
+            .map(|trigram| List::new(keys::gram(field.name(), &trigram[..2]), keys::third(trigram.get(2).copied())))
             .collect();
         try_join_all(lists.iter_mut().map(|list| list.fill(self))).await?;
         // A list that has ended is the shortest; otherwise, the one whose piece reaches furthest has the fewest
@@ -196,8 +196,8 @@ impl Store {
         self.write_batch(items, &[]).await
     }
 
-    /// Deletes the postings that a user change has made obsolete, after the change was made. If the store does not
-    /// answer, that is no reason to fail: readers detect stale postings.
+    /// Deletes the postings that a user change has made obsolete, after the change was made. If the store is
+    /// unavailable, that is no reason to fail: readers detect stale postings.
     pub(super) async fn search_clean(&self, change: &EntryChange) {
         noted(match change.stays_as {
             Some(version) => self.remove_up_to(&change.unwanted, version).await,
@@ -242,7 +242,7 @@ impl Store {
     /// call starts again.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn reindex_some(&self) -> Result<Option<usize>> {
         let reached: Option<ReindexItem> = self.get(keys::reindex()).await?;
         let counts = self.user_counts().await?;

@@ -52,7 +52,7 @@ impl Store {
     /// The user with this user name.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_by_username(&self, name: &Username) -> Result<Option<Taken>> {
         self.claimed(Claim::Username, keys::username(name)).await
     }
@@ -60,7 +60,7 @@ impl Store {
     /// The user with this e-mail, ignoring case.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_by_email(&self, email: &EmailAddress) -> Result<Option<Taken>> {
         self.claimed(Claim::Email, keys::email(email)).await
     }
@@ -68,7 +68,7 @@ impl Store {
     /// The user with this telephone number.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_by_phone(&self, number: &PhoneNumber) -> Result<Option<Taken>> {
         self.claimed(Claim::Phone, keys::phone(number)).await
     }
@@ -76,7 +76,7 @@ impl Store {
     /// The user who has verified this address.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_by_address(&self, email: &EmailAddress) -> Result<Option<Taken>> {
         self.claimed(Claim::VerifiedAddress, keys::verified_address(email)).await
     }
@@ -84,7 +84,7 @@ impl Store {
     /// The user with this OpenL2M id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_by_number(&self, number: UserNumber) -> Result<Option<Taken>> {
         self.claimed(Claim::Number, keys::number(number)).await
     }
@@ -92,7 +92,7 @@ impl Store {
     /// The user with this Edge id.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_by_edge_id(&self, id: EdgeId) -> Result<Option<Taken>> {
         self.claimed(Claim::EdgeId, keys::edge_id(id)).await
     }

@@ -24,7 +24,7 @@ impl Store {
     /// those due longest first.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn users_due(&self, today: Date, after: Option<&DueUser>, limit: usize) -> Result<Vec<DueUser>> {
         let end = keys::expiry_after(today);
         // The sort key right after it begins with it.
@@ -41,7 +41,7 @@ impl Store {
     /// Records how often the step has failed and until when it is paused, unless it was done meanwhile.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_due_rests(&self, due: &DueUser) -> Result<()> {
         let mut item = due.key.attributes();
         item.extend(resting(due.backoff));

@@ -58,7 +58,7 @@ impl Store {
     /// Looks up which claims of these users are taken; a user without a number has 0.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn claims_look_up(&self, users: &[User], claimed: &mut ClaimIndex) -> Result<()> {
         let wanted: BTreeSet<Key> = users.iter().flat_map(known_claims).map(|(key, _)| key).collect();
         let wanted: Vec<Key> = wanted.into_iter().filter(|key| !claimed.0.contains_key(key)).collect();
@@ -75,7 +75,7 @@ impl Store {
     /// The existing ones of these users.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is malformed.
+    /// When the store is unavailable, or a record is malformed.
     pub async fn users_by_ids(&self, ids: &BTreeSet<UserId>) -> Result<HashMap<UserId, User>> {
         let keys: Vec<Key> = ids.iter().map(|&id| keys::user(id)).collect();
         let user = |item: Item| User::try_from(from_item::<UserItem>(&key_of(&item), item)?);
@@ -87,7 +87,7 @@ impl Store {
     /// No two of them may have the same claims, and none may become the owner of an organization.
     ///
     /// # Errors
-    /// When the store does not answer; some of them may have been created then. A user who cannot be written for
+    /// When the store is unavailable; some of them may have been created then. A user who cannot be written for
     /// individual reasons has an individual error.
     pub async fn users_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<WriteOutcome>>> {
         let at_once = if self.sole_writer().is_some() { LOTS_AT_ONCE } else { 1 };

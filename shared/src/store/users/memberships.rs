@@ -33,7 +33,7 @@ impl Store {
     /// At most `limit` remaining memberships of a deleted user, after the one in that organization.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn memberships_left(
         &self,
         id: UserId,
@@ -60,7 +60,7 @@ impl Store {
     /// A membership of a user, who may be deleted.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn membership(&self, user: UserId, organization: OrganizationId) -> Result<Option<Membership>> {
         let item: Option<MembershipItem> = self.get(keys::membership(user, organization)).await?;
         Ok(item.map(Membership::from))

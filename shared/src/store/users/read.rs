@@ -25,7 +25,7 @@ impl Store {
     /// The user with that id.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is malformed.
+    /// When the store is unavailable, or the record is malformed.
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         let item: Option<UserItem> = self.get(keys::user(id)).await?;
         item.map(User::try_from).transpose()
@@ -34,7 +34,7 @@ impl Store {
     /// At most `limit` users with larger OpenL2M ids than `after`, sorted by these.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is malformed.
+    /// When the store is unavailable, or a record is malformed.
     pub async fn users_after(&self, after: UserNumber, limit: usize) -> Result<Vec<User>> {
         // The sequence has returned all numbers in use.
         let end = UserNumber(self.sequence_given(Sequence::Users).await?);
@@ -64,7 +64,7 @@ impl Store {
     /// The user with that id and the memberships, sorted by organization id.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is malformed.
+    /// When the store is unavailable, or a record is malformed.
     pub async fn user_with_memberships(&self, id: UserId) -> Result<Option<(User, Vec<Membership>)>> {
         let pk = keys::user(id).pk;
         let range = Range { pk: &pk, bound: Bound::Whole, ascending: true };
@@ -84,7 +84,7 @@ impl Store {
     /// Some of the superusers, active or not.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn superusers(&self, after: Option<&str>) -> Result<Superusers> {
         const PIECE: usize = 20;
         let bound = after.map_or(Bound::Whole, Bound::After);
@@ -97,7 +97,7 @@ impl Store {
     /// The exact number of users.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_counts(&self) -> Result<Counts> {
         self.counts(keys::List::Users).await
     }
@@ -105,7 +105,7 @@ impl Store {
     /// At most `limit` list rows after the newest `offset`, newest first.
     ///
     /// # Errors
-    /// When the store does not answer, or a row is malformed.
+    /// When the store is unavailable, or a row is malformed.
     pub async fn user_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<UserRow>> {
         self.rows(counts, offset, limit).await?.into_iter().map(row_from_item).collect()
     }
@@ -113,7 +113,7 @@ impl Store {
     /// The list rows at those positions, in the same order; positions that are empty by now are omitted.
     ///
     /// # Errors
-    /// When the store does not answer, or a row is malformed.
+    /// When the store is unavailable, or a row is malformed.
     pub async fn rows_in_places(&self, positions: &[String]) -> Result<Vec<(String, UserRow)>> {
         let wanted: Vec<Key> = positions
             .iter()
@@ -128,7 +128,7 @@ impl Store {
     /// The users at those positions, in the same order; positions that are empty by now are omitted.
     ///
     /// # Errors
-    /// When the store does not answer, or a record is malformed.
+    /// When the store is unavailable, or a record is malformed.
     pub async fn users_in_places(&self, positions: &[String]) -> Result<Vec<(String, User)>> {
         let wanted: Vec<Key> =
             positions.iter().filter_map(|position| Position::id(position)).map(|id| keys::user(UserId(id))).collect();

@@ -22,7 +22,7 @@ impl Store {
     /// Creates, changes or removes a user with everything that belongs to the user, in one transaction.
     ///
     /// # Errors
-    /// When the store does not answer, or the record is too large for it.
+    /// When the store is unavailable, or the record is too large for it.
     pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
         let transaction = self.user_transaction(write)?;
         // Before anything is written: postings come first.
@@ -71,7 +71,7 @@ impl Store {
     /// changed since the user was read.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store is unavailable.
     pub async fn user_password_replace(&self, user: &User, hash: &str) -> Result<()> {
         let update = self
             .client
