@@ -237,7 +237,7 @@ impl Writer {
         let recorder = crate::support::TestApp::start().await;
         let answer = recorder.anonymous().get(docs::KEYS).await;
         assert_eq!(answer.status, StatusCode::OK);
-        let schema = schema::answer(&APIS[0], &[], super::operations::of::<docs::KeysOut>);
+        let schema = schema::answer(&APIS[0], &[], super::operations::of::<docs::KeySet>);
         self.schemas.insert("Keys".to_owned(), schema);
         let operation = |method: &str| {
             let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Keys"}, "example": answer.json()}});

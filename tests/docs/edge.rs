@@ -121,7 +121,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 201,
                 says: "The user; `Location` is its URL.",
-                shape: Shape::One("EdgeUser", of::<edge_users::UserOut>),
+                shape: Shape::One("EdgeUser", of::<edge_users::UserResponse>),
             },
             refuses: &[],
             at: "/api/users/",
@@ -139,7 +139,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "A page of users.",
-                shape: Shape::Many("EdgeUser", of::<edge_users::UserOut>),
+                shape: Shape::Many("EdgeUser", of::<edge_users::UserResponse>),
             },
             refuses: &[400],
             at: "/api/users/?first_name=bo&is_active=true",
@@ -154,7 +154,11 @@ pub const EDGE: Api = Api {
             description: "",
             queries: &[],
             body: None,
-            answer: Answer { status: 200, says: "The user.", shape: Shape::One("EdgeUser", of::<edge_users::UserOut>) },
+            answer: Answer {
+                status: 200,
+                says: "The user.",
+                shape: Shape::One("EdgeUser", of::<edge_users::UserResponse>),
+            },
             refuses: &[],
             at: "/api/users/{bob}/",
             keeps: &[],
@@ -177,7 +181,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 202,
                 says: "The updated user.",
-                shape: Shape::One("EdgeUser", of::<edge_users::UserOut>),
+                shape: Shape::One("EdgeUser", of::<edge_users::UserResponse>),
             },
             refuses: &[],
             at: "/api/users/{bob}/",
@@ -195,7 +199,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "A page of the history.",
-                shape: Shape::Many("EdgeAttempt", of::<edge_users::AttemptOut>),
+                shape: Shape::Many("EdgeAttempt", of::<edge_users::AttemptResponse>),
             },
             refuses: &[],
             at: "/api/users/{bob}/history/",
@@ -219,7 +223,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 201,
                 says: "The token; `Location` is its URL.",
-                shape: Shape::One("EdgeToken", of::<edge_tokens::TokenOut>),
+                shape: Shape::One("EdgeToken", of::<edge_tokens::TokenResponse>),
             },
             refuses: &[],
             at: "/api/users/{bob}/tokens/",
@@ -240,7 +244,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "A page of tokens.",
-                shape: Shape::Many("EdgeToken", of::<edge_tokens::TokenOut>),
+                shape: Shape::Many("EdgeToken", of::<edge_tokens::TokenResponse>),
             },
             refuses: &[],
             at: "/api/users/{bob}/tokens/",
@@ -258,7 +262,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "The token.",
-                shape: Shape::One("EdgeToken", of::<edge_tokens::TokenOut>),
+                shape: Shape::One("EdgeToken", of::<edge_tokens::TokenResponse>),
             },
             refuses: &[],
             at: "/api/users/{bob}/tokens/{token}/",
@@ -282,7 +286,7 @@ pub const EDGE: Api = Api {
             answer: Answer {
                 status: 202,
                 says: "The updated token.",
-                shape: Shape::One("EdgeToken", of::<edge_tokens::TokenOut>),
+                shape: Shape::One("EdgeToken", of::<edge_tokens::TokenResponse>),
             },
             refuses: &[],
             at: "/api/users/{bob}/tokens/{token}/",

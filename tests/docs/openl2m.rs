@@ -131,7 +131,7 @@ pub const OPENL2M: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "The token and its user.",
-                shape: Shape::One("OpenL2mToken", of::<auth::OpenL2mTokenOut>),
+                shape: Shape::One("OpenL2mToken", of::<auth::OpenL2mTokenResponse>),
             },
             refuses: &[401, 429],
             at: "/api/users/token/",
@@ -155,7 +155,7 @@ pub const OPENL2M: Api = Api {
             answer: Answer {
                 status: 201,
                 says: "The user.",
-                shape: Shape::One("OpenL2mUser", of::<admin_users::UserOut>),
+                shape: Shape::One("OpenL2mUser", of::<admin_users::UserResponse>),
             },
             refuses: &[],
             at: "/api/admin/users/",
@@ -173,7 +173,7 @@ pub const OPENL2M: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "The users.",
-                shape: Shape::Many("OpenL2mUser", of::<admin_users::UserOut>),
+                shape: Shape::Many("OpenL2mUser", of::<admin_users::UserResponse>),
             },
             refuses: &[400],
             at: "/api/admin/users/",
@@ -191,7 +191,7 @@ pub const OPENL2M: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "The user with the profile.",
-                shape: Shape::One("OpenL2mUser", of::<admin_users::UserOut>),
+                shape: Shape::One("OpenL2mUser", of::<admin_users::UserResponse>),
             },
             refuses: &[400],
             at: "/api/admin/users/{number}/",
@@ -215,7 +215,7 @@ pub const OPENL2M: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "The updated user.",
-                shape: Shape::One("OpenL2mUser", of::<admin_users::UserOut>),
+                shape: Shape::One("OpenL2mUser", of::<admin_users::UserResponse>),
             },
             refuses: &[],
             at: "/api/admin/users/{number}/",
@@ -239,7 +239,7 @@ pub const OPENL2M: Api = Api {
             answer: Answer {
                 status: 200,
                 says: "The updated user.",
-                shape: Shape::One("OpenL2mUser", of::<admin_users::UserOut>),
+                shape: Shape::One("OpenL2mUser", of::<admin_users::UserResponse>),
             },
             refuses: &[],
             at: "/api/admin/users/{number}/",

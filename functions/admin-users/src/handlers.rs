@@ -18,7 +18,7 @@ use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
 use crate::compressed_json::respond;
-use crate::wire::{self, ProfileAnswer, UserOut};
+use crate::wire::{self, ProfileAnswer, UserResponse};
 
 /// The default number of users in a part of the list.
 const DEFAULT_LIMIT: usize = 1000;
@@ -39,13 +39,13 @@ pub async fn list(
     let representation = OpenL2m::representation(&uri, &headers)?;
     let Some(after) = query_value(&uri, "after").and_then(|text| text.parse().ok().map(UserNumber)) else {
         let rows = directory.users_by_number(&caller).await?;
-        let rows: Vec<UserOut> = rows.into_iter().map(UserOut::row).collect();
+        let rows: Vec<UserResponse> = rows.into_iter().map(UserResponse::row).collect();
         return Ok(respond(&rows, representation, &headers, limit)?);
     };
     let size = query_value(&uri, "limit").and_then(|text| whole_number(&text)).filter(|&size| size > 0);
     let size = size.map_or(DEFAULT_LIMIT, |size| usize::try_from(size).unwrap_or(MOST_LIMIT)).min(MOST_LIMIT);
     let page = directory.users_after(&caller, after, size).await?;
-    let rows: Vec<UserOut> = page.items.into_iter().map(UserOut::row).collect();
+    let rows: Vec<UserResponse> = page.items.into_iter().map(UserResponse::row).collect();
     let mut response = respond(&rows, representation, &headers, limit)?;
     if let Some(next) = page.next
         && let Ok(link) =
@@ -61,11 +61,11 @@ pub async fn create(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenL2m>,
     UnparsedBody { body, .. }: UnparsedBody<OpenL2m>,
-) -> Result<Versioned<(StatusCode, Json<UserOut>)>> {
+) -> Result<Versioned<(StatusCode, Json<UserResponse>)>> {
     let (draft, sent) = wire::new_user(&body.read().await?);
     let profile = ProfileAnswer::of(sent.is_some());
     let detail = directory.create_user(&caller, draft, None).await?;
-    Ok(Versioned(detail.user.version, (StatusCode::CREATED, Json(UserOut::new(detail.user, profile)))))
+    Ok(Versioned(detail.user.version, (StatusCode::CREATED, Json(UserResponse::new(detail.user, profile)))))
 }
 
 /// `GET /api/admin/users/{id}/` (section 4).
@@ -73,9 +73,9 @@ pub async fn read(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenL2m>,
     Path(number): Path<String>,
-) -> Result<Versioned<Json<UserOut>>> {
+) -> Result<Versioned<Json<UserResponse>>> {
     let detail = directory.user_by_number(&caller, parse(&number)?).await?;
-    Ok(Versioned(detail.user.version, Json(UserOut::new(detail.user, ProfileAnswer::Object))))
+    Ok(Versioned(detail.user.version, Json(UserResponse::new(detail.user, ProfileAnswer::Object))))
 }
 
 /// `POST` and `PATCH /api/admin/users/{id}/`, which do the same (section 6, Update).
@@ -85,12 +85,12 @@ pub async fn update(
     Path(number): Path<String>,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenL2m>,
-) -> Result<Versioned<Json<UserOut>>> {
+) -> Result<Versioned<Json<UserResponse>>> {
     // Read the object before the body: an unknown id is reported whatever was sent.
     let detail = directory.user_by_number(&caller, parse(&number)?).await?;
     let (draft, sent) = wire::changes(&body.read().await?, &detail.user);
     let detail = directory.change_user(&caller, detail, draft, &expected).await?;
-    Ok(Versioned(detail.user.version, Json(UserOut::new(detail.user, ProfileAnswer::of(sent)))))
+    Ok(Versioned(detail.user.version, Json(UserResponse::new(detail.user, ProfileAnswer::of(sent)))))
 }
 
 /// A number of any length; one that is too large to be an id matches nobody.

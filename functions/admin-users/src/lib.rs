@@ -6,7 +6,7 @@ mod handlers;
 mod profile;
 mod wire;
 
-pub use wire::{UserOut, fields};
+pub use wire::{UserResponse, fields};
 
 use std::sync::Arc;
 

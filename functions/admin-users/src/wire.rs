@@ -124,10 +124,10 @@ pub enum ProfileAnswer {
 
 /// A user (section 4).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct UserOut {
+pub struct UserResponse {
     id: UserNumber,
     switchgroups: [u64; 0],
-    profile: ProfileOut,
+    profile: ProfileResponse,
     password: &'static str,
     last_login: Option<String>,
     is_superuser: bool,
@@ -144,7 +144,7 @@ pub struct UserOut {
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
-enum ProfileOut {
+enum ProfileResponse {
     Number(UserNumber),
     Object(Box<ProfileObject>),
 }
@@ -173,14 +173,14 @@ impl ProfileAnswer {
     }
 }
 
-impl UserOut {
+impl UserResponse {
     /// A row of the list.
     pub fn row(row: UserRow) -> Self {
         Self {
             id: row.number,
             switchgroups: [],
             // A profile has the number of its user.
-            profile: ProfileOut::Number(row.number),
+            profile: ProfileResponse::Number(row.number),
             password: MASK,
             last_login: row.last_login.map(Timestamp::rfc3339_short),
             is_superuser: row.is_superuser,
@@ -201,9 +201,10 @@ impl UserOut {
         let row = Self::row(user.row(&[]));
         match profile {
             ProfileAnswer::Number => row,
-            ProfileAnswer::Object => {
-                Self { profile: ProfileOut::Object(Box::new(ProfileObject::new(user.number, user.profile))), ..row }
-            }
+            ProfileAnswer::Object => Self {
+                profile: ProfileResponse::Object(Box::new(ProfileObject::new(user.number, user.profile))),
+                ..row
+            },
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn token_fields(_: bool) -> Vec<&'static Field> {
 
 /// The response to a login.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct TokenOut {
+pub struct TokenResponse {
     token: String,
 }
 
@@ -34,10 +34,10 @@ pub async fn obtain_token(
     State(directory): State<Arc<Directory>>,
     origin: RequestOrigin,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Json<TokenOut>, Failure<OpenWisp>> {
+) -> Result<Json<TokenResponse>, Failure<OpenWisp>> {
     let login = read_login(&body.read().await?)?;
     let token = directory.obtain_token(login, &origin).await?;
-    Ok(Json(TokenOut { token: token.into_text() }))
+    Ok(Json(TokenResponse { token: token.into_text() }))
 }
 
 /// The name and the password in a body.

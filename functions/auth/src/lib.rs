@@ -10,10 +10,10 @@ mod password;
 mod reset_pages;
 mod session_pages;
 
-pub use handlers::{TokenOut, token_fields};
-pub use me::{OwnTokenOut, SessionOut};
-pub use openl2m::TokenOut as OpenL2mTokenOut;
-pub use password::Done;
+pub use handlers::{TokenResponse, token_fields};
+pub use me::{OwnTokenResponse, SessionResponse};
+pub use openl2m::TokenResponse as OpenL2mTokenResponse;
+pub use password::DetailResponse;
 
 use std::sync::Arc;
 

@@ -66,7 +66,7 @@ pub fn endpoints() -> Endpoints {
 
 /// An API token of the caller, without its text.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct OwnTokenOut {
+pub struct OwnTokenResponse {
     id: String,
     title: String,
     active: bool,
@@ -78,7 +78,7 @@ pub struct OwnTokenOut {
 
 /// A session of the caller.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct SessionOut {
+pub struct SessionResponse {
     id: String,
     current: bool,
     created: String,
@@ -94,10 +94,10 @@ async fn tokens(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<NumberedPage<OwnTokenOut>>> {
+) -> Result<Json<NumberedPage<OwnTokenResponse>>> {
     let request = PageRequest::numbered(&uri);
     let page = directory.own_tokens(&caller, request.range()).await?;
-    Ok(Json(request.envelope(&base, page, OwnTokenOut::from)?))
+    Ok(Json(request.envelope(&base, page, OwnTokenResponse::from)?))
 }
 
 /// `GET /api/rollcall/v1/me/tokens/{token}/`
@@ -105,7 +105,7 @@ async fn token(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<String>,
-) -> Result<Json<OwnTokenOut>> {
+) -> Result<Json<OwnTokenResponse>> {
     Ok(Json(directory.token(&caller, &caller.user, token_id(&id)?).await?.into()))
 }
 
@@ -125,11 +125,11 @@ async fn sessions(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<NumberedPage<SessionOut>>> {
+) -> Result<Json<NumberedPage<SessionResponse>>> {
     let request = PageRequest::numbered(&uri);
     let page = directory.own_sessions(&caller, request.range()).await?;
     let current = caller.session().map(|session| session.id);
-    Ok(Json(request.envelope(&base, page, |session| SessionOut::new(session, current))?))
+    Ok(Json(request.envelope(&base, page, |session| SessionResponse::new(session, current))?))
 }
 
 /// `DELETE /api/rollcall/v1/me/sessions/`
@@ -146,12 +146,12 @@ async fn session(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<String>,
-) -> Result<Json<SessionOut>> {
+) -> Result<Json<SessionResponse>> {
     let id = session_id(&id)?;
     let current = caller.session().map(|session| session.id);
     let own = directory.own_sessions(&caller, PageRange::ALL).await?;
     let found = own.items.into_iter().find(|session| session.id == id);
-    Ok(Json(SessionOut::new(found.ok_or(Error::NotFound(Entity::Session))?, current)))
+    Ok(Json(SessionResponse::new(found.ok_or(Error::NotFound(Entity::Session))?, current)))
 }
 
 /// `DELETE /api/rollcall/v1/me/sessions/{session}/`
@@ -172,7 +172,7 @@ fn session_id(text: &str) -> std::result::Result<SessionId, Error> {
     SessionId::parse(text).ok_or(Error::NotFound(Entity::Session))
 }
 
-impl From<ApiToken> for OwnTokenOut {
+impl From<ApiToken> for OwnTokenResponse {
     fn from(token: ApiToken) -> Self {
         let ApiToken { id, title, is_active, made_by_other, created, last_used, good_until, .. } = token;
         Self {
@@ -187,7 +187,7 @@ impl From<ApiToken> for OwnTokenOut {
     }
 }
 
-impl SessionOut {
+impl SessionResponse {
     fn new(session: Session, current: Option<SessionId>) -> Self {
         let Session { id, created, last_used, good_until, address, user_agent, .. } = session;
         Self {

@@ -27,7 +27,7 @@ const TITLE: &str = "OpenL2M";
 
 /// The response to a login.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct TokenOut {
+pub struct TokenResponse {
     token: String,
     user_id: UserNumber,
     email: String,
@@ -38,12 +38,12 @@ pub async fn obtain_token(
     State(directory): State<Arc<Directory>>,
     origin: RequestOrigin,
     UnparsedBody { body, .. }: UnparsedBody<OpenL2m>,
-) -> Result<Json<TokenOut>, Failure<OpenL2m>> {
+) -> Result<Json<TokenResponse>, Failure<OpenL2m>> {
     let login = read_login(&body.read().await?)?;
     match directory.obtain_api_token(login, &origin, TITLE, MOST_TOKENS).await? {
         TokenGrant::Made(user, token) => {
             let email = user.email.map(|email| email.to_string()).unwrap_or_default();
-            Ok(Json(TokenOut { token: token.into_text(), user_id: user.number, email }))
+            Ok(Json(TokenResponse { token: token.into_text(), user_id: user.number, email }))
         }
         TokenGrant::TooMany => Err(Error::Refused(Refusal::TooManyTokens).into()),
     }

@@ -62,7 +62,7 @@ pub fn read_change(input: &Input) -> shared::Result<ChangePassword> {
 
 /// The success message.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct Done {
+pub struct DetailResponse {
     detail: &'static str,
 }
 
@@ -72,10 +72,10 @@ pub async fn change(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     origin: RequestOrigin,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Json<Done>> {
+) -> Result<Json<DetailResponse>> {
     let change = read_change(&body.read().await?)?;
     directory.change_own_password(&caller, change, &origin).await?;
-    Ok(Json(Done { detail: "New password has been saved." }))
+    Ok(Json(DetailResponse { detail: "New password has been saved." }))
 }
 
 /// `POST /api/v1/users/password/reset/` (section 9.3).
@@ -84,13 +84,13 @@ pub async fn request_reset(
     origin: RequestOrigin,
     Extension(links): Extension<LinkBaseUrl>,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Json<Done>> {
+) -> Result<Json<DetailResponse>> {
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
     let identifier = reader.text(&INPUT).value();
     let Some(identifier) = identifier else { return Err(Error::Invalid(reader.finish()).into()) };
     directory.request_password_reset(&identifier, &links.0, &origin).await?;
-    Ok(Json(Done { detail: "Password reset e-mail has been sent." }))
+    Ok(Json(DetailResponse { detail: "Password reset e-mail has been sent." }))
 }
 
 /// `POST /api/v1/users/password/reset/confirm/` (section 9.4).
@@ -98,7 +98,7 @@ pub async fn confirm_reset(
     State(directory): State<Arc<Directory>>,
     origin: RequestOrigin,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Json<Done>> {
+) -> Result<Json<DetailResponse>> {
     let input = body.read().await?;
     let mut reader = Reader::new(&input, false);
     let (uid, token) = (reader.text(&UID).value(), reader.secret(&TOKEN).value());
@@ -108,5 +108,5 @@ pub async fn confirm_reset(
         return Err(Error::Invalid(violations).into());
     };
     directory.reset_password(ResetPassword { uid, token, new, again }, &origin).await?;
-    Ok(Json(Done { detail: "Password has been reset with the new password." }))
+    Ok(Json(DetailResponse { detail: "Password has been reset with the new password." }))
 }

@@ -63,7 +63,7 @@ pub async fn yaml(base: BaseUrl) -> Result<Response> {
 
 /// A JSON Web Key Set.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct KeysOut {
+pub struct KeySet {
     keys: Vec<PublicKey>,
 }
 
@@ -71,7 +71,7 @@ pub struct KeysOut {
 /// minutes after its first signature.
 pub async fn keys(State(directory): State<Arc<Directory>>) -> Result<Response> {
     let keys = directory.keys().public().await?;
-    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(KeysOut { keys })).into_response())
+    Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(KeySet { keys })).into_response())
 }
 
 /// The document with the requested server.

@@ -24,7 +24,7 @@ pub const DOCUMENTS: [&str; 4] = ["/api/v1/docs/", "/api/v1/docs.json", "/api/v1
 /// The path of the public keys, with which everybody can verify tokens (RFC 7517).
 pub const KEYS: &str = "/.well-known/jwks.json";
 
-pub use handlers::KeysOut;
+pub use handlers::KeySet;
 
 /// The OpenAPI document, as in the repository: without a specific server.
 pub const DOCUMENT: &str = include_str!("../openapi.json");

@@ -16,7 +16,7 @@ use shared::web::pagination::PageRequest;
 use shared::web::{Authenticated, BaseUrl, Failure};
 use shared::{Directory, Error};
 
-use crate::wire::{self, TokenOut};
+use crate::wire::{self, TokenResponse};
 
 type Result<T> = std::result::Result<T, Failure<Edge>>;
 
@@ -31,7 +31,7 @@ pub async fn list(
     let user: Subject = user_of(&directory, &caller, &id).await?.into();
     let request = PageRequest::linked(&uri)?;
     let page = directory.tokens(&caller, &user.user, request.range()).await?;
-    Ok(request.respond(&base, page, |token| TokenOut::new(token, &user.user, &base))?)
+    Ok(request.respond(&base, page, |token| TokenResponse::new(token, &user.user, &base))?)
 }
 
 /// `POST /api/users/{id}/tokens` (section 7.2).
@@ -47,7 +47,7 @@ pub async fn create(
     let title = wire::title(&body.json_for_form().read().await?)?;
     let owner = user.user.clone();
     let (token, text) = directory.create_token(&caller, user, &title).await?;
-    let token = TokenOut::new(token, &owner, &base).with_text(text);
+    let token = TokenResponse::new(token, &owner, &base).with_text(text);
     let location = HeaderValue::from_str(token.url()).map_err(|error| Error::Internal(error.into()))?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(token)).into_response())
 }
@@ -58,10 +58,10 @@ pub async fn read(
     Authenticated { caller, .. }: Authenticated<Edge>,
     Path((id, token)): Path<(String, String)>,
     base: BaseUrl,
-) -> Result<Json<TokenOut>> {
+) -> Result<Json<TokenResponse>> {
     let user: Subject = user_of(&directory, &caller, &id).await?.into();
     let token = directory.token(&caller, &user.user, parse(&token)?).await?;
-    Ok(Json(TokenOut::new(token, &user.user, &base)))
+    Ok(Json(TokenResponse::new(token, &user.user, &base)))
 }
 
 /// `PATCH /api/users/{id}/tokens/{tokenid}` (section 7.4).
@@ -71,7 +71,7 @@ pub async fn update(
     Path((id, token)): Path<(String, String)>,
     base: BaseUrl,
     UnparsedBody { body, .. }: UnparsedBody<Edge>,
-) -> Result<(StatusCode, Json<TokenOut>)> {
+) -> Result<(StatusCode, Json<TokenResponse>)> {
     let user: Subject = user_of(&directory, &caller, &id).await?.into();
     directory.check_may_write_tokens(&caller, &user).await?;
     let id = parse(&token)?;
@@ -79,7 +79,7 @@ pub async fn update(
     let is_active = wire::active(&body.json_for_form().read().await?)?;
     let owner = user.user.clone();
     let token = directory.switch_token(&caller, user, id, is_active).await?;
-    Ok((StatusCode::ACCEPTED, Json(TokenOut::new(token, &owner, &base))))
+    Ok((StatusCode::ACCEPTED, Json(TokenResponse::new(token, &owner, &base))))
 }
 
 /// `DELETE /api/users/{id}/tokens/{tokenid}` (section 7.5).

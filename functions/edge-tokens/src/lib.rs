@@ -3,7 +3,7 @@
 mod handlers;
 mod wire;
 
-pub use wire::{TokenOut, change_fields, fields};
+pub use wire::{TokenResponse, change_fields, fields};
 
 use std::sync::Arc;
 

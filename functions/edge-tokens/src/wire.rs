@@ -48,7 +48,7 @@ pub fn active(input: &Input) -> Result<Option<bool>> {
 
 /// A token.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct TokenOut {
+pub struct TokenResponse {
     id: String,
     url: String,
     user: String,
@@ -62,7 +62,7 @@ pub struct TokenOut {
     expires: String,
 }
 
-impl TokenOut {
+impl TokenResponse {
     /// The token of a user without its text, for a client of this base URL.
     pub fn new(token: ApiToken, user: &User, base: &BaseUrl) -> Self {
         let ApiToken { id, title, is_active, created, updated, last_used, good_until, .. } = token;

@@ -13,7 +13,7 @@ use shared::web::pagination::PageRequest;
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
-use crate::wire::{self, UserOut};
+use crate::wire::{self, UserResponse};
 
 type Result<T> = std::result::Result<T, Failure<Edge>>;
 
@@ -28,7 +28,7 @@ pub async fn list(
     let request = PageRequest::linked(&uri)?;
     let page = directory.find_users(&caller, &filter, request.range()).await?;
     let page = directory.with_previous_sign_in(page).await?;
-    Ok(request.respond(&base, page, |(row, previous)| UserOut::new(row, previous, &base))?)
+    Ok(request.respond(&base, page, |(row, previous)| UserResponse::new(row, previous, &base))?)
 }
 
 /// `POST /api/users` (section 5).
@@ -41,7 +41,7 @@ pub async fn create(
     let draft = wire::new_user(&body.json_for_form().read().await?);
     let detail = directory.create_user(&caller, draft, None).await?;
     let version = detail.user.version;
-    let user = UserOut::new(detail.user.row(&[]), None, &base);
+    let user = UserResponse::new(detail.user.row(&[]), None, &base);
     let location = HeaderValue::from_str(user.url()).map_err(|error| Error::Internal(error.into()))?;
     Ok(Versioned(version, (StatusCode::CREATED, [(LOCATION, location)], Json(user))).into_response())
 }
@@ -52,7 +52,7 @@ pub async fn read(
     Authenticated { caller, .. }: Authenticated<Edge>,
     Path(id): Path<String>,
     base: BaseUrl,
-) -> Result<Versioned<Json<UserOut>>> {
+) -> Result<Versioned<Json<UserResponse>>> {
     let detail = user_of(&directory, &caller, &id).await?;
     Ok(Versioned(detail.user.version, Json(shown(&directory, detail.user, &base).await?)))
 }
@@ -65,7 +65,7 @@ pub async fn update(
     base: BaseUrl,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<Edge>,
-) -> Result<Versioned<(StatusCode, Json<UserOut>)>> {
+) -> Result<Versioned<(StatusCode, Json<UserResponse>)>> {
     // Check permission before the body.
     let detail = user_of(&directory, &caller, &id).await?;
     directory.check_may_change(&caller, &detail).await?;
@@ -86,7 +86,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn shown(directory: &Directory, user: shared::model::User, base: &BaseUrl) -> Result<UserOut> {
+async fn shown(directory: &Directory, user: shared::model::User, base: &BaseUrl) -> Result<UserResponse> {
     let previous = directory.previous_sign_in(user.id, user.has_signed_in).await?;
-    Ok(UserOut::new(user.row(&[]), previous, base))
+    Ok(UserResponse::new(user.row(&[]), previous, base))
 }

@@ -14,7 +14,7 @@ use shared::web::{Authenticated, BaseUrl, Failure};
 
 /// A login attempt.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct AttemptOut {
+pub struct AttemptResponse {
     success: bool,
     user_agent: Option<String>,
     attempted_on: String,
@@ -32,10 +32,10 @@ pub async fn list(
     let user = user_of(&directory, &caller, &id).await?;
     let request = PageRequest::linked(&uri)?;
     let page = directory.history(&caller, &user.user, request.range(), request.after()).await?;
-    Ok(request.respond(&base, page, AttemptOut::from)?)
+    Ok(request.respond(&base, page, AttemptResponse::from)?)
 }
 
-impl From<SignInAttempt> for AttemptOut {
+impl From<SignInAttempt> for AttemptResponse {
     fn from(attempt: SignInAttempt) -> Self {
         let SignInAttempt { success, at, user_agent, address } = attempt;
         Self { success, user_agent, attempted_on: at.naive(), remote_address: address }

@@ -4,8 +4,8 @@ mod handlers;
 mod history;
 mod wire;
 
-pub use history::AttemptOut;
-pub use wire::{UserOut, fields};
+pub use history::AttemptResponse;
+pub use wire::{UserResponse, fields};
 
 use std::sync::Arc;
 

@@ -166,7 +166,7 @@ fn password(reader: &mut Reader<'_>) -> Option<Secret> {
 /// A user (section 3).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
-pub struct UserOut {
+pub struct UserResponse {
     id: String,
     url: String,
     date_joined: String,
@@ -188,7 +188,7 @@ pub struct UserOut {
     login_history_url: String,
 }
 
-impl UserOut {
+impl UserResponse {
     /// The user for a client of this base URL; `previous` is the last login but one.
     pub fn new(row: UserRow, previous: Option<Timestamp>, base: &BaseUrl) -> Self {
         let url = format!("{}/api/users/{}/", base.0, row.edge_id);

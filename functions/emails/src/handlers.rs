@@ -15,16 +15,16 @@ use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
-use crate::wire::{self, AddressOut};
+use crate::wire::{self, AddressResponse};
 
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 /// The user's id and the number of the e-mail address.
 type Address = Path<(String, String)>;
 
 /// `GET /api/v1/users/user/{id}/email/`.
-pub async fn list(Parent(owner): Parent, base: BaseUrl, uri: Uri) -> Result<Json<NumberedPage<AddressOut>>> {
+pub async fn list(Parent(owner): Parent, base: BaseUrl, uri: Uri) -> Result<Json<NumberedPage<AddressResponse>>> {
     let request = PageRequest::numbered(&uri);
-    Ok(Json(request.envelope(&base, request.range().cut(owner.user.addresses), AddressOut::from)?))
+    Ok(Json(request.envelope(&base, request.range().cut(owner.user.addresses), AddressResponse::from)?))
 }
 
 /// `POST /api/v1/users/user/{id}/email/`.
@@ -33,7 +33,7 @@ pub async fn create(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Parent(owner): Parent,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<(StatusCode, Json<AddressOut>)>> {
+) -> Result<Versioned<(StatusCode, Json<AddressResponse>)>> {
     // Check permission before the body.
     directory.check_may_change_addresses(&caller, &owner, Action::Add).await?;
     let draft = wire::new_address(&body.read().await?);
@@ -46,7 +46,7 @@ pub async fn read(
     State(directory): State<Arc<Directory>>,
     Parent(owner): Parent,
     Path((_, number)): Address,
-) -> Result<Versioned<Json<AddressOut>>> {
+) -> Result<Versioned<Json<AddressResponse>>> {
     let AddressDetail { entry, version } = directory.address(&owner.user, id(&number)?)?;
     Ok(Versioned(version, Json(entry.into())))
 }
@@ -60,7 +60,7 @@ pub async fn change(
     Path((_, number)): Address,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<Json<AddressOut>>> {
+) -> Result<Versioned<Json<AddressResponse>>> {
     let id = id(&number)?;
     let was_verified = directory.address(&owner.user, id)?.entry.verified;
     directory.check_may_change_addresses(&caller, &owner, Action::Change).await?;

@@ -3,7 +3,7 @@
 mod handlers;
 mod wire;
 
-pub use wire::AddressOut;
+pub use wire::AddressResponse;
 
 use std::sync::Arc;
 

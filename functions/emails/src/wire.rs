@@ -26,14 +26,14 @@ pub fn fields(is_superuser: bool) -> Vec<&'static Field> {
 
 /// An e-mail address.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct AddressOut {
+pub struct AddressResponse {
     id: AddressId,
     email: EmailAddress,
     verified: bool,
     primary: bool,
 }
 
-impl From<UserEmail> for AddressOut {
+impl From<UserEmail> for AddressResponse {
     fn from(UserEmail { id, email, verified, primary }: UserEmail) -> Self {
         Self { id, email, verified, primary }
     }

@@ -13,7 +13,7 @@ use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 use shared::{Directory, Error};
 
-use crate::wire::{self, GroupOut};
+use crate::wire::{self, GroupResponse};
 
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
@@ -22,10 +22,10 @@ pub async fn list(
     State(directory): State<Arc<Directory>>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<NumberedPage<GroupOut>>> {
+) -> Result<Json<NumberedPage<GroupResponse>>> {
     let request = PageRequest::numbered(&uri);
     let page = directory.groups(request.range()).await?;
-    Ok(Json(request.envelope(&base, page, GroupOut::from)?))
+    Ok(Json(request.envelope(&base, page, GroupResponse::from)?))
 }
 
 /// `POST /api/v1/users/group/`.
@@ -33,7 +33,7 @@ pub async fn create(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<(StatusCode, Json<GroupOut>)>> {
+) -> Result<Versioned<(StatusCode, Json<GroupResponse>)>> {
     let draft = wire::changes(&body.read().await?, false);
     let group = directory.create_group(&caller, draft).await?;
     Ok(Versioned(group.version, (StatusCode::CREATED, Json(group.into()))))
@@ -43,7 +43,7 @@ pub async fn create(
 pub async fn read(
     State(directory): State<Arc<Directory>>,
     Path(number): Path<String>,
-) -> Result<Versioned<Json<GroupOut>>> {
+) -> Result<Versioned<Json<GroupResponse>>> {
     let group = directory.group(id(&number)?).await?;
     Ok(Versioned(group.version, Json(group.into())))
 }
@@ -56,7 +56,7 @@ pub async fn change(
     Path(number): Path<String>,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<Json<GroupOut>>> {
+) -> Result<Versioned<Json<GroupResponse>>> {
     let group = directory.group(id(&number)?).await?;
     let draft = wire::changes(&body.read().await?, method == Method::PATCH);
     let group = directory.change_group(&caller, group, draft, &expected).await?;

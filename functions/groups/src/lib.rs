@@ -3,7 +3,7 @@
 mod handlers;
 mod wire;
 
-pub use wire::GroupOut;
+pub use wire::GroupResponse;
 
 use std::sync::Arc;
 

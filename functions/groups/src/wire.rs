@@ -18,13 +18,13 @@ pub fn fields(_: bool) -> Vec<&'static Field> {
 
 /// A group.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct GroupOut {
+pub struct GroupResponse {
     id: GroupId,
     name: String,
     permissions: Vec<String>,
 }
 
-impl From<Group> for GroupOut {
+impl From<Group> for GroupResponse {
     fn from(Group { id, name, permissions, version: _ }: Group) -> Self {
         let shown = |id: PermissionId| Permission::by_id(id).map(|permission| format!("{id}: {permission}"));
         Self { id, name, permissions: permissions.into_iter().filter_map(shown).collect() }

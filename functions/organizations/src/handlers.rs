@@ -12,7 +12,7 @@ use shared::web::body::UnparsedBody;
 use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
 
-use crate::wire::{self, OrganizationDetailOut, OrganizationRowOut};
+use crate::wire::{self, OrganizationDetailResponse, OrganizationRowResponse};
 
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
@@ -22,10 +22,10 @@ pub async fn list(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<NumberedPage<OrganizationRowOut>>> {
+) -> Result<Json<NumberedPage<OrganizationRowResponse>>> {
     let request = PageRequest::numbered(&uri);
     let page = directory.organizations(&caller, request.range()).await?;
-    Ok(Json(request.envelope(&base, page, OrganizationRowOut::from)?))
+    Ok(Json(request.envelope(&base, page, OrganizationRowResponse::from)?))
 }
 
 /// `POST /api/v1/users/organization/` (section 12.2).
@@ -33,7 +33,7 @@ pub async fn create(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<(StatusCode, Json<OrganizationRowOut>)>> {
+) -> Result<Versioned<(StatusCode, Json<OrganizationRowResponse>)>> {
     let draft = wire::new_organization(&body.read().await?);
     let organization = directory.create_organization(&caller, draft).await?;
     Ok(Versioned(organization.version, (StatusCode::CREATED, Json(organization.into()))))
@@ -44,7 +44,7 @@ pub async fn read(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<OrganizationId>,
-) -> Result<Versioned<Json<OrganizationDetailOut>>> {
+) -> Result<Versioned<Json<OrganizationDetailResponse>>> {
     let organization = directory.organization(&caller, id).await?;
     Ok(Versioned(organization.version, Json(organization.into())))
 }
@@ -57,7 +57,7 @@ pub async fn change(
     Path(id): Path<OrganizationId>,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<Json<OrganizationDetailOut>>> {
+) -> Result<Versioned<Json<OrganizationDetailResponse>>> {
     let organization = directory.organization(&caller, id).await?;
     let draft = wire::changes(&body.read().await?, method == Method::PATCH, &organization);
     let organization = directory.change_organization(&caller, organization, draft, &expected).await?;

@@ -3,7 +3,7 @@
 mod handlers;
 mod wire;
 
-pub use wire::{OrganizationDetailOut, OrganizationRowOut};
+pub use wire::{OrganizationDetailResponse, OrganizationRowResponse};
 
 use std::sync::Arc;
 

@@ -36,7 +36,7 @@ pub fn detail_fields(_: bool) -> Vec<&'static Field> {
 
 /// An organization in a list, and in the response to a creation.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct OrganizationRowOut {
+pub struct OrganizationRowResponse {
     id: OrganizationId,
     name: String,
     is_active: bool,
@@ -50,7 +50,7 @@ pub struct OrganizationRowOut {
 
 /// An organization in detail.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct OrganizationDetailOut {
+pub struct OrganizationDetailResponse {
     id: OrganizationId,
     name: String,
     is_active: bool,
@@ -58,17 +58,17 @@ pub struct OrganizationDetailOut {
     description: String,
     email: String,
     url: String,
-    owner: Option<OwnerOut>,
+    owner: Option<OwnerResponse>,
     created: String,
     modified: String,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-struct OwnerOut {
+struct OwnerResponse {
     organization_user: MembershipId,
 }
 
-impl From<Organization> for OrganizationRowOut {
+impl From<Organization> for OrganizationRowResponse {
     fn from(organization: Organization) -> Self {
         let Organization { id, name, is_active, slug, description, email, url, created, modified, .. } = organization;
         let (created, modified) = (Timestamp::rfc3339(created), Timestamp::rfc3339(modified));
@@ -76,11 +76,11 @@ impl From<Organization> for OrganizationRowOut {
     }
 }
 
-impl From<Organization> for OrganizationDetailOut {
+impl From<Organization> for OrganizationDetailResponse {
     fn from(organization: Organization) -> Self {
-        let owner = organization.owner.map(|(organization_user, _)| OwnerOut { organization_user });
-        let row = OrganizationRowOut::from(organization);
-        let OrganizationRowOut { id, name, is_active, slug, description, email, url, created, modified } = row;
+        let owner = organization.owner.map(|(organization_user, _)| OwnerResponse { organization_user });
+        let row = OrganizationRowResponse::from(organization);
+        let OrganizationRowResponse { id, name, is_active, slug, description, email, url, created, modified } = row;
         Self { id, name, is_active, slug, description, email, url, owner, created, modified }
     }
 }

@@ -13,7 +13,7 @@ use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, LinkBaseUrl, Versioned};
 
 use crate::filter::filter;
-use crate::wire::{self, UserDetailOut, UserRowOut};
+use crate::wire::{self, UserDetailResponse, UserRowResponse};
 
 type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 
@@ -23,10 +23,10 @@ pub async fn list(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<NumberedPage<UserRowOut>>> {
+) -> Result<Json<NumberedPage<UserRowResponse>>> {
     let request = PageRequest::numbered(&uri);
     let page = directory.users(&caller, &filter(&uri)?, request.range()).await?;
-    Ok(Json(request.envelope(&base, page, |row| UserRowOut::new(row, &caller))?))
+    Ok(Json(request.envelope(&base, page, |row| UserRowResponse::new(row, &caller))?))
 }
 
 /// `POST /api/v1/users/user/` (section 7.2).
@@ -35,11 +35,11 @@ pub async fn create(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Extension(links): Extension<LinkBaseUrl>,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<(StatusCode, Json<UserRowOut>)>> {
+) -> Result<Versioned<(StatusCode, Json<UserRowResponse>)>> {
     let draft = wire::new_user(&body.read().await?, &caller);
     let detail = directory.create_user(&caller, draft, Some(&links.0)).await?;
     let row = detail.user.row(&detail.memberships);
-    Ok(Versioned(detail.user.version, (StatusCode::CREATED, Json(UserRowOut::new(row, &caller)))))
+    Ok(Versioned(detail.user.version, (StatusCode::CREATED, Json(UserRowResponse::new(row, &caller)))))
 }
 
 /// `GET /api/v1/users/user/{id}/` (section 7.3).
@@ -47,10 +47,10 @@ pub async fn read(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(id): Path<UserId>,
-) -> Result<Versioned<Json<UserDetailOut>>> {
+) -> Result<Versioned<Json<UserDetailResponse>>> {
     let detail = directory.user(&caller, id).await?;
     let detail = directory.ordered(&caller, detail).await?;
-    Ok(Versioned(detail.user.version, Json(UserDetailOut::new(detail, &caller))))
+    Ok(Versioned(detail.user.version, Json(UserDetailResponse::new(detail, &caller))))
 }
 
 /// `PUT /api/v1/users/user/{id}/`, and `PATCH` for a part of the fields (section 7.4).
@@ -61,13 +61,13 @@ pub async fn change(
     Path(id): Path<UserId>,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Versioned<Json<UserDetailOut>>> {
+) -> Result<Versioned<Json<UserDetailResponse>>> {
     // Read the object before the body: an invisible object is 404 whatever was sent.
     let detail = directory.user(&caller, id).await?;
     let draft = wire::changes(&body.read().await?, method == Method::PATCH, &detail.user, &caller);
     let detail = directory.change_user(&caller, detail, draft, &expected).await?;
     let detail = directory.ordered(&caller, detail).await?;
-    Ok(Versioned(detail.user.version, Json(UserDetailOut::new(detail, &caller))))
+    Ok(Versioned(detail.user.version, Json(UserDetailResponse::new(detail, &caller))))
 }
 
 /// `DELETE /api/v1/users/user/{id}/` (section 7.6).

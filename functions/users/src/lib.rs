@@ -8,10 +8,10 @@ mod password;
 mod unlock;
 mod wire;
 
-pub use memberships::OrganizationUserOut;
-pub use password::Done;
+pub use memberships::OrganizationUserResponse;
+pub use password::PasswordSet;
 pub use unlock::Unlocked;
-pub use wire::{UserDetailOut, UserRowOut};
+pub use wire::{UserDetailResponse, UserRowResponse};
 
 use std::sync::Arc;
 

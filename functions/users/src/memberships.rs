@@ -37,13 +37,13 @@ pub fn fields(_: bool) -> Vec<&'static Field> {
 
 /// A membership.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct OrganizationUserOut {
+pub struct OrganizationUserResponse {
     id: MembershipId,
     organization: OrganizationId,
     is_admin: bool,
 }
 
-impl From<Membership> for OrganizationUserOut {
+impl From<Membership> for OrganizationUserResponse {
     fn from(Membership { id, organization, is_admin, .. }: Membership) -> Self {
         Self { id, organization, is_admin }
     }
@@ -56,10 +56,10 @@ pub async fn list(
     Path(user): Path<UserId>,
     base: BaseUrl,
     uri: Uri,
-) -> Result<Json<NumberedPage<OrganizationUserOut>>> {
+) -> Result<Json<NumberedPage<OrganizationUserResponse>>> {
     let request = PageRequest::numbered(&uri);
     let page = directory.memberships(&caller, user, request.range()).await?;
-    Ok(Json(request.envelope(&base, page, OrganizationUserOut::from)?))
+    Ok(Json(request.envelope(&base, page, OrganizationUserResponse::from)?))
 }
 
 /// `POST /api/v1/users/user/{id}/organization/`.
@@ -68,7 +68,7 @@ pub async fn create(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(user): Path<UserId>,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<(StatusCode, Json<OrganizationUserOut>)> {
+) -> Result<(StatusCode, Json<OrganizationUserResponse>)> {
     // Check permission before the body.
     directory.check_may_change_memberships(&caller, user, Action::Add).await?;
     let input = body.read().await?;
@@ -87,7 +87,7 @@ pub async fn read(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path((user, organization)): Address,
-) -> Result<Json<OrganizationUserOut>> {
+) -> Result<Json<OrganizationUserResponse>> {
     Ok(Json(directory.membership(&caller, user, organization).await?.into()))
 }
 
@@ -97,7 +97,7 @@ pub async fn change(
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path((user, organization)): Address,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Json<OrganizationUserOut>> {
+) -> Result<Json<OrganizationUserResponse>> {
     directory.membership(&caller, user, organization).await?;
     directory.check_may_change_memberships(&caller, user, Action::Change).await?;
     let input = body.read().await?;

@@ -25,7 +25,7 @@ pub fn fields(_: bool) -> Vec<&'static Field> {
 
 /// The success message.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct Done {
+pub struct PasswordSet {
     status: &'static str,
     message: &'static str,
 }
@@ -37,7 +37,7 @@ pub async fn set(
     Path(id): Path<UserId>,
     origin: RequestOrigin,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
-) -> Result<Json<Done>, Failure<OpenWisp>> {
+) -> Result<Json<PasswordSet>, Failure<OpenWisp>> {
     let of = directory.subject_or_oneself(&caller, id).await?;
     // Check permission before the body.
     directory.check_may_set_password(&caller, &of).await?;
@@ -49,5 +49,5 @@ pub async fn set(
     let content = SetPassword { current, is_current_refused, new, again };
     let draft = Draft { content, violations: reader.finish() };
     directory.set_password(&caller, of, draft, &origin).await?;
-    Ok(Json(Done { status: "Success", message: "Password updated successfully" }))
+    Ok(Json(PasswordSet { status: "Success", message: "Password updated successfully" }))
 }

@@ -5,7 +5,7 @@ use shared::dialect::field_names::by_wire_name;
 use shared::directory::{Act, Caller, Draft, UserDetail};
 use shared::error::Rule;
 use shared::model::{
-    Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, User, UserChanges, UserRow,
+    Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, User, UserChanges, UserId, UserRow,
     Username, date_text, is_url,
 };
 use shared::web::Input;
@@ -195,8 +195,8 @@ fn phone_number(reader: &mut Reader<'_>) -> Sent<PhoneNumber> {
 
 /// A user in a list, and in the response to a creation (section 7.1).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct UserRowOut {
-    id: UserIdOut,
+pub struct UserRowResponse {
+    id: UserId,
     username: Username,
     email: Option<EmailAddress>,
     first_name: String,
@@ -209,13 +209,13 @@ pub struct UserRowOut {
     is_superuser: Option<bool>,
     expiration_date: Option<String>,
     groups: Vec<GroupId>,
-    organization_users: Vec<MembershipOut>,
+    organization_users: Vec<MembershipResponse>,
 }
 
 /// A user in detail (section 7.1).
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct UserDetailOut {
-    id: UserIdOut,
+pub struct UserDetailResponse {
+    id: UserId,
     username: Username,
     first_name: String,
     last_name: String,
@@ -237,18 +237,16 @@ pub struct UserDetailOut {
     groups: Vec<GroupId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_permissions: Option<Vec<PermissionId>>,
-    organization_users: Vec<MembershipOut>,
+    organization_users: Vec<MembershipResponse>,
 }
 
-type UserIdOut = shared::model::UserId;
-
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-struct MembershipOut {
+struct MembershipResponse {
     is_admin: bool,
     organization: shared::model::OrganizationId,
 }
 
-impl UserRowOut {
+impl UserRowResponse {
     /// The row as the caller may see it.
     pub fn new(row: UserRow, caller: &Caller) -> Self {
         Self {
@@ -269,7 +267,7 @@ impl UserRowOut {
     }
 }
 
-impl UserDetailOut {
+impl UserDetailResponse {
     /// The user as the caller may see it.
     pub fn new(UserDetail { user, memberships, .. }: UserDetail, caller: &Caller) -> Self {
         let to_superuser = caller.user.is_superuser;
@@ -300,12 +298,12 @@ impl UserDetailOut {
 }
 
 /// The memberships that the caller may see: managers see those in the organizations that they manage.
-fn in_sight(memberships: &[Membership], caller: &Caller) -> Vec<MembershipOut> {
+fn in_sight(memberships: &[Membership], caller: &Caller) -> Vec<MembershipResponse> {
     let visible = |organization| caller.may(Act::NameOrganization(organization));
-    memberships.iter().filter(|membership| visible(membership.organization)).map(MembershipOut::from).collect()
+    memberships.iter().filter(|membership| visible(membership.organization)).map(MembershipResponse::from).collect()
 }
 
-impl From<&Membership> for MembershipOut {
+impl From<&Membership> for MembershipResponse {
     fn from(membership: &Membership) -> Self {
         Self { is_admin: membership.is_admin, organization: membership.organization }
     }

@@ -15,7 +15,7 @@ pub const LIST_MEMBERSHIPS: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "A page of memberships.",
-        shape: Shape::Page("OrganizationUser", of::<users::OrganizationUserOut>),
+        shape: Shape::Page("OrganizationUser", of::<users::OrganizationUserResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/user/{jane}/organization/",
@@ -34,7 +34,7 @@ pub const READ_MEMBERSHIP: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "The membership.",
-        shape: Shape::One("OrganizationUser", of::<users::OrganizationUserOut>),
+        shape: Shape::One("OrganizationUser", of::<users::OrganizationUserResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/user/{jane}/organization/{organization}/",
@@ -59,7 +59,7 @@ pub const UPDATE_MEMBERSHIP: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "The updated membership.",
-        shape: Shape::One("OrganizationUser", of::<users::OrganizationUserOut>),
+        shape: Shape::One("OrganizationUser", of::<users::OrganizationUserResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/user/{jane}/organization/{organization}/",
@@ -99,7 +99,7 @@ pub const CREATE_MEMBERSHIP: Operation = Operation {
     answer: Answer {
         status: 201,
         says: "The membership.",
-        shape: Shape::One("OrganizationUser", of::<users::OrganizationUserOut>),
+        shape: Shape::One("OrganizationUser", of::<users::OrganizationUserResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/user/{jane}/organization/",

@@ -21,7 +21,7 @@ pub const CREATE_ORGANIZATION: Operation = Operation {
     answer: Answer {
         status: 201,
         says: "The organization, without its owner.",
-        shape: Shape::One("OrganizationRow", of::<organizations::OrganizationRowOut>),
+        shape: Shape::One("OrganizationRow", of::<organizations::OrganizationRowResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/organization/",
@@ -40,7 +40,7 @@ pub const LIST_ORGANIZATIONS: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "A page of organizations.",
-        shape: Shape::Page("OrganizationRow", of::<organizations::OrganizationRowOut>),
+        shape: Shape::Page("OrganizationRow", of::<organizations::OrganizationRowResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/organization/?page_size=1",
@@ -59,7 +59,7 @@ pub const READ_ORGANIZATION: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "The organization.",
-        shape: Shape::One("Organization", of::<organizations::OrganizationDetailOut>),
+        shape: Shape::One("Organization", of::<organizations::OrganizationDetailResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/organization/{organization}/",
@@ -84,7 +84,7 @@ pub const REPLACE_ORGANIZATION: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "The updated organization.",
-        shape: Shape::One("Organization", of::<organizations::OrganizationDetailOut>),
+        shape: Shape::One("Organization", of::<organizations::OrganizationDetailResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/organization/{organization}/",
@@ -109,7 +109,7 @@ pub const UPDATE_ORGANIZATION: Operation = Operation {
     answer: Answer {
         status: 200,
         says: "The updated organization.",
-        shape: Shape::One("Organization", of::<organizations::OrganizationDetailOut>),
+        shape: Shape::One("Organization", of::<organizations::OrganizationDetailResponse>),
     },
     refuses: &[],
     at: "/api/v1/users/organization/{organization}/",
