@@ -1,6 +1,6 @@
 //! A user's e-mail addresses: add, change, remove (`contracts/openwisp.md` section 10).
 
-use super::{Act, Caller, Directory, Draft, Expected, Subject, too_busy};
+use super::{Act, Caller, Directory, Draft, Expected, Subject};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::Sequence;
 use crate::model::{Action, AddressId, EmailAddress, Field, Model, User, UserEmail};
@@ -141,14 +141,14 @@ impl Directory {
         expected: &Expected,
         change: impl Fn(&Caller, &mut Vec<UserEmail>) -> Result<T>,
     ) -> Result<(T, u64)> {
-        let (mut caller, mut current) = (caller.clone(), owner);
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, owner);
         loop {
-            let basis = self.must_manage(&caller, &current, Some((action, Model::EmailAddress))).await?;
-            let before = &current.user;
+            let (caller, owner) = attempts.next().await?;
+            let basis = self.must_manage(caller, owner, Some((action, Model::EmailAddress))).await?;
+            let before = &owner.user;
             expected.check(before.version)?;
             let mut after = before.clone();
-            let changed = change(&caller, &mut after.addresses)?;
+            let changed = change(caller, &mut after.addresses)?;
             check(&after.addresses)?;
             if after == *before {
                 return Ok((changed, before.version));
@@ -160,17 +160,12 @@ impl Directory {
                 basis: Some(&basis),
                 ..UserWrite::default()
             };
-            match self.store.user_write(&write).await? {
-                WriteOutcome::Done => return Ok((changed, before.version + 1)),
-                WriteOutcome::Taken(_) => return Err(Error::invalid(Field::Email, Rule::AddressTaken)),
-                WriteOutcome::Stale if retries.again().await => {
-                    caller = self.refreshed(&caller).await?;
-                    current = self.subject(&caller, current.user.id).await?;
-                }
-                WriteOutcome::Stale => return Err(too_busy()),
-                WriteOutcome::OtherSuperuserLost | WriteOutcome::UnknownGroup(_) => {
-                    return Err(Error::internal("unexpected conflict while changing e-mail addresses"));
-                }
+            let written = self.store.user_write(&write).await?;
+            if matches!(written, WriteOutcome::Taken(_)) {
+                return Err(Error::invalid(Field::Email, Rule::AddressTaken));
+            }
+            if written.is_done()? {
+                return Ok((changed, before.version + 1));
             }
         }
     }

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Directory, SystemCaller, too_busy};
+use super::{Directory, SystemCaller};
 use crate::error::{Error, Result};
 use crate::model::CleanupTask;
 use crate::model::{Backoff, GroupId, Membership, Organization, OrganizationId, Timestamp, User, UserId};
 use crate::store::{
     Basis, ChangedCompanions, Direction, Member, MembershipLeft, MembershipWrite, OrganizationState,
-    OrganizationWriteOutcome, PendingTask, UserWrite, WriteOutcome,
+    OrganizationWriteOutcome, PendingTask, UserWrite,
 };
 
 /// How many steps are taken at once.
@@ -105,7 +105,8 @@ impl Directory {
     /// Does part of the work that a request has just created. The change is already made, so a failure here does not
     /// fail the request.
     pub(super) async fn clean_up_after(&self, work: CleanupTask) {
-        if let Err(error) = self.try_to_clean_up_after(work).await {
+        // It is the largest part of the changes that call it.
+        if let Err(error) = Box::pin(self.try_to_clean_up_after(work)).await {
             tracing::warn!(work = ?work, error = %error, "cleanup incomplete; will retry");
         }
     }
@@ -189,8 +190,9 @@ impl Directory {
 
     /// Updates a manager's record after a change of an organization.
     async fn follow(&self, user: UserId, id: OrganizationId) -> Result<()> {
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             // A removal creates its own task.
             let Some(organization) = self.store.organization(id).await? else { return Ok(()) };
             let Some(before) = self.store.user(user).await? else { return Ok(()) };
@@ -206,11 +208,10 @@ impl Directory {
             basis.rest_on_organization(&organization);
             let write =
                 UserWrite { before: Some(&before), after: Some(&after), basis: Some(&basis), ..UserWrite::default() };
-            if self.store.user_write(&write).await? == WriteOutcome::Done {
+            if self.store.user_write(&write).await?.is_done()? {
                 return Ok(());
             }
         }
-        Err(too_busy())
     }
 
     /// Removes members from a removed organization.
@@ -227,8 +228,9 @@ impl Directory {
     }
 
     async fn leave_removed(&self, member: &Member, id: OrganizationId) -> Result<()> {
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let Some((before, memberships)) = self.store.user_with_memberships(member.user).await? else {
                 return match self.store.membership(member.user, id).await? {
                     Some(gone) => self.store.membership_remove(member.user, &member.position, &gone).await,
@@ -250,7 +252,6 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(too_busy())
     }
 
     async fn write_membership(
@@ -267,7 +268,7 @@ impl Directory {
             membership: Some(change),
             ..UserWrite::default()
         };
-        Ok(self.store.user_write(&write).await? == WriteOutcome::Done)
+        self.store.user_write(&write).await?.is_done()
     }
 
     /// Deletes what belonged to a removed user: memberships and ownership, tokens, sessions and login attempts.
@@ -308,8 +309,9 @@ impl Directory {
     }
 
     async fn disown(&self, membership: &Membership) -> Result<()> {
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let Some(before) = self.store.organization(membership.organization).await? else { return Ok(()) };
             if before.owner.is_none_or(|(owner, _)| owner != membership.id) {
                 return Ok(());
@@ -320,7 +322,6 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(too_busy())
     }
 
     /// What was removed but may still be noted in the records of users.

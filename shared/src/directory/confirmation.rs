@@ -1,6 +1,6 @@
 //! Confirming an e-mail address by the mailed link (`contracts/openwisp.md` section 13.1).
 
-use super::{Directory, Holdings, too_busy};
+use super::{Directory, Holdings};
 use crate::auth::link::ConfirmationKey;
 use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Guessed;
@@ -40,8 +40,9 @@ impl Directory {
         if first.is_none() {
             return Ok(false);
         }
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let found = match first.take() {
                 Some(found) => Some(found),
                 None => self.find_confirmable(key).await?,
@@ -80,14 +81,15 @@ impl Directory {
                 basis: Some(&basis),
                 ..UserWrite::default()
             };
-            match self.store.user_write(&write).await? {
-                WriteOutcome::Done => return Ok(true),
-                // Another user has verified this address, or uses it to sign in.
-                WriteOutcome::Taken(_) => return Ok(false),
-                WriteOutcome::Stale | WriteOutcome::OtherSuperuserLost | WriteOutcome::UnknownGroup(_) => {}
+            let written = self.store.user_write(&write).await?;
+            // Another user may have verified this address, or use it to sign in.
+            if matches!(written, WriteOutcome::Taken(_)) {
+                return Ok(false);
+            }
+            if written.is_done()? {
+                return Ok(true);
             }
         }
-        Err(too_busy())
     }
 
     /// Same as [`Directory::find_confirmable`], but finding nothing counts as a failure.

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::memberships::MembershipPlan;
-use super::users::{is_email_alone, too_long, unknown_group, unknown_permission, violations_of};
-use super::{Act, Caller, Directory, Draft, Holdings, Rights, UserDetail, UserField, new_mail, too_busy};
+use super::users::{too_long, unknown_permission};
+use super::{Act, Caller, Directory, Draft, Holdings, Rights, UserDetail, UserField, new_mail};
 use crate::auth::link::confirmation_key;
 use crate::error::{Error, Result};
 use crate::model::{
     AddressId, EdgeId, Field, Mail, MailKind, NewUser, References, Sequence, User, UserEmail, UserId, UserNumber,
 };
-use crate::store::{Basis, UserWrite, WriteOutcome};
+use crate::store::{Basis, UserWrite};
 
 impl Directory {
     /// Creates a user. Without `email_verified`, a mail with a link below `base` (if given) asks the user to confirm
@@ -77,8 +77,9 @@ impl Directory {
         user.date_joined = self.ambient.now();
         let mails = self.first_address(&mut user, content.email_verified, base).await?;
         // Changed records are read again; the user is new.
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let memberships = plan.as_ref().map(|plan| plan.applied_to(&[])).unwrap_or_default();
             if let Some(plan) = &plan {
                 plan.apply_to(&mut user);
@@ -95,36 +96,21 @@ impl Directory {
                 basis: Some(&basis),
                 ..UserWrite::default()
             };
-            match (self.store.user_write(&write).await?, &content.membership) {
-                (WriteOutcome::Done, _) => {
-                    return Ok(UserDetail { user, memberships, visibility: Basis::default(), names: String::new() });
+            if let Some(user) = self.write_user(write, content.may_share_email).await? {
+                return Ok(UserDetail { user, memberships, visibility: Basis::default(), names: String::new() });
+            }
+            if let Some(old) = &caller {
+                let newer = self.refreshed(old).await?;
+                if !newer.may(Act::SetField(UserField::Permissions, None)) {
+                    user.permissions.clear();
                 }
-                (WriteOutcome::Taken(taken), _) if content.may_share_email && is_email_alone(&taken) => {
-                    user.email_is_shared = true;
-                }
-                (WriteOutcome::Taken(taken), _) => {
-                    return Err(Error::Invalid(violations_of(&user, &taken, content.may_share_email)));
-                }
-                (WriteOutcome::UnknownGroup(id), _) => return Err(unknown_group(id)),
-                (WriteOutcome::Stale, request) => {
-                    if let Some(old) = &caller {
-                        let newer = self.refreshed(old).await?;
-                        if !newer.may(Act::SetField(UserField::Permissions, None)) {
-                            user.permissions.clear();
-                        }
-                        caller = Some(newer);
-                    }
-                    if let Some(request) = request {
-                        let planned = self.plan_membership(caller.as_ref(), &[], request).await?;
-                        plan = planned.map_err(|violation| Error::Invalid(vec![violation]))?;
-                    }
-                }
-                (WriteOutcome::OtherSuperuserLost, _) => {
-                    return Err(Error::internal("unexpected conflict while creating a user"));
-                }
+                caller = Some(newer);
+            }
+            if let Some(request) = &content.membership {
+                let planned = self.plan_membership(caller.as_ref(), &[], request).await?;
+                plan = planned.map_err(|violation| Error::Invalid(vec![violation]))?;
             }
         }
-        Err(too_busy())
     }
 
     /// Fails if the caller may not create such a user. Returns the records that the decision depends on.

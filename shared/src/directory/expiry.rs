@@ -8,10 +8,10 @@
 use tokio::time::Instant;
 
 use super::cleanup::{Failed, PASS};
-use super::{Directory, SystemCaller, new_mail, too_busy};
+use super::{Directory, SystemCaller, new_mail};
 use crate::error::Result;
 use crate::model::{Expiry, Mail, MailKind, User, UserId};
-use crate::store::{DueUser, UserWrite, WriteOutcome};
+use crate::store::{DueUser, UserWrite};
 
 /// How many entries are read at once.
 const PIECE: usize = 500;
@@ -61,8 +61,9 @@ impl Directory {
 
     /// Takes the step that the user's date requires today.
     async fn expire(&self, id: UserId) -> Result<()> {
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let Some((before, memberships)) = self.store.user_with_memberships(id).await? else { return Ok(()) };
             let Some(expiry) = before.expiry_on(self.ambient.now().date()) else { return Ok(()) };
             let mut after = before.clone();
@@ -77,7 +78,7 @@ impl Directory {
                 mails: self.expiry_mail(&before, expiry).into_iter().collect(),
                 ..UserWrite::default()
             };
-            if self.store.user_write(&write).await? == WriteOutcome::Done {
+            if self.store.user_write(&write).await?.is_done()? {
                 match expiry {
                     Expiry::Remind => tracing::info!(user.id = %id, "account expires soon"),
                     Expiry::Deactivate => tracing::info!(user.id = %id, "account expired"),
@@ -85,7 +86,6 @@ impl Directory {
                 return Ok(());
             }
         }
-        Err(too_busy())
     }
 
     /// The mail to the user; `None` without a verified address.

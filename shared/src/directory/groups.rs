@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use tokio::sync::OnceCell;
+
 use super::users::unknown_permission;
-use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange, too_busy};
+use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{Action, CleanupTask, Field, Group, GroupChanges, GroupId, Model, PermissionId, Sequence};
 use crate::store::{Basis, GroupWriteOutcome};
@@ -38,30 +40,24 @@ impl Directory {
         let Draft { content, mut violations } = draft;
         violations
             .extend(content.permissions.as_ref().and_then(|ids| unknown_permission(Field::GroupPermissions, ids)));
-        let mut caller = caller.clone();
         let none = BTreeSet::new();
         let given = content.permissions.as_deref().unwrap_or(&none);
-        let (mut basis, beyond) = self.must_change_group(&caller, Action::Add, &none, given).await?;
-        violations.extend(beyond);
-        let (Some(name), true) = (&content.name, violations.is_empty()) else {
-            return Err(self.refused(violations, content.name.as_deref(), None).await?);
-        };
-        let id = GroupId(self.store.sequence_next(Sequence::Groups).await? + FIRST_ID - 1);
-        let group = Group { id, version: 1, name: name.clone(), permissions: given.clone() };
-        let mut retries = self.store.retries();
+        let number = OnceCell::new();
+        let mut attempts = self.attempts(caller, ());
         loop {
+            let (caller, ()) = attempts.next().await?;
+            let (basis, beyond) = self.must_change_group(caller, Action::Add, &none, given).await?;
+            let violations: Vec<_> = violations.iter().cloned().chain(beyond).collect();
+            let (Some(name), true) = (&content.name, violations.is_empty()) else {
+                return Err(self.refused(violations, content.name.as_deref(), None).await?);
+            };
+            let number = number.get_or_try_init(|| self.store.sequence_next(Sequence::Groups)).await?;
+            let id = GroupId(number + FIRST_ID - 1);
+            let group = Group { id, version: 1, name: name.clone(), permissions: given.clone() };
             match self.store.group_write(None, Some(&group), &basis).await? {
                 GroupWriteOutcome::Done => return Ok(group),
                 GroupWriteOutcome::NameTaken => return Err(Error::invalid(Field::GroupName, Rule::Taken)),
-                GroupWriteOutcome::Stale if retries.again().await => {
-                    caller = self.refreshed(&caller).await?;
-                    let (newer, beyond) = self.must_change_group(&caller, Action::Add, &none, given).await?;
-                    if let Some(violation) = beyond {
-                        return Err(Error::Invalid(vec![violation]));
-                    }
-                    basis = newer;
-                }
-                GroupWriteOutcome::Stale => return Err(too_busy()),
+                GroupWriteOutcome::Stale => {}
             }
         }
     }
@@ -81,43 +77,30 @@ impl Directory {
         let Draft { content, mut violations } = draft;
         violations
             .extend(content.permissions.as_ref().and_then(|ids| unknown_permission(Field::GroupPermissions, ids)));
-        let mut caller = caller.clone();
-        let wanted = |before: &Group| content.permissions.as_deref().unwrap_or(&before.permissions).clone();
-        let (mut basis, beyond) =
-            self.must_change_group(&caller, Action::Change, &group.permissions, &wanted(&group)).await?;
-        expected.check(group.version)?;
-        violations.extend(beyond);
-        if !violations.is_empty() {
-            return Err(self.refused(violations, content.name.as_deref(), Some(&group)).await?);
-        }
-        let mut before = group;
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, group);
         loop {
+            let (caller, before) = attempts.next().await?;
             let mut after = before.clone();
             if let Some(name) = &content.name {
                 after.name.clone_from(name);
             }
-            if let Some(permissions) = &content.permissions {
+            if let Some(permissions) = content.permissions.as_deref() {
                 after.permissions.clone_from(permissions);
             }
-            if after == before {
-                return Ok(before);
+            let (basis, beyond) =
+                self.must_change_group(caller, Action::Change, &before.permissions, &after.permissions).await?;
+            expected.check(before.version)?;
+            let violations: Vec<_> = violations.iter().cloned().chain(beyond).collect();
+            if !violations.is_empty() {
+                return Err(self.refused(violations, content.name.as_deref(), Some(before)).await?);
             }
-            match self.store.group_write(Some(&before), Some(&after), &basis).await? {
+            if after == *before {
+                return Ok(after);
+            }
+            match self.store.group_write(Some(before), Some(&after), &basis).await? {
                 GroupWriteOutcome::Done => return Ok(Group { version: before.version + 1, ..after }),
                 GroupWriteOutcome::NameTaken => return Err(Error::invalid(Field::GroupName, Rule::Taken)),
-                GroupWriteOutcome::Stale if retries.again().await => {
-                    caller = self.refreshed(&caller).await?;
-                    before = self.group(before.id).await?;
-                    let (newer, beyond) =
-                        self.must_change_group(&caller, Action::Change, &before.permissions, &wanted(&before)).await?;
-                    expected.check(before.version)?;
-                    if let Some(violation) = beyond {
-                        return Err(Error::Invalid(vec![violation]));
-                    }
-                    basis = newer;
-                }
-                GroupWriteOutcome::Stale => return Err(too_busy()),
+                GroupWriteOutcome::Stale => {}
             }
         }
     }
@@ -129,21 +112,17 @@ impl Directory {
     /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Forbidden`] if it has permissions that the caller
     /// lacks, [`Error::Changed`] if it is not at an `expected` version.
     pub async fn delete_group(&self, caller: &Caller, group: Group, expected: &Expected) -> Result<()> {
-        let (mut caller, mut before) = (caller.clone(), group);
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, group);
         loop {
+            let (caller, before) = attempts.next().await?;
             let none = BTreeSet::new();
-            let (basis, beyond) = self.must_change_group(&caller, Action::Delete, &before.permissions, &none).await?;
+            let (basis, beyond) = self.must_change_group(caller, Action::Delete, &before.permissions, &none).await?;
             if beyond.is_some() {
                 return Err(Error::Forbidden);
             }
             expected.check(before.version)?;
-            match self.store.group_write(Some(&before), None, &basis).await? {
-                GroupWriteOutcome::Stale if retries.again().await => {
-                    caller = self.refreshed(&caller).await?;
-                    before = self.group(before.id).await?;
-                }
-                GroupWriteOutcome::Stale => return Err(too_busy()),
+            match self.store.group_write(Some(before), None, &basis).await? {
+                GroupWriteOutcome::Stale => {}
                 GroupWriteOutcome::Done | GroupWriteOutcome::NameTaken => {
                     self.clean_up_after(CleanupTask::Group(before.id)).await;
                     return Ok(());

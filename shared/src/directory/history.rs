@@ -3,11 +3,11 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::page::count;
-use super::{Act, Caller, Directory, Page, PageRange, Total, too_busy};
+use super::{Act, Caller, Directory, Page, PageRange, Total};
 use crate::directory::RequestOrigin;
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{AttemptPlace, HistoryMark, SignInAttempt, Timestamp, User, UserId, UserRow};
-use crate::store::{History, UserWrite, WriteOutcome};
+use crate::store::History;
 
 /// The largest offset of a page of a history.
 const MOST_OFFSET: u64 = 10_000;
@@ -28,27 +28,20 @@ impl Directory {
     }
 
     async fn mark_signed_in(&self, id: UserId) -> Result<User> {
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let today = self.ambient.now().date();
             let found = self.store.user_with_memberships(id).await?.filter(|(user, _)| user.is_active_on(today));
             let (before, memberships) = found.ok_or(Error::Unauthenticated(Unauthenticated::Inactive))?;
             if before.has_signed_in {
                 return Ok(before);
             }
-            let mut after = User { has_signed_in: true, ..before.clone() };
-            let write = UserWrite {
-                before: Some(&before),
-                after: Some(&after),
-                memberships: Some(&memberships),
-                ..UserWrite::default()
-            };
-            if self.store.user_write(&write).await? == WriteOutcome::Done {
-                after.version += 1;
-                return Ok(after);
+            let after = User { has_signed_in: true, ..before.clone() };
+            if self.rewrite(&before, &after, &memberships).await? {
+                return Ok(User { version: before.version + 1, ..after });
             }
         }
-        Err(too_busy())
     }
 
     /// Attempts of a user, newest first, up to an offset of 10,000. Pages further back are empty.

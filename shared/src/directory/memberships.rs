@@ -1,12 +1,12 @@
 //! Memberships: requested with a user (`contracts/openwisp.md` section 8), and individually (section 15).
 
-use super::{Act, Caller, Directory, Draft, Page, PageRange, UserDetail, Visibility, too_busy};
+use super::{Act, Caller, Directory, Draft, Page, PageRange, UserDetail, Visibility};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
     Action, Field, Membership, MembershipId, MembershipRequest, Model, Named, Organization, OrganizationId, User,
     UserId, Username, WhenSame,
 };
-use crate::store::{Direction, MembershipWrite, OrganizationState, UserWrite, WriteOutcome};
+use crate::store::{Direction, MembershipWrite, OrganizationState, UserWrite};
 
 /// A requested membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,15 +154,15 @@ impl Directory {
         named: OrganizationId,
         plan: impl Fn(&Self, Option<Organization>, Option<Membership>) -> Result<Option<MembershipPlan>>,
     ) -> Result<Option<Membership>> {
-        let mut caller = caller.clone();
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, ());
         loop {
-            let current = self.user(&caller, id).await?;
+            let (caller, ()) = attempts.next().await?;
+            let current = self.user(caller, id).await?;
             let subject = current.clone().into();
-            let basis = self.must_manage(&caller, &subject, Some((action, Model::OrganizationUser))).await?;
+            let basis = self.must_manage(caller, &subject, Some((action, Model::OrganizationUser))).await?;
             let UserDetail { user: before, memberships, .. } = current;
             let there = memberships.iter().find(|membership| membership.organization == named).cloned();
-            let organization = self.nameable(Some(&caller), named).await?;
+            let organization = self.nameable(Some(caller), named).await?;
             let Some(plan) = plan(self, organization, there.clone())? else { return Ok(there) };
             let memberships = plan.applied_to(&memberships);
             let mut after = before.clone();
@@ -175,13 +175,8 @@ impl Directory {
                 basis: Some(&basis),
                 ..UserWrite::default()
             };
-            match self.store.user_write(&write).await? {
-                WriteOutcome::Done => return Ok(plan.after),
-                WriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
-                WriteOutcome::Stale => return Err(too_busy()),
-                WriteOutcome::Taken(_) | WriteOutcome::OtherSuperuserLost | WriteOutcome::UnknownGroup(_) => {
-                    return Err(Error::internal("unexpected conflict while changing a membership"));
-                }
+            if self.store.user_write(&write).await?.is_done()? {
+                return Ok(plan.after);
             }
         }
     }

@@ -29,6 +29,7 @@ mod sessions;
 pub(crate) mod sign_in;
 mod tokens;
 pub mod transfer;
+mod updates;
 mod users;
 
 use std::sync::Arc;
@@ -132,11 +133,6 @@ impl Caller {
             _ => None,
         }
     }
-}
-
-/// Other requests change the record so often that no attempt to change it succeeded.
-fn too_busy() -> Error {
-    Error::Unavailable("too many concurrent changes to one record".into())
 }
 
 /// A mail to a user, with an unpredictable id.

@@ -1,7 +1,7 @@
 //! Organizations: create, read, change, remove (`contracts/openwisp.md` section 12).
 
 use super::users::too_long;
-use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange, Subject, Visibility, too_busy};
+use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange, Subject, Visibility};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::{
     Action, Change, CleanupTask, Field, MembershipId, Model, Named, Organization, OrganizationChanges, OrganizationId,
@@ -58,7 +58,6 @@ impl Directory {
         draft: Draft<OrganizationChanges>,
     ) -> Result<Organization> {
         let Draft { content, mut violations } = draft;
-        let mut caller = caller.clone();
         let OrganizationChanges { name, slug, is_active, description, email, url, owner: _ } = content;
         let (Some(name), Some(slug_given), true) = (name, &slug, violations.is_empty()) else {
             if let Some(slug) = &slug
@@ -86,8 +85,9 @@ impl Directory {
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, ());
         loop {
+            let (caller, ()) = attempts.next().await?;
             caller.must(Act::Model(Action::Add, Model::Organization))?;
             match self.store.organization_write(None, Some(&organization), &[], &caller.basis()).await? {
                 OrganizationWriteOutcome::Done => return Ok(organization),
@@ -97,8 +97,7 @@ impl Directory {
                         Violation { field: Field::SlugOwner, rule: Rule::SlugOwner(by.to_string()) },
                     ]));
                 }
-                OrganizationWriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
-                OrganizationWriteOutcome::Stale => return Err(too_busy()),
+                OrganizationWriteOutcome::Stale => {}
             }
         }
     }
@@ -115,42 +114,36 @@ impl Directory {
         draft: Draft<OrganizationChanges>,
         expected: &Expected,
     ) -> Result<Organization> {
-        let Draft { content, mut violations } = draft;
-        let mut caller = caller.clone();
+        let Draft { content, violations } = draft;
         expected.check(organization.version)?;
-        let owner = self.new_owner(&caller, &organization, &content.owner).await;
-        let owner = match owner {
-            Ok(owner) => owner,
-            Err(Error::Invalid(more)) => {
-                violations.extend(more);
-                Change::Keep
-            }
-            Err(other) => return Err(other),
-        };
-        if !violations.is_empty() {
-            return Err(Error::Invalid(violations));
-        }
-        let mut before = organization;
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, organization);
         loop {
+            let (caller, before) = attempts.next().await?;
+            let mut violations = violations.clone();
+            let owner = match self.new_owner(caller, before, &content.owner).await {
+                Err(Error::Invalid(more)) => {
+                    violations.extend(more);
+                    Change::Keep
+                }
+                owner => owner?,
+            };
+            if !violations.is_empty() {
+                return Err(Error::Invalid(violations));
+            }
             let mut after = before.clone();
             apply(&mut after, &content);
-            match &owner {
-                Change::Keep => {}
-                Change::Clear => after.owner = None,
-                Change::Set(owner) => after.owner = Some(*owner),
-            }
-            let long: Vec<Violation> = too_long(after.too_long(Some(&before))).collect();
+            owner.apply(&mut after.owner);
+            let long: Vec<Violation> = too_long(after.too_long(Some(before))).collect();
             if !long.is_empty() {
                 return Err(Error::Invalid(long));
             }
             after.modified = self.ambient.now();
             caller.must(Act::Model(Action::Change, Model::Organization))?;
             expected.check(before.version)?;
-            let owners = self.owners_of(&before, &after).await?;
-            let basis = self.must_change_owners(&caller, &owners).await?;
+            let owners = self.owners_of(before, &after).await?;
+            let basis = self.must_change_owners(caller, &owners).await?;
             let owners: Vec<_> = owners.iter().map(|(before, after)| (before, after)).collect();
-            match self.store.organization_write(Some(&before), Some(&after), &owners, &basis).await? {
+            match self.store.organization_write(Some(before), Some(&after), &owners, &basis).await? {
                 OrganizationWriteOutcome::Done => {
                     if after.is_active != before.is_active {
                         self.clean_up_after(CleanupTask::Organization(before.id)).await;
@@ -158,12 +151,7 @@ impl Directory {
                     return Ok(Organization { version: before.version + 1, ..after });
                 }
                 OrganizationWriteOutcome::SlugTaken(_) => return Err(Error::invalid(Field::Slug, Rule::Taken)),
-                OrganizationWriteOutcome::Stale if retries.again().await => {
-                    caller = self.refreshed(&caller).await?;
-                    before = self.organization(&caller, before.id).await?;
-                    self.new_owner(&caller, &before, &content.owner).await?;
-                }
-                OrganizationWriteOutcome::Stale => return Err(too_busy()),
+                OrganizationWriteOutcome::Stale => {}
             }
         }
     }
@@ -178,21 +166,15 @@ impl Directory {
         organization: Organization,
         expected: &Expected,
     ) -> Result<()> {
-        let (mut caller, mut before) = (caller.clone(), organization);
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, organization);
         loop {
+            let (caller, before) = attempts.next().await?;
             caller.must(Act::Model(Action::Delete, Model::Organization))?;
             expected.check(before.version)?;
-            match self.store.organization_write(Some(&before), None, &[], &caller.basis()).await? {
-                OrganizationWriteOutcome::Done => {
-                    self.clean_up_after(CleanupTask::Organization(before.id)).await;
-                    return Ok(());
-                }
-                _ if retries.again().await => {
-                    caller = self.refreshed(&caller).await?;
-                    before = self.organization(&caller, before.id).await?;
-                }
-                _ => return Err(too_busy()),
+            let written = self.store.organization_write(Some(before), None, &[], &caller.basis()).await?;
+            if written == OrganizationWriteOutcome::Done {
+                self.clean_up_after(CleanupTask::Organization(before.id)).await;
+                return Ok(());
             }
         }
     }
@@ -220,7 +202,7 @@ impl Directory {
     async fn must_change_owners(&self, caller: &Caller, owners: &[(User, User)]) -> Result<Basis> {
         let mut basis = caller.basis();
         for (user, _) in owners {
-            let subject = Subject { user: user.clone(), visibility: Basis::default() };
+            let subject = Subject { user: user.clone(), visibility: Basis::default(), is_oneself: false };
             basis.extend(self.must_manage(caller, &subject, None).await?);
         }
         Ok(basis)

@@ -1,16 +1,19 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
-use super::{Act, Caller, Directory, Draft, Subject, too_busy};
+use tokio::sync::OnceCell;
+
+use super::updates::Target;
+use super::{Act, Caller, Directory, Draft, Subject};
 use crate::auth::link::ResetToken;
 use crate::auth::password::Verdict;
 use crate::auth::password_violations;
 use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Guessed;
-use crate::error::{Error, Refusal, Result, Rule, Violation};
+use crate::error::{Error, Result, Rule, Violation};
 use crate::model::CleanupTask;
 use crate::model::{Action, Field, MAX_PASSWORD, Model, User, UserId};
 use crate::secret::Secret;
-use crate::store::{UserWrite, WriteOutcome};
+use crate::store::UserWrite;
 
 /// A password to be set for a user.
 #[derive(Debug)]
@@ -119,28 +122,30 @@ impl Directory {
     /// [`Error::Invalid`] with the violations; the pair remains valid if the password is refused.
     pub async fn reset_password(&self, reset: ResetPassword, origin: &RequestOrigin) -> Result<()> {
         let ResetPassword { uid, token, new, again } = reset;
-        let mut attempt = self.attempt(Guessed::Secret, &uid, origin).await?;
-        let mut user = self.user_of_pair(&uid, &token).await?;
+        let mut guess = self.attempt(Guessed::Secret, &uid, origin).await?;
+        let user = self.user_of_pair(&uid, &token).await?;
         if let Err(error) = self.check_new_password(&user, &new, &again).await {
-            self.attempt_forgiven(attempt).await?;
+            self.attempt_forgiven(guess).await?;
             return Err(error);
         }
         let hash = self.hasher.hash(new).await?;
-        let mut retries = self.store.retries();
+        let mut at_hand = Some(user);
+        let mut attempts = self.store.attempts();
         loop {
+            attempts.next().await?;
+            let user = match at_hand.take() {
+                Some(user) => user,
+                // A password change meanwhile invalidates the pair; other changes do not.
+                None => self.user_of_pair(&uid, &token).await?,
+            };
             let after = User { api_tokens_ended: user.api_tokens_ended + 1, ..with_password(&user, &hash) };
             let mails = self.notices(&user, &after);
             let write = UserWrite { before: Some(&user), after: Some(&after), mails, ..UserWrite::default() };
-            match self.write_password(&write).await? {
-                WriteOutcome::Done => {
-                    self.clean_up_after(CleanupTask::EndedTokens(user.id)).await;
-                    // The user owns the mailbox, so this counts as a successful login, whatever others have tried.
-                    self.attempt_on(attempt.as_mut(), Some(user.id)).await?;
-                    return self.attempt_succeeded(attempt, user.id).await;
-                }
-                // A password change meanwhile invalidates the pair; other changes do not.
-                _ if retries.again().await => user = self.user_of_pair(&uid, &token).await?,
-                _ => return Err(too_busy()),
+            if self.store.user_write(&write).await?.is_done()? {
+                self.clean_up_after(CleanupTask::EndedTokens(user.id)).await;
+                // The user owns the mailbox, so this counts as a successful login, whatever others have tried.
+                self.attempt_on(guess.as_mut(), Some(user.id)).await?;
+                return self.attempt_succeeded(guess, user.id).await;
             }
         }
     }
@@ -236,14 +241,15 @@ impl Directory {
         known: Option<(Field, &str)>,
         new: Secret,
     ) -> Result<()> {
-        let (mut caller, mut of) = (caller.clone(), of);
-        // Do not hash for callers without permission.
-        let mut basis = self.must_manage(&caller, &of, need(&caller, &of.user)).await?;
-        let hash = self.hasher.hash(new).await?;
-        let mut retries = self.store.retries();
+        let hash = OnceCell::new();
+        let mut attempts = self.attempts(caller, PasswordOf { subject: of, known });
         loop {
-            let user = &of.user;
-            let after = with_password(user, &hash);
+            let (caller, PasswordOf { subject, .. }) = attempts.next().await?;
+            let user = &subject.user;
+            let basis = self.must_manage(caller, subject, need(caller, user)).await?;
+            // Do not hash for callers without permission.
+            let hash = hash.get_or_try_init(|| self.hasher.hash(new.clone())).await?;
+            let after = with_password(user, hash);
             let write = UserWrite {
                 before: Some(user),
                 after: Some(&after),
@@ -252,32 +258,31 @@ impl Directory {
                 kept_session: caller.session().filter(|_| caller.user.id == user.id),
                 ..UserWrite::default()
             };
-            if self.write_password(&write).await? == WriteOutcome::Done {
+            if self.store.user_write(&write).await?.is_done()? {
                 return Ok(());
             }
-            if !retries.again().await {
-                return Err(too_busy());
-            }
-            // A concurrent password change has ended the caller's credentials.
-            caller = self.refreshed(&caller).await?;
-            caller.must(Act::SetPassword { of: of.user.id, proven: known.is_some() })?;
-            let newer = self.subject_or_oneself(&caller, of.user.id).await?;
-            if let Some((field, old)) = known
-                && newer.user.password != of.user.password
-                && !self.is_password(&newer.user, old).await?
-            {
-                return Err(Error::invalid(field, Rule::WrongPassword));
-            }
-            of = newer;
-            basis = self.must_manage(&caller, &of, need(&caller, &of.user)).await?;
         }
     }
+}
 
-    async fn write_password(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
-        match self.store.user_write(write).await? {
-            written @ (WriteOutcome::Done | WriteOutcome::Stale) => Ok(written),
-            _ => Err(Error::Refused(Refusal::TooLargeToStore)),
+/// A user whose password a caller may set, and the current password, if the caller had to know it and in which field.
+struct PasswordOf<'a> {
+    subject: Subject,
+    known: Option<(Field, &'a str)>,
+}
+
+impl Target for PasswordOf<'_> {
+    async fn newest(&self, directory: &Directory, caller: &Caller) -> Result<Self> {
+        let &Self { ref subject, known } = self;
+        caller.must(Act::SetPassword { of: subject.user.id, proven: known.is_some() })?;
+        let newer = subject.newest(directory, caller).await?;
+        if let Some((field, old)) = known
+            && newer.user.password != subject.user.password
+            && !directory.is_password(&newer.user, old).await?
+        {
+            return Err(Error::invalid(field, Rule::WrongPassword));
         }
+        Ok(Self { subject: newer, known })
     }
 }
 

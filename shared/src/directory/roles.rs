@@ -1,10 +1,9 @@
 //! The Edge staff role, granted and revoked by the operator, and what a promotion ends.
 
-use super::{Directory, SystemCaller, too_busy};
-use crate::error::{Entity, Error, Refusal, Result};
+use super::{Directory, SystemCaller};
+use crate::error::{Entity, Error, Result};
 use crate::model::CleanupTask;
 use crate::model::{User, Username};
-use crate::store::{UserWrite, WriteOutcome};
 
 impl Directory {
     /// Makes a user Edge staff, or revokes the role. `false` if nothing had to change.
@@ -13,8 +12,9 @@ impl Directory {
     /// [`Error::NotFound`] if nobody has that name, [`Error::Forbidden`] for any caller except the operator.
     pub async fn set_edge_staff(&self, by: SystemCaller, username: &Username, is_staff: bool) -> Result<bool> {
         by.must_be_operator()?;
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let taken = self.store.user_by_username(username).await?.ok_or(Error::NotFound(Entity::User))?;
             let found = self.store.user_with_memberships(taken.user).await?;
             let (before, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
@@ -23,24 +23,13 @@ impl Directory {
             }
             let mut after = User { is_edge_staff: is_staff, ..before.clone() };
             end_tokens_of_others(&before, &mut after);
-            let write = UserWrite {
-                before: Some(&before),
-                after: Some(&after),
-                memberships: Some(&memberships),
-                ..UserWrite::default()
-            };
-            match self.store.user_write(&write).await? {
-                WriteOutcome::Done => {
-                    if after.others_api_tokens_ended != before.others_api_tokens_ended {
-                        self.clean_up_after(CleanupTask::EndedTokens(before.id)).await;
-                    }
-                    return Ok(true);
+            if self.rewrite(&before, &after, &memberships).await? {
+                if after.others_api_tokens_ended != before.others_api_tokens_ended {
+                    self.clean_up_after(CleanupTask::EndedTokens(before.id)).await;
                 }
-                WriteOutcome::Stale => {}
-                _ => return Err(Error::Refused(Refusal::TooLargeToStore)),
+                return Ok(true);
             }
         }
-        Err(too_busy())
     }
 }
 

@@ -1,13 +1,13 @@
 //! Signing in and out with a browser (`contracts/openwisp.md` section 16), and the caller's own sessions.
 
-use super::{Caller, Directory, Page, PageRange, Subject, too_busy};
+use super::{Caller, Directory, Page, PageRange, Subject};
 use crate::auth::{Credential, Login};
 use crate::directory::RequestOrigin;
 use crate::directory::sign_in::{Means, Names};
-use crate::error::{Entity, Error, Refusal, Result, Unauthenticated};
+use crate::error::{Entity, Error, Result, Unauthenticated};
 use crate::model::{Session, SessionId, User};
 use crate::secret::Secret;
-use crate::store::{UserWrite, WriteOutcome};
+use crate::store::UserWrite;
 
 impl Directory {
     /// Creates a session if the password is that of the user whom `login` names, as for [`Directory::obtain_token`]. It
@@ -77,20 +77,16 @@ impl Directory {
     /// # Errors
     /// When the store is unavailable.
     pub async fn sign_out_everywhere(&self, caller: &Caller) -> Result<()> {
-        let mut caller = caller.clone();
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, Subject::oneself(caller));
         loop {
-            let own = Subject::oneself(&caller);
-            let basis = self.must_manage(&caller, &own, None).await?;
+            let (caller, own) = attempts.next().await?;
+            let basis = self.must_manage(caller, own, None).await?;
             let before = &own.user;
             let after = User { token_version: before.token_version + 1, ..before.clone() };
             let write =
                 UserWrite { before: Some(before), after: Some(&after), basis: Some(&basis), ..UserWrite::default() };
-            match self.store.user_write(&write).await? {
-                WriteOutcome::Done => break,
-                WriteOutcome::Stale if retries.again().await => caller = self.refreshed(&caller).await?,
-                WriteOutcome::Stale => return Err(too_busy()),
-                _ => return Err(Error::Refused(Refusal::TooLargeToStore)),
+            if self.store.user_write(&write).await?.is_done()? {
+                break;
             }
         }
         // They are invalid already; what a failure leaves here expires.
@@ -100,8 +96,9 @@ impl Directory {
 
     /// Writes the last login on the newest state of a user, if the password is still the same.
     async fn note_login(&self, user: User, password: &str) -> Result<User> {
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let now = self.ambient.now();
             let gone = || Error::Unauthenticated(Unauthenticated::WrongPassword);
             let found = self.store.user_with_memberships(user.id).await?;
@@ -110,18 +107,9 @@ impl Directory {
                 return Err(gone());
             }
             let after = User { last_login: Some(now), ..before.clone() };
-            let write = UserWrite {
-                before: Some(&before),
-                after: Some(&after),
-                memberships: Some(&memberships),
-                ..UserWrite::default()
-            };
-            match self.store.user_write(&write).await? {
-                WriteOutcome::Done => return Ok(after),
-                WriteOutcome::Stale => {}
-                _ => return Err(Error::Refused(Refusal::TooLargeToStore)),
+            if self.rewrite(&before, &after, &memberships).await? {
+                return Ok(after);
             }
         }
-        Err(too_busy())
     }
 }

@@ -1,6 +1,6 @@
 //! API tokens of users (`contracts/edge.md` section 7).
 
-use super::{Act, Caller, Directory, Page, PageRange, Subject, too_busy};
+use super::{Act, Caller, Directory, Page, PageRange, Subject};
 use crate::error::{Entity, Error, Refusal, Result, Rule};
 use crate::model::{ApiToken, Field, TokenId, User, is_longer};
 use crate::secret::Secret;
@@ -74,10 +74,10 @@ impl Directory {
         if is_longer(title, ApiToken::MAX_TITLE) {
             return Err(Error::invalid(Field::Title, Rule::TooLong(ApiToken::MAX_TITLE)));
         }
-        let (mut caller, mut owner) = (caller.clone(), owner);
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, owner);
         loop {
-            let basis = self.must_manage(&caller, &owner, None).await?;
+            let (caller, owner) = attempts.next().await?;
+            let basis = self.must_manage(caller, owner, None).await?;
             let list = self.store.tokens(owner.user.id).await?;
             if list.room(&owner.user) == 0 {
                 return Err(Error::Refused(Refusal::MostTokens));
@@ -88,10 +88,7 @@ impl Directory {
             match self.token_insert(&token, &text, &list, &basis).await? {
                 TokenWriteOutcome::Done => return Ok((token, text)),
                 TokenWriteOutcome::UserGone => return Err(Error::NotFound(Entity::User)),
-                TokenWriteOutcome::Stale if retries.again().await => {
-                    (caller, owner) = self.caller_and_owner_again(&caller, &owner).await?;
-                }
-                TokenWriteOutcome::Stale => return Err(too_busy()),
+                TokenWriteOutcome::Stale => {}
             }
         }
     }
@@ -107,20 +104,16 @@ impl Directory {
         id: TokenId,
         is_active: Option<bool>,
     ) -> Result<ApiToken> {
-        let (mut caller, mut owner) = (caller.clone(), owner);
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, owner);
         loop {
-            let basis = self.must_manage(&caller, &owner, None).await?;
+            let (caller, owner) = attempts.next().await?;
+            let basis = self.must_manage(caller, owner, None).await?;
             let (hash, token) = self.token_of(&owner.user, id).await?;
             let Some(is_active) = is_active else { return Ok(token) };
             let now = self.ambient.now();
             if self.store.token_switch(&hash, is_active, now, &basis).await? {
                 return Ok(ApiToken { is_active, updated: now, ..token });
             }
-            if !retries.again().await {
-                return Err(too_busy());
-            }
-            (caller, owner) = self.caller_and_owner_again(&caller, &owner).await?;
         }
     }
 
@@ -129,26 +122,15 @@ impl Directory {
     /// # Errors
     /// As [`Directory::token`].
     pub async fn delete_token(&self, caller: &Caller, owner: Subject, id: TokenId) -> Result<()> {
-        let (mut caller, mut owner) = (caller.clone(), owner);
-        let mut retries = self.store.retries();
+        let mut attempts = self.attempts(caller, owner);
         loop {
-            let basis = self.must_manage(&caller, &owner, None).await?;
+            let (caller, owner) = attempts.next().await?;
+            let basis = self.must_manage(caller, owner, None).await?;
             let (hash, token) = self.token_of(&owner.user, id).await?;
             if self.store.token_remove(token.user, id, &hash, &basis).await? {
                 return Ok(());
             }
-            if !retries.again().await {
-                return Err(too_busy());
-            }
-            (caller, owner) = self.caller_and_owner_again(&caller, &owner).await?;
         }
-    }
-
-    /// The current state of both.
-    async fn caller_and_owner_again(&self, caller: &Caller, owner: &Subject) -> Result<(Caller, Subject)> {
-        let caller = self.refreshed(caller).await?;
-        let owner = self.subject_or_oneself(&caller, owner.user.id).await?;
-        Ok((caller, owner))
     }
 
     async fn token_of(&self, user: &User, id: TokenId) -> Result<(Secret, ApiToken)> {

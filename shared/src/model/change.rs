@@ -19,7 +19,7 @@ impl<T: Clone> Change<T> {
     }
 
     /// Applies the change to a field.
-    pub(super) fn apply(&self, field: &mut Option<T>) {
+    pub(crate) fn apply(&self, field: &mut Option<T>) {
         match self {
             Self::Keep => {}
             Self::Clear => *field = None,

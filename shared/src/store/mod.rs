@@ -48,7 +48,7 @@ pub use self::lists::Counts;
 pub use self::organizations::{Direction, Member, MemberCount, OrganizationWriteOutcome, Positions};
 pub use self::outbox::QueuedMail;
 pub use self::resets::ResetRequest;
-pub use self::retry::{Retries, RetryPolicy};
+pub use self::retry::{Attempts, RetryPolicy};
 pub use self::search::{Search, SearchField, search_items};
 pub use self::throttle::{Common, Guard, Subject};
 pub use self::tokens::{TokenEntry, TokenList, TokenWriteOutcome};

@@ -170,9 +170,6 @@ impl Store {
     pub(super) async fn write_piece(&self, mut asked: Vec<WriteRequest>) -> Result<()> {
         let mut retries = self.retries();
         while !asked.is_empty() {
-            if !retries.next().await {
-                return Err(Error::Unavailable("DynamoDB left items of a batch unprocessed".into()));
-            }
             let batch = self
                 .client
                 .batch_write_item()
@@ -182,6 +179,9 @@ impl Store {
             output.consumed_capacity().iter().for_each(|capacity| cost::wrote(Some(capacity)));
             let rest = output.unprocessed_items.and_then(|mut tables| tables.remove(&*self.table));
             asked = rest.unwrap_or_default();
+            if !asked.is_empty() && !retries.again().await {
+                return Err(Error::Unavailable("DynamoDB left items of a batch unprocessed".into()));
+            }
         }
         Ok(())
     }

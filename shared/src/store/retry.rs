@@ -1,10 +1,11 @@
-//! Retries: for how long, and after which pauses.
+//! Retries: for how long, and after which pauses; and the attempts of changes that read before they write.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Store;
+use crate::error::{Error, Result};
 use crate::model::ambient::random;
 
 /// How long and how often to retry.
@@ -16,23 +17,38 @@ pub struct RetryPolicy {
     pub deadline: Duration,
 }
 
-/// Attempts at a piece of work: each except the first after a pause with jitter, none after the deadline.
-pub struct Retries<'a> {
+/// Attempts to read, decide and write, until a write finds everything as it was read.
+///
+/// A loop calls [`Attempts::next`], because the future of a function that takes an async closure would not be `Send`.
+pub struct Attempts<'a> {
+    retries: Retries<'a>,
+    has_begun: bool,
+}
+
+/// Repetitions of a piece of work: each after a pause with jitter, none after the deadline.
+pub(super) struct Retries<'a> {
     store: &'a Store,
-    begun: bool,
     deadline: Instant,
     pause: Duration,
 }
 
-impl Retries<'_> {
-    /// Waits until the next attempt may start; the first may start immediately. `false` if there is no time left.
-    pub async fn next(&mut self) -> bool {
-        let first = !std::mem::replace(&mut self.begun, true);
-        first || self.again().await
+impl Attempts<'_> {
+    /// Waits until the next attempt may start; the first may start immediately. Each reads what it decides on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if other requests change the records so often that no attempt succeeded in time.
+    pub async fn next(&mut self) -> Result<()> {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        if is_first || self.retries.again().await {
+            Ok(())
+        } else {
+            Err(Error::Unavailable("too many concurrent changes to one record".into()))
+        }
     }
+}
 
-    /// Waits until another attempt may start, before reading the state that it starts from. `false` if there is no time
-    /// left.
+impl Retries<'_> {
+    /// Waits until the next one may start. `false` if there is no time left.
     pub async fn again(&mut self) -> bool {
         let [byte] = random(&*self.store.ambient);
         // At least half of the pause.
@@ -53,9 +69,14 @@ impl Default for RetryPolicy {
 }
 
 impl Store {
-    /// Attempts at a piece of work that begins now.
-    pub fn retries(&self) -> Retries<'_> {
+    /// Attempts that begin now.
+    pub fn attempts(&self) -> Attempts<'_> {
+        Attempts { retries: self.retries(), has_begun: false }
+    }
+
+    /// Repetitions of a piece of work that begins now.
+    pub(super) fn retries(&self) -> Retries<'_> {
         let RetryPolicy { pause, deadline } = self.retry_policy;
-        Retries { store: self, begun: false, deadline: Instant::now() + deadline, pause }
+        Retries { store: self, deadline: Instant::now() + deadline, pause }
     }
 }

@@ -90,8 +90,9 @@ impl Directory {
         let user = self.sign_in(&login, Names::Usernames, origin).await?;
         // A token has the version of the user whose password was checked: a concurrent reset has ended it.
         let basis = Basis::default();
-        let mut retries = self.store.retries();
-        while retries.next().await {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
             let list = self.store.tokens(user.id).await?;
             if list.live(&user, self.ambient.now()) >= most || list.room(&user) == 0 {
                 return Ok(TokenGrant::TooMany);
@@ -103,7 +104,6 @@ impl Directory {
                 TokenWriteOutcome::UserGone => return Err(Error::Unauthenticated(Unauthenticated::WrongPassword)),
             }
         }
-        Err(Error::Unavailable("too many concurrent changes to one user's tokens".into()))
     }
 
     /// A new token of a user, not stored yet, and its text.

@@ -6,7 +6,6 @@ use super::importer::{NO_NUMBER, STILL_GOING, reason};
 use super::limits::shorten;
 use super::{Importer, IssueKind, Known, MembershipRecord, UserRecord};
 use crate::auth::password::Effort;
-use crate::directory::too_busy;
 use crate::error::{Error, Result};
 use crate::model::{
     AddressId, EdgeId, Membership, MembershipId, Organization, OrganizationId, Permission, PermissionId, User, UserId,
@@ -327,8 +326,9 @@ impl Importer<'_> {
     async fn join(&mut self, id: UserId, transfer: &MembershipRecord) -> Result<bool> {
         let directory = self.directory;
         let store = &directory.store;
-        let mut retries = store.retries();
-        while retries.next().await {
+        let mut attempts = store.attempts();
+        loop {
+            attempts.next().await?;
             let (found, read) =
                 (store.user_with_memberships(id).await?, store.organization(transfer.organization).await?);
             let (Some((before, mut memberships)), Some(organization)) = (found, read) else { return Ok(false) };
@@ -361,7 +361,7 @@ impl Importer<'_> {
                     membership: Some(membership),
                     ..UserWrite::default()
                 };
-                store.user_write(&write).await? == WriteOutcome::Done
+                store.user_write(&write).await?.is_done()?
             };
             if is_done {
                 if becomes_owner {
@@ -371,7 +371,6 @@ impl Importer<'_> {
                 return Ok(joined.is_none());
             }
         }
-        Err(too_busy())
     }
 }
 

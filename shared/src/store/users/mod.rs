@@ -19,6 +19,7 @@ pub use self::memberships::MembershipLeft;
 pub use self::read::Superusers;
 use self::write::meaning;
 pub(in crate::store) use self::write::user_item;
+use crate::error::{Error, Result};
 use crate::model::{GroupId, Mail, Membership, Organization, OrganizationId, Session, User};
 use crate::store::Basis;
 
@@ -36,6 +37,20 @@ pub enum WriteOutcome {
     OtherSuperuserLost,
     /// A group that the user should join does not exist; nothing was written.
     UnknownGroup(GroupId),
+}
+
+impl WriteOutcome {
+    /// Whether it was written, for a change that only a stale record can prevent: it claims nothing and joins no group.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if anything else prevented it.
+    pub fn is_done(&self) -> Result<bool> {
+        match self {
+            Self::Done => Ok(true),
+            Self::Stale | Self::OtherSuperuserLost => Ok(false),
+            Self::Taken(_) | Self::UnknownGroup(_) => Err(Error::internal("unexpected conflict while writing a user")),
+        }
+    }
 }
 
 /// A change of one user.
