@@ -137,9 +137,18 @@ impl Answer {
 
     /// Read and write units that the request cost.
     pub fn cost(&self) -> (f64, f64) {
+        (self.cost_of("read"), self.cost_of("write"))
+    }
+
+    /// How often the request waited for the store.
+    pub fn waits(&self) -> f64 {
+        self.cost_of("waits")
+    }
+
+    fn cost_of(&self, name: &str) -> f64 {
         let header = self.header("x-rollcall-cost").expect("the cost");
-        let (read, write) = header.split_once(", ").expect("two figures");
-        let figure = |text: &str, name| text.strip_prefix(name).expect("a name").parse().expect("a figure");
-        (figure(read, "read="), figure(write, "write="))
+        let mut figures = header.split(", ").filter_map(|figure| figure.split_once('='));
+        let (_, figure) = figures.find(|(found, _)| *found == name).expect("a figure of that name");
+        figure.parse().expect("a number")
     }
 }

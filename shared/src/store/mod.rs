@@ -130,7 +130,8 @@ impl Store {
             .retry_config(retry)
             // The SDK stops retrying after too many failures; it must not count those of other clients.
             .retry_partition(RetryPartition::custom("rollcall").build())
-            .timeout_config(timeout);
+            .timeout_config(timeout)
+            .interceptor(cost::CountWaits);
         if let Some(endpoint) = connection.endpoint {
             config = config.endpoint_url(endpoint);
         }

@@ -125,7 +125,7 @@ async fn handle<D: Dialect>(State(directory): State<Arc<Directory>>, mut request
         headers.insert("x-request-id", id);
     }
     if directory.settings().cost_header
-        && let Ok(cost) = HeaderValue::from_str(&format!("read={}, write={}", cost.read, cost.write))
+        && let Ok(cost) = HeaderValue::from_str(&format!("read={}, write={}, waits={}", cost.read, cost.write, cost.waits))
     {
         headers.insert("x-rollcall-cost", cost);
     }
@@ -137,6 +137,7 @@ async fn handle<D: Dialect>(State(directory): State<Arc<Directory>>, mut request
         duration_ms = began.elapsed().as_secs_f64() * 1000.0,
         read_units = cost.read,
         write_units = cost.write,
+        waits = cost.waits,
         "answered"
     );
     response
