@@ -15,8 +15,7 @@ use shared::Directory;
 use shared::dialect::edge::Edge;
 use shared::dialect::openl2m::OpenL2m;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Endpoint;
-use shared::web::endpoint::{self, not_found};
+use shared::web::endpoint::{Route, not_found};
 use shared::web::middleware::with_middleware;
 use shared::web::path::decoded_once;
 use tower::Layer as _;
@@ -26,22 +25,21 @@ use tower::util::MapRequestLayer;
 const OPENL2M: [&str; 4] = ["/api/admin", "/api/switches", "/api/environment", "/api/stats"];
 
 /// The OpenWISP endpoints of all functions.
-pub fn openwisp_endpoints() -> Vec<&'static Endpoint> {
-    let all =
-        [auth::endpoints(), emails::endpoints(), groups::endpoints(), organizations::endpoints(), users::endpoints()];
-    all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
+pub fn openwisp_routes() -> Vec<Route> {
+    [auth::routes(), emails::routes(), groups::routes(), organizations::routes(), users::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The OpenL2M endpoints of all functions.
-pub fn openl2m_endpoints() -> Vec<&'static endpoint::Endpoint> {
-    let all = [admin_users::endpoints(), auth::openl2m_endpoints()];
-    all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
+pub fn openl2m_routes() -> Vec<Route> {
+    [admin_users::routes(), auth::openl2m_routes()].into_iter().flatten().collect()
 }
 
 /// The Edge endpoints of all functions.
-pub fn edge_endpoints() -> Vec<&'static endpoint::Endpoint> {
-    let all = [edge_tokens::endpoints(), edge_users::endpoints()];
-    all.into_iter().flatten().map(|(endpoint, _)| endpoint).collect()
+pub fn edge_routes() -> Vec<Route> {
+    [edge_tokens::routes(), edge_users::routes()].into_iter().flatten().collect()
 }
 
 /// The routes of every function.

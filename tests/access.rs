@@ -241,15 +241,15 @@ fn body(template: &str, serial: usize, organization: &str) -> Value {
 
 #[test]
 fn every_address_has_its_rows_and_every_row_an_address() {
-    let endpoints = rollcall::openwisp_endpoints();
-    let addresses = endpoints.iter().map(|endpoint| endpoint.path).chain(auth::PAGES);
+    let routes = rollcall::openwisp_routes();
+    let addresses = routes.iter().map(|route| route.endpoint.path).chain(auth::PAGES);
     let addresses = addresses.chain(docs::DOCUMENTS).chain(docs::asset_paths()).chain([docs::KEYS]);
     let listed: BTreeSet<&str> = TABLE.iter().map(|(path, _)| *path).collect();
     assert_eq!(listed, addresses.collect());
     assert_eq!(listed.len(), TABLE.len(), "no address stands twice");
-    for endpoint in endpoints {
-        let allowed: BTreeSet<&str> = endpoint.allow.split(", ").collect();
-        assert_eq!(methods_of(endpoint.path).collect::<BTreeSet<_>>(), allowed, "{}", endpoint.path);
+    for route in routes {
+        let (path, allowed) = (route.endpoint.path, route.methods().into_iter().collect());
+        assert_eq!(methods_of(path).collect::<BTreeSet<_>>(), allowed, "{path}");
     }
 }
 

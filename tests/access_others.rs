@@ -92,13 +92,13 @@ fn special() -> [(&'static str, [[u16; 2]; 7]); 4] {
 
 #[test]
 fn every_address_has_its_rows_and_every_row_an_address() {
-    let endpoints = [rollcall::openl2m_endpoints(), rollcall::edge_endpoints()].concat();
-    let mounted: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.path).collect();
+    let routes = || rollcall::openl2m_routes().into_iter().chain(rollcall::edge_routes());
+    let mounted: BTreeSet<&str> = routes().map(|route| route.endpoint.path).collect();
     assert_eq!(table().into_keys().collect::<BTreeSet<_>>(), mounted);
-    for endpoint in endpoints {
-        let allowed: BTreeSet<&str> = endpoint.allow.split(", ").collect();
-        for (method, statuses) in METHODS.iter().zip(table()[endpoint.path]) {
-            assert_eq!(statuses.contains(&405), !allowed.contains(method), "{method} {}", endpoint.path);
+    for route in routes() {
+        let (path, allowed) = (route.endpoint.path, route.methods());
+        for (method, statuses) in METHODS.iter().zip(table()[path]) {
+            assert_eq!(statuses.contains(&405), !allowed.contains(method), "{method} {path}");
         }
     }
 }
@@ -210,7 +210,7 @@ async fn everyone_gets_what_the_table_says() {
     let mut wrong = Vec::new();
     let mut serial = 0;
     for (template, rows) in table() {
-        let is_edge = rollcall::edge_endpoints().iter().any(|endpoint| endpoint.path == template);
+        let is_edge = rollcall::edge_routes().iter().any(|route| route.endpoint.path == template);
         for (method, expected) in METHODS.iter().zip(rows) {
             let mut got = [0; 6];
             for (who, status) in CALLERS.iter().zip(&mut got) {
@@ -288,7 +288,7 @@ async fn other_roles_give_nothing_here() {
     let mut wrong = Vec::new();
     let mut serial = 0;
     for (template, rows) in table().into_iter().filter(|(template, _)| *template != "/api/users/token/") {
-        let is_edge = rollcall::edge_endpoints().iter().any(|endpoint| endpoint.path == template);
+        let is_edge = rollcall::edge_routes().iter().any(|route| route.endpoint.path == template);
         for (method, expected) in METHODS.iter().zip(rows) {
             for (who, column, pair) in &clients {
                 serial += 1;

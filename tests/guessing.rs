@@ -14,6 +14,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::model::User;
 use shared::web::ClientIp;
+use shared::web::endpoint::Access;
 use shared::web::fields::FieldKind;
 
 use crate::support::{Answer, CHEAP, Faults, Options, PASSWORD, Plan, TOKEN, TestApp, insert, plain_user, request};
@@ -92,10 +93,10 @@ fn guesses() -> Vec<Guess> {
             }),
         });
     }
-    for endpoint in rollcall::edge_endpoints() {
-        for method in endpoint.allow.split(", ").filter(|method| *method != "OPTIONS") {
-            guesses.push(Guess::header(method, endpoint.path, basic));
-            guesses.push(Guess::header(method, endpoint.path, token));
+    for route in rollcall::edge_routes() {
+        for method in route.methods().into_iter().filter(|method| *method != "OPTIONS") {
+            guesses.push(Guess::header(method, route.endpoint.path, basic));
+            guesses.push(Guess::header(method, route.endpoint.path, token));
         }
     }
     for path in docs::DOCUMENTS {
@@ -263,8 +264,9 @@ fn no_address_that_takes_a_secret_is_left_out() {
     let takes_secret = |fields: &[&'static shared::web::fields::Field]| {
         fields.iter().any(|field| matches!(field.kind, FieldKind::Secret) || field.name == "token")
     };
-    let found: BTreeSet<&str> = rollcall::openwisp_endpoints()
+    let found: BTreeSet<&str> = rollcall::openwisp_routes()
         .into_iter()
+        .map(|route| route.endpoint)
         .filter(|endpoint| takes_secret(&(endpoint.fields)(true)))
         .map(|endpoint| endpoint.path)
         .collect();
@@ -278,10 +280,10 @@ fn no_address_that_takes_a_secret_is_left_out() {
     ];
     assert_eq!(found, BTreeSet::from(known));
     // Who may be asked without credentials takes them, or tells nothing.
-    let open: BTreeSet<&str> = rollcall::openl2m_endpoints()
+    let open: BTreeSet<&str> = rollcall::openl2m_routes()
         .into_iter()
-        .filter(|endpoint| endpoint.access == shared::web::endpoint::Access::Anyone && endpoint.allow.contains("POST"))
-        .map(|endpoint| endpoint.path)
+        .filter(|route| route.endpoint.access == Access::Anyone && route.methods().contains(&"POST"))
+        .map(|route| route.endpoint.path)
         .collect();
     assert_eq!(open, BTreeSet::from(["/api/users/token/"]));
     let pages: BTreeSet<&str> = auth::PAGES.into_iter().collect();
@@ -300,8 +302,9 @@ fn no_address_that_takes_a_secret_is_left_out() {
         pages.iter().filter(|path| !known.contains(*path) && path.strip_suffix("/style.css").is_none()).collect();
     assert_eq!(rest, Vec::<&&str>::new(), "a page that takes a secret?");
     let answered: BTreeSet<String> = guesses().into_iter().map(|guess| guess.what).collect();
-    for endpoint in rollcall::edge_endpoints() {
-        assert!(answered.iter().any(|what| what.contains(endpoint.path)), "{}", endpoint.path);
+    for route in rollcall::edge_routes() {
+        let path = route.endpoint.path;
+        assert!(answered.iter().any(|what| what.contains(path)), "{path}");
     }
 }
 

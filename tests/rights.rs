@@ -173,12 +173,11 @@ async fn no_act_gives_a_right_or_takes_over_a_stronger_person_4() {
 
 #[test]
 fn every_route_that_changes_something_is_tried() {
-    let openwisp = rollcall::openwisp_endpoints().into_iter().map(|one| (one.path, one.allow));
-    let others = rollcall::openl2m_endpoints().into_iter().chain(rollcall::edge_endpoints());
+    let served = [rollcall::openwisp_routes(), rollcall::openl2m_routes(), rollcall::edge_routes()];
     let mut changing = BTreeSet::new();
-    for (path, allow) in openwisp.chain(others.map(|one| (one.path, one.allow))) {
-        let methods = allow.split(", ").filter(|method| ["POST", "PUT", "PATCH", "DELETE"].contains(method));
-        changing.extend(methods.map(|method| format!("{method} {path}")));
+    for route in served.iter().flatten() {
+        let methods = route.methods().into_iter().filter(|name| ["POST", "PUT", "PATCH", "DELETE"].contains(name));
+        changing.extend(methods.map(|method| format!("{method} {}", route.endpoint.path)));
     }
     let others = PROVEN.iter().chain(OWN).map(|name| (*name).to_owned());
     let tried: BTreeSet<String> = routes().iter().map(Route::name).chain(others).collect();

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use serde_yaml_ng::Value;
 use shared::store::keys;
+use shared::web::endpoint::Route;
 
 use crate::access::methods_of;
 use crate::events::{NO_EDGE_ID, NO_NUMBER, NOBODY};
@@ -41,12 +42,12 @@ impl Address {
 
 /// Every documented address: those of the APIs, the pages for browsers, and the documents.
 pub fn addresses() -> Vec<Address> {
-    let methods = |allow: &'static str| allow.split(", ").collect();
-    let fill = |path: &str, id: &str, number: &str| path.replace("{id}", id).replace("{number}", number);
-    let openwisp =
-        rollcall::openwisp_endpoints().into_iter().map(|one| (fill(one.path, NOBODY, "1"), methods(one.allow)));
-    let others = rollcall::openl2m_endpoints().into_iter().chain(rollcall::edge_endpoints());
-    let others = others.map(|one| (fill(one.path, NO_EDGE_ID, NO_NUMBER), methods(one.allow)));
+    let fill = |route: Route, id: &str, number: &str| {
+        (route.endpoint.path.replace("{id}", id).replace("{number}", number), route.methods())
+    };
+    let openwisp = rollcall::openwisp_routes().into_iter().map(|route| fill(route, NOBODY, "1"));
+    let others = rollcall::openl2m_routes().into_iter().chain(rollcall::edge_routes());
+    let others = others.map(|route| fill(route, NO_EDGE_ID, NO_NUMBER));
     let beside = auth::PAGES.into_iter().chain(docs::DOCUMENTS).chain([docs::KEYS]);
     let beside = beside.map(|path| (path.to_owned(), methods_of(path).collect()));
     let template = template();

@@ -3,6 +3,7 @@
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use shared::web::endpoint::Access;
 use shared::web::fields::Field;
 
 use super::operations::{Api, Asked, Body, Operation, QUERIES, Refusal, Shape};
@@ -100,7 +101,7 @@ impl Writer {
             }
         }
         for place in &places {
-            for method in place.methods().filter(|method| ["HEAD", "OPTIONS"].contains(method)) {
+            for method in place.methods.iter().filter(|method| ["HEAD", "OPTIONS"].contains(method)) {
                 self.insert(api, place, method, plain(api, place, method));
             }
         }
@@ -126,7 +127,7 @@ impl Writer {
             "operationId": operation.id,
             "tags": [operation.tag],
             "summary": operation.summary,
-            "description": format!("{}\n\n{}", operation.description, place.access.sentence(operation.method)).trim_start(),
+            "description": format!("{}\n\n{}", operation.description, place.who(operation.method)).trim_start(),
             "security": security(api, place),
         });
         let queries: Vec<Value> = operation.queries.iter().map(|name| query(name)).collect();
@@ -181,7 +182,7 @@ impl Writer {
     }
 
     fn shape(&mut self, api: &Api, place: &Place, operation: &Operation) -> Option<Value> {
-        let mut fields = place.fields.map(|fields| fields(true)).unwrap_or_default();
+        let mut fields = (place.fields)(true);
         if place.path.starts_with("/api/admin/users/") {
             fields = admin_users::fields();
         }
@@ -278,7 +279,7 @@ fn plain(api: &Api, place: &Place, method: &str) -> Value {
         "operationId": format!("{}{}{name}", method.to_lowercase(), api.name),
         "tags": [PLAIN_TAG],
         "summary": format!("{method} {}", place.shown_path()),
-        "description": place.access.sentence(method),
+        "description": place.who(method),
         "security": security(api, place),
         "responses": responses,
     });
@@ -289,15 +290,14 @@ fn plain(api: &Api, place: &Place, method: &str) -> Value {
 }
 
 fn known_fields(place: &Place, body: Option<&Body>) -> Vec<&'static Field> {
-    match (body.and_then(|body| body.fields), place.fields) {
-        (Some(fields), _) => fields(),
-        (None, Some(fields)) => fields(true),
-        (None, None) => Vec::new(),
+    match body.and_then(|body| body.fields) {
+        Some(fields) => fields(),
+        None => (place.fields)(true),
     }
 }
 
 fn security(api: &Api, place: &Place) -> Value {
-    if place.access.is_for_anyone() {
+    if place.access == Access::Anyone {
         json!([])
     } else {
         api.schemes.iter().map(|scheme| json!({ *scheme: [] })).collect()
@@ -356,8 +356,9 @@ fn refused(
     let of_edge = api.name == "Edge";
     let applies = |status| match status {
         400 => writes,
-        401 => !place.access.is_for_anyone(),
-        403 => place.access.is_limited() || of_edge,
+        // Each user may use those of OpenWISP that are for users.
+        403 if api.name == "OpenWisp" => ![Access::Anyone, Access::User].contains(&place.access),
+        401 | 403 => place.access != Access::Anyone,
         404 => {
             has_parts && (method != "OPTIONS" || place.below_user || api.name != "Edge")
                 || has_pages

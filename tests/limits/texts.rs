@@ -11,7 +11,7 @@ const ORGANIZATIONS: &str = "/api/v1/users/organization/";
 
 /// The fields of everything that clients send.
 fn fields() -> Vec<&'static Field> {
-    let openwisp = rollcall::openwisp_endpoints().into_iter().flat_map(|endpoint| (endpoint.fields)(true));
+    let openwisp = rollcall::openwisp_routes().into_iter().flat_map(|route| (route.endpoint.fields)(true));
     let others = [admin_users::fields(), edge_users::fields(), edge_tokens::fields()];
     openwisp.chain(others.into_iter().flatten()).collect()
 }

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use shared::web::endpoint::Route;
 
 use crate::support::{Answer, Browser, NOBODY, PASSWORD, TestApp, USERS, request};
 
@@ -30,9 +31,9 @@ async fn addresses(app: &TestApp) -> Vec<String> {
     let id = |path: &str| path.trim_end_matches('/').rsplit('/').next().expect("an id").to_owned();
     let joined = admin.post(&format!("{user}organization/"), &json!({ "organization": id(&organization) })).await;
     assert_eq!(joined.status, StatusCode::CREATED, "{joined:?}");
-    rollcall::openwisp_endpoints()
+    rollcall::openwisp_routes()
         .iter()
-        .map(|endpoint| {
+        .map(|Route { endpoint, .. }| {
             let of = if endpoint.path.starts_with(ORGANIZATIONS) { &organization } else { &user };
             let number = if endpoint.path.starts_with(GROUPS) { &group } else { &address };
             let path = endpoint.path.replace("{id}", &id(of)).replace("{number}", &id(number));
@@ -131,8 +132,8 @@ async fn every_address_has_a_page_for_every_kind_of_caller() {
     for name in ["plain", "clerk", "admin"] {
         browsers.push((name, Browser::signed_in(&app, name).await));
     }
-    for endpoint in rollcall::openwisp_endpoints() {
-        assert!(endpoint.about.ends_with('.'));
+    for route in rollcall::openwisp_routes() {
+        assert!(route.endpoint.about.ends_with('.'));
     }
     for path in &paths {
         for (name, browser) in &mut browsers {

@@ -22,7 +22,7 @@ pub async fn root(Authenticated { caller, .. }: Authenticated<OpenL2m>, base: Ba
 }
 
 /// `GET /api/admin/`
-pub async fn admin(base: BaseUrl) -> Json<Value> {
+pub async fn admin(_: Authenticated<OpenL2m>, base: BaseUrl) -> Json<Value> {
     Json(json!({
         "switches": link(&base, "admin/switches"),
         "credentials": link(&base, "admin/switches/credentials"),
@@ -52,7 +52,7 @@ pub async fn switches(Authenticated { caller, .. }: Authenticated<OpenL2m>) -> J
 }
 
 /// `GET /api/environment/`. The client asks about the server's hardware. The values are constants, because a function has none of its own.
-pub async fn environment(base: BaseUrl) -> Json<Value> {
+pub async fn environment(_: Authenticated<OpenL2m>, base: BaseUrl) -> Json<Value> {
     let host = base.0.split_once("://").map_or("", |(_, rest)| rest);
     let host = host.split('/').next().unwrap_or_default();
     let entry = |label: &str, value: &str| json!({ "label": label, "value": value });
@@ -71,8 +71,11 @@ pub async fn environment(base: BaseUrl) -> Json<Value> {
 }
 
 /// `GET /api/stats/`. There are no switches, so their numbers are 0; statistics of users and calls are not kept.
-pub async fn stats(State(directory): State<Arc<Directory>>) -> Result<Json<Value>, Failure<OpenL2m>> {
-    let tokens = directory.token_total().await?;
+pub async fn stats(
+    State(directory): State<Arc<Directory>>,
+    Authenticated { caller, .. }: Authenticated<OpenL2m>,
+) -> Result<Json<Value>, Failure<OpenL2m>> {
+    let tokens = directory.token_total(&caller).await?;
     let entry = |label: &str, value: u64| json!({ "label": label, "value": value });
     let mut database = json!({});
     for (name, label) in [

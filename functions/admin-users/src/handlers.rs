@@ -11,7 +11,7 @@ use shared::dialect::openl2m::OpenL2m;
 use shared::error::Entity;
 use shared::model::UserNumber;
 use shared::web::body::UnparsedBody;
-use shared::web::endpoint::Admission as _;
+use shared::web::dialect::Dialect as _;
 use shared::web::negotiation::query_value;
 use shared::web::pagination::whole_number;
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};

@@ -11,53 +11,47 @@ pub use wire::{UserResponse, fields};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use shared::Directory;
 use shared::dialect::openl2m::OpenL2m;
-use shared::web::endpoint::{Access, Endpoint, Endpoints, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
-const LIST: Endpoint = Endpoint {
-    path: "/api/admin/users/",
-    name: "Api Admin Users",
-    allow: "GET, POST, HEAD, OPTIONS",
-    access: Access::Superuser,
-};
+const LIST: Endpoint =
+    Endpoint { path: "/api/admin/users/", name: "Api Admin Users", access: Access::Superuser, ..Endpoint::PLAIN };
 
 const DETAIL: Endpoint = Endpoint {
     path: "/api/admin/users/{number}/",
     name: "Api Admin User Detail",
-    allow: "GET, POST, PATCH, HEAD, OPTIONS",
     access: Access::Superuser,
+    ..Endpoint::PLAIN
 };
 
-const ROOT: Endpoint = Endpoint { path: "/api/", name: "Api Root", allow: "GET, HEAD, OPTIONS", access: Access::User };
+const ROOT: Endpoint = Endpoint { path: "/api/", name: "Api Root", access: Access::User, ..Endpoint::PLAIN };
 
 const ADMIN: Endpoint =
-    Endpoint { path: "/api/admin/", name: "Api Admin", allow: "GET, HEAD, OPTIONS", access: Access::Superuser };
+    Endpoint { path: "/api/admin/", name: "Api Admin", access: Access::Superuser, ..Endpoint::PLAIN };
 
 const SWITCHES: Endpoint =
-    Endpoint { path: "/api/switches/", name: "Api Switches", allow: "GET, HEAD, OPTIONS", access: Access::User };
+    Endpoint { path: "/api/switches/", name: "Api Switches", access: Access::User, ..Endpoint::PLAIN };
 
 const ENVIRONMENT: Endpoint =
-    Endpoint { path: "/api/environment/", name: "Api Environment", allow: "GET, HEAD, OPTIONS", access: Access::User };
+    Endpoint { path: "/api/environment/", name: "Api Environment", access: Access::User, ..Endpoint::PLAIN };
 
-const STATS: Endpoint =
-    Endpoint { path: "/api/stats/", name: "Api Stats", allow: "GET, HEAD, OPTIONS", access: Access::User };
+const STATS: Endpoint = Endpoint { path: "/api/stats/", name: "Api Stats", access: Access::User, ..Endpoint::PLAIN };
 
-/// The paths that this function serves, and their methods.
-pub fn endpoints() -> Endpoints {
+/// The endpoints that this function serves, with their handlers.
+pub fn routes() -> Vec<Route> {
     vec![
-        (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).post(handlers::update).patch(handlers::update)),
-        (&ROOT, get(discovery::root)),
-        (&ADMIN, get(discovery::admin)),
-        (&SWITCHES, get(discovery::switches)),
-        (&ENVIRONMENT, get(discovery::environment)),
-        (&STATS, get(discovery::stats)),
+        Route::new(&LIST).get(handlers::list).post(handlers::create),
+        Route::new(&DETAIL).get(handlers::read).post(handlers::update).patch(handlers::update),
+        Route::new(&ROOT).get(discovery::root),
+        Route::new(&ADMIN).get(discovery::admin),
+        Route::new(&SWITCHES).get(discovery::switches),
+        Route::new(&ENVIRONMENT).get(discovery::environment),
+        Route::new(&STATS).get(discovery::stats),
     ]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount_all::<OpenL2m>(&directory, endpoints()).with_state(directory)
+    mount_all::<OpenL2m>(&directory, routes()).with_state(directory)
 }

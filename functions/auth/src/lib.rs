@@ -18,60 +18,49 @@ pub use password::DetailResponse;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use shared::Directory;
 use shared::dialect::openl2m::OpenL2m;
-use shared::dialect::{
-    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
-    openwisp::endpoint::add_final_slash, openwisp::endpoint::mount_all,
-};
+use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::{
     openwisp::page::ACCOUNT_PATH, openwisp::page::LOGIN_PATH, openwisp::page::LOGOUT_PATH, openwisp::page::STYLE_PATH,
 };
-use shared::web::endpoint;
+use shared::web::endpoint::{Access, Endpoint, Route, add_final_slash, mount_all};
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/v1/users/token/",
     name: "Obtain Auth Token",
     about: "Exchanges a user name and password for a token. Send it in the header Authorization: Bearer.",
-    allow: "POST, OPTIONS",
     access: Access::Anyone,
-    below_user: false,
-    filters: &[],
     fields: token_fields,
+    ..Endpoint::PLAIN
 };
 
 const CHANGE: Endpoint = Endpoint {
     path: "/api/v1/users/user/password/change/",
     name: "Password Change",
     about: "Changes your own password. This ends your sessions in other browsers and your signed tokens.",
-    allow: "POST, OPTIONS",
     access: Access::User,
-    below_user: false,
-    filters: &[],
     fields: password::change_fields,
+    ..Endpoint::PLAIN
 };
 
 const RESET: Endpoint = Endpoint {
     path: "/api/v1/users/password/reset/",
     name: "Password Reset",
     about: "Mails a password reset link to the user with this name, e-mail address or telephone number.",
-    allow: "POST, OPTIONS",
     access: Access::Anyone,
-    below_user: false,
-    filters: &[],
     fields: password::reset_fields,
+    ..Endpoint::PLAIN
 };
 
 const RESET_CONFIRM: Endpoint = Endpoint {
     path: "/api/v1/users/password/reset/confirm/",
     name: "Password Reset Confirm",
     about: "Sets a new password with the two parts of a mailed link.",
-    allow: "POST, OPTIONS",
     access: Access::Anyone,
-    below_user: false,
-    filters: &[],
     fields: password::confirm_fields,
+    ..Endpoint::PLAIN
 };
 
 const CONFIRM: &str = "/accounts/confirm-email/{key}/";
@@ -83,28 +72,28 @@ const RESET_DONE: &str = "/accounts/password/reset/key/done/";
 pub const PAGES: [&str; 8] =
     [CONFIRM, CONFIRMED, RESET_PAGE, RESET_DONE, LOGIN_PATH, LOGOUT_PATH, ACCOUNT_PATH, STYLE_PATH];
 
-/// The paths that this function serves, and their methods.
-pub fn endpoints() -> Endpoints {
-    let mut endpoints: Endpoints = vec![
-        (&TOKEN, post(handlers::obtain_token)),
-        (&CHANGE, post(password::change)),
-        (&RESET, post(password::request_reset)),
-        (&RESET_CONFIRM, post(password::confirm_reset)),
+/// The endpoints that this function serves, with their handlers.
+pub fn routes() -> Vec<Route> {
+    let mut routes = vec![
+        Route::new(&TOKEN).post(handlers::obtain_token),
+        Route::new(&CHANGE).post(password::change),
+        Route::new(&RESET).post(password::request_reset),
+        Route::new(&RESET_CONFIRM).post(password::confirm_reset),
     ];
-    endpoints.extend(me::endpoints());
-    endpoints
+    routes.extend(me::routes());
+    routes
 }
 
-/// The OpenL2M paths that this function serves, and their methods.
-pub fn openl2m_endpoints() -> endpoint::Endpoints {
-    vec![(&openl2m::TOKEN, post(openl2m::obtain_token))]
+/// The OpenL2M endpoints that this function serves, with their handlers.
+pub fn openl2m_routes() -> Vec<Route> {
+    vec![Route::new(&openl2m::TOKEN).post(openl2m::obtain_token)]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount_all(&directory, endpoints())
+    mount_all::<OpenWisp>(&directory, routes())
         .route(CONFIRM, get(pages::ask).post(pages::confirm))
-        .route("/accounts/confirm-email/{key}", any(add_final_slash))
+        .route("/accounts/confirm-email/{key}", any(add_final_slash::<OpenWisp>))
         .route(CONFIRMED, get(pages::confirmed))
         .route(RESET_PAGE, get(reset_pages::open).post(reset_pages::submit))
         .route(RESET_DONE, get(reset_pages::done))
@@ -112,11 +101,11 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route(LOGOUT_PATH, get(session_pages::ask_to_leave).post(session_pages::sign_out))
         .route(ACCOUNT_PATH, get(account_page::show).post(account_page::act))
         .route(STYLE_PATH, get(session_pages::style))
-        .route("/accounts/login", any(add_final_slash))
-        .route("/accounts/logout", any(add_final_slash))
-        .route("/accounts/me", any(add_final_slash))
-        .route("/accounts/email-verification-success", any(add_final_slash))
-        .route("/accounts/password/reset/key/{pair}", any(add_final_slash))
-        .merge(endpoint::mount_all::<OpenL2m>(&directory, openl2m_endpoints()))
+        .route("/accounts/login", any(add_final_slash::<OpenWisp>))
+        .route("/accounts/logout", any(add_final_slash::<OpenWisp>))
+        .route("/accounts/me", any(add_final_slash::<OpenWisp>))
+        .route("/accounts/email-verification-success", any(add_final_slash::<OpenWisp>))
+        .route("/accounts/password/reset/key/{pair}", any(add_final_slash::<OpenWisp>))
+        .merge(mount_all::<OpenL2m>(&directory, openl2m_routes()))
         .with_state(directory)
 }

@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::{openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints};
 use shared::directory::PageRange;
 use shared::error::Entity;
 use shared::model::{ApiToken, Session, SessionId, Timestamp, TokenId};
+use shared::web::endpoint::{Access, Endpoint, Route};
 use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure};
 use shared::{Directory, Error};
@@ -21,18 +21,14 @@ const TOKENS: Endpoint = Endpoint {
     path: "/api/rollcall/v1/me/tokens/",
     name: "My API Tokens",
     about: "Your API tokens, oldest first.",
-    allow: "GET, HEAD, OPTIONS",
     access: Access::User,
-    below_user: false,
-    filters: &[],
-    fields: |_| Vec::new(),
+    ..Endpoint::PLAIN
 };
 
 const TOKEN: Endpoint = Endpoint {
     path: "/api/rollcall/v1/me/tokens/{token}/",
     name: "My API Token",
     about: "One of your API tokens. Once deleted, it no longer works.",
-    allow: "GET, DELETE, HEAD, OPTIONS",
     ..TOKENS
 };
 
@@ -41,7 +37,6 @@ const SESSIONS: Endpoint = Endpoint {
     name: "My Sessions",
     about: "The browsers in which you are signed in, oldest first. Deleting all of them signs you out everywhere: your \
             sessions and signed tokens end, your API tokens stay.",
-    allow: "GET, DELETE, HEAD, OPTIONS",
     ..TOKENS
 };
 
@@ -49,18 +44,16 @@ const SESSION: Endpoint = Endpoint {
     path: "/api/rollcall/v1/me/sessions/{session}/",
     name: "My Session",
     about: "A browser in which you are signed in. Deleting it signs that browser out.",
-    allow: "GET, DELETE, HEAD, OPTIONS",
     ..TOKENS
 };
 
-/// The paths of this module, and their methods.
-pub fn endpoints() -> Endpoints {
-    use axum::routing::get;
+/// The endpoints of this module, with their handlers.
+pub fn routes() -> Vec<Route> {
     vec![
-        (&TOKENS, get(tokens)),
-        (&TOKEN, get(token).delete(delete_token)),
-        (&SESSIONS, get(sessions).delete(delete_sessions)),
-        (&SESSION, get(session).delete(delete_session)),
+        Route::new(&TOKENS).get(tokens),
+        Route::new(&TOKEN).get(token).delete(delete_token),
+        Route::new(&SESSIONS).get(sessions).delete(delete_sessions),
+        Route::new(&SESSION).get(session).delete(delete_session),
     ]
 }
 

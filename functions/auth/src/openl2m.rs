@@ -18,7 +18,7 @@ use crate::handlers::read_login;
 
 /// `POST /api/users/token/`
 pub const TOKEN: Endpoint =
-    Endpoint { path: "/api/users/token/", name: "Api Obtain Token", allow: "POST, OPTIONS", access: Access::Anyone };
+    Endpoint { path: "/api/users/token/", name: "Api Obtain Token", access: Access::Anyone, ..Endpoint::PLAIN };
 
 /// The most unexpired tokens of a user.
 const MOST_TOKENS: usize = 3;

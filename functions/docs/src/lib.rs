@@ -16,7 +16,7 @@ use axum::routing::{MethodRouter, any, get};
 use http::Method;
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::add_final_slash;
+use shared::web::endpoint::add_final_slash;
 use shared::web::{Failure, Rejection};
 
 /// The paths that only readers of the documentation may use.
@@ -43,8 +43,8 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route(yaml, only(get(handlers::yaml)))
         .route(reference, only(get(handlers::reference)))
         .route_layer(from_fn_with_state(directory.clone(), docs_access::admit))
-        .route("/api/v1/docs", any(add_final_slash))
-        .route("/api/v1/redoc", any(add_final_slash))
+        .route("/api/v1/docs", any(add_final_slash::<OpenWisp>))
+        .route("/api/v1/redoc", any(add_final_slash::<OpenWisp>))
         .route(KEYS, only(get(handlers::keys)));
     assets::ALL
         .iter()

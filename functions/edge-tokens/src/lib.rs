@@ -8,34 +8,25 @@ pub use wire::{TokenResponse, change_fields, fields};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use shared::Directory;
 use shared::dialect::edge::Edge;
-use shared::web::endpoint::{Access, Endpoint, Endpoints, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
-const LIST: Endpoint = Endpoint {
-    path: "/api/users/{id}/tokens/",
-    name: "Tokens",
-    allow: "GET, POST, HEAD, OPTIONS",
-    access: Access::User,
-};
+const LIST: Endpoint =
+    Endpoint { path: "/api/users/{id}/tokens/", name: "Tokens", access: Access::User, ..Endpoint::PLAIN };
 
-const DETAIL: Endpoint = Endpoint {
-    path: "/api/users/{id}/tokens/{token}/",
-    name: "Token",
-    allow: "GET, PATCH, DELETE, HEAD, OPTIONS",
-    access: Access::User,
-};
+const DETAIL: Endpoint =
+    Endpoint { path: "/api/users/{id}/tokens/{token}/", name: "Token", access: Access::User, ..Endpoint::PLAIN };
 
-/// The paths that this function serves, and their methods.
-pub fn endpoints() -> Endpoints {
+/// The endpoints that this function serves, with their handlers.
+pub fn routes() -> Vec<Route> {
     vec![
-        (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).patch(handlers::update).delete(handlers::delete)),
+        Route::new(&LIST).get(handlers::list).post(handlers::create),
+        Route::new(&DETAIL).get(handlers::read).patch(handlers::update).delete(handlers::delete),
     ]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount_all::<Edge>(&directory, endpoints()).with_state(directory)
+    mount_all::<Edge>(&directory, routes()).with_state(directory)
 }

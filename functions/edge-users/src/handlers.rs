@@ -8,6 +8,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode, Uri};
 use shared::dialect::{edge::Edge, edge::user_of};
+use shared::directory::Caller;
+use shared::model::User;
 use shared::web::body::UnparsedBody;
 use shared::web::pagination::PageRequest;
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
@@ -27,7 +29,7 @@ pub async fn list(
     let filter = wire::filter(&uri)?;
     let request = PageRequest::linked(&uri)?;
     let page = directory.find_users(&caller, &filter, request.range()).await?;
-    let page = directory.with_previous_sign_in(page).await?;
+    let page = directory.with_previous_sign_in(&caller, page).await?;
     Ok(request.respond(&base, page, |(row, previous)| UserResponse::new(row, previous, &base))?)
 }
 
@@ -54,7 +56,7 @@ pub async fn read(
     base: BaseUrl,
 ) -> Result<Versioned<Json<UserResponse>>> {
     let detail = user_of(&directory, &caller, &id).await?;
-    Ok(Versioned(detail.user.version, Json(shown(&directory, detail.user, &base).await?)))
+    Ok(Versioned(detail.user.version, Json(shown(&directory, &caller, detail.user, &base).await?)))
 }
 
 /// `PATCH /api/users/{id}` (section 6).
@@ -71,7 +73,7 @@ pub async fn update(
     directory.check_may_change(&caller, &detail).await?;
     let draft = wire::changes(&body.json_for_form().read().await?, &detail.user);
     let user = directory.change_user(&caller, detail, draft, &expected).await?.user;
-    Ok(Versioned(user.version, (StatusCode::ACCEPTED, Json(shown(&directory, user, &base).await?))))
+    Ok(Versioned(user.version, (StatusCode::ACCEPTED, Json(shown(&directory, &caller, user, &base).await?))))
 }
 
 /// `DELETE /api/users/{id}` (section 6, rule 8).
@@ -86,7 +88,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn shown(directory: &Directory, user: shared::model::User, base: &BaseUrl) -> Result<UserResponse> {
-    let previous = directory.previous_sign_in(user.id, user.has_signed_in).await?;
+async fn shown(directory: &Directory, caller: &Caller, user: User, base: &BaseUrl) -> Result<UserResponse> {
+    let previous = directory.previous_sign_in(caller, &user).await?;
     Ok(UserResponse::new(user.row(&[]), previous, base))
 }

@@ -10,38 +10,27 @@ pub use wire::{UserResponse, fields};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use shared::Directory;
 use shared::dialect::edge::Edge;
-use shared::web::endpoint::{Access, Endpoint, Endpoints, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
-const LIST: Endpoint =
-    Endpoint { path: "/api/users/", name: "Users", allow: "GET, POST, HEAD, OPTIONS", access: Access::Staff };
+const LIST: Endpoint = Endpoint { path: "/api/users/", name: "Users", access: Access::Staff, ..Endpoint::PLAIN };
 
-const DETAIL: Endpoint = Endpoint {
-    path: "/api/users/{id}/",
-    name: "User",
-    allow: "GET, PATCH, DELETE, HEAD, OPTIONS",
-    access: Access::User,
-};
+const DETAIL: Endpoint = Endpoint { path: "/api/users/{id}/", name: "User", access: Access::User, ..Endpoint::PLAIN };
 
-const HISTORY: Endpoint = Endpoint {
-    path: "/api/users/{id}/history/",
-    name: "Access History",
-    allow: "GET, HEAD, OPTIONS",
-    access: Access::User,
-};
+const HISTORY: Endpoint =
+    Endpoint { path: "/api/users/{id}/history/", name: "Access History", access: Access::User, ..Endpoint::PLAIN };
 
-/// The paths that this function serves, and their methods.
-pub fn endpoints() -> Endpoints {
+/// The endpoints that this function serves, with their handlers.
+pub fn routes() -> Vec<Route> {
     vec![
-        (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).patch(handlers::update).delete(handlers::delete)),
-        (&HISTORY, get(history::list)),
+        Route::new(&LIST).get(handlers::list).post(handlers::create),
+        Route::new(&DETAIL).get(handlers::read).patch(handlers::update).delete(handlers::delete),
+        Route::new(&HISTORY).get(history::list),
     ]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount_all::<Edge>(&directory, endpoints()).with_state(directory)
+    mount_all::<Edge>(&directory, routes()).with_state(directory)
 }

@@ -6,13 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
-use shared::dialect::openwisp::endpoint::Parent;
 use shared::directory::AddressDetail;
 use shared::error::Entity;
 use shared::model::{Action, AddressId};
 use shared::web::body::UnparsedBody;
 use shared::web::pagination::{NumberedPage, PageRequest};
-use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
+use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Parent, Versioned};
 use shared::{Directory, Error};
 
 use crate::wire::{self, AddressResponse};
@@ -22,16 +21,23 @@ type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 type Address = Path<(String, String)>;
 
 /// `GET /api/v1/users/user/{id}/email/`.
-pub async fn list(Parent(owner): Parent, base: BaseUrl, uri: Uri) -> Result<Json<NumberedPage<AddressResponse>>> {
+pub async fn list(
+    State(directory): State<Arc<Directory>>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    Parent { parent: owner, .. }: Parent<OpenWisp>,
+    base: BaseUrl,
+    uri: Uri,
+) -> Result<Json<NumberedPage<AddressResponse>>> {
     let request = PageRequest::numbered(&uri);
-    Ok(Json(request.envelope(&base, request.range().cut(owner.user.addresses), AddressResponse::from)?))
+    let addresses = directory.addresses(&caller, owner)?;
+    Ok(Json(request.envelope(&base, request.range().cut(addresses), AddressResponse::from)?))
 }
 
 /// `POST /api/v1/users/user/{id}/email/`.
 pub async fn create(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
-    Parent(owner): Parent,
+    Parent { parent: owner, .. }: Parent<OpenWisp>,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Versioned<(StatusCode, Json<AddressResponse>)>> {
     // Check permission before the body.
@@ -44,10 +50,11 @@ pub async fn create(
 /// `GET /api/v1/users/user/{id}/email/{number}/`.
 pub async fn read(
     State(directory): State<Arc<Directory>>,
-    Parent(owner): Parent,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
+    Parent { parent: owner, .. }: Parent<OpenWisp>,
     Path((_, number)): Address,
 ) -> Result<Versioned<Json<AddressResponse>>> {
-    let AddressDetail { entry, version } = directory.address(&owner.user, id(&number)?)?;
+    let AddressDetail { entry, version } = directory.address(&caller, &owner, id(&number)?)?;
     Ok(Versioned(version, Json(entry.into())))
 }
 
@@ -56,13 +63,13 @@ pub async fn change(
     method: Method,
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
-    Parent(owner): Parent,
+    Parent { parent: owner, .. }: Parent<OpenWisp>,
     Path((_, number)): Address,
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Versioned<Json<AddressResponse>>> {
     let id = id(&number)?;
-    let was_verified = directory.address(&owner.user, id)?.entry.verified;
+    let was_verified = directory.address(&caller, &owner, id)?.entry.verified;
     directory.check_may_change_addresses(&caller, &owner, Action::Change).await?;
     let is_partial = method == Method::PATCH;
     let draft = wire::changes(&body.read().await?, is_partial, caller.user.is_superuser, was_verified);
@@ -74,7 +81,7 @@ pub async fn change(
 pub async fn delete(
     State(directory): State<Arc<Directory>>,
     Authenticated { caller, .. }: Authenticated<OpenWisp>,
-    Parent(owner): Parent,
+    Parent { parent: owner, .. }: Parent<OpenWisp>,
     Path((_, number)): Address,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode> {

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use http::{Method, StatusCode, Uri};
 use shared::dialect::openwisp::OpenWisp;
 use shared::error::Entity;
-use shared::model::GroupId;
+use shared::model::{Action, GroupId};
 use shared::web::body::UnparsedBody;
 use shared::web::pagination::{NumberedPage, PageRequest};
 use shared::web::{Authenticated, BaseUrl, Failure, IfMatch, Versioned};
@@ -20,11 +20,12 @@ type Result<T> = std::result::Result<T, Failure<OpenWisp>>;
 /// `GET /api/v1/users/group/`.
 pub async fn list(
     State(directory): State<Arc<Directory>>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     base: BaseUrl,
     uri: Uri,
 ) -> Result<Json<NumberedPage<GroupResponse>>> {
     let request = PageRequest::numbered(&uri);
-    let page = directory.groups(request.range()).await?;
+    let page = directory.groups(&caller, request.range()).await?;
     Ok(Json(request.envelope(&base, page, GroupResponse::from)?))
 }
 
@@ -42,9 +43,10 @@ pub async fn create(
 /// `GET /api/v1/users/group/{number}/`.
 pub async fn read(
     State(directory): State<Arc<Directory>>,
+    Authenticated { caller, .. }: Authenticated<OpenWisp>,
     Path(number): Path<String>,
 ) -> Result<Versioned<Json<GroupResponse>>> {
-    let group = directory.group(id(&number)?).await?;
+    let group = directory.group(&caller, Action::View, id(&number)?).await?;
     Ok(Versioned(group.version, Json(group.into())))
 }
 
@@ -57,7 +59,7 @@ pub async fn change(
     IfMatch(expected): IfMatch,
     UnparsedBody { body, .. }: UnparsedBody<OpenWisp>,
 ) -> Result<Versioned<Json<GroupResponse>>> {
-    let group = directory.group(id(&number)?).await?;
+    let group = directory.group(&caller, Action::Change, id(&number)?).await?;
     let draft = wire::changes(&body.read().await?, method == Method::PATCH);
     let group = directory.change_group(&caller, group, draft, &expected).await?;
     Ok(Versioned(group.version, Json(group.into())))
@@ -70,7 +72,7 @@ pub async fn delete(
     Path(number): Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode> {
-    let group = directory.group(id(&number)?).await?;
+    let group = directory.group(&caller, Action::Delete, id(&number)?).await?;
     directory.delete_group(&caller, group, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }

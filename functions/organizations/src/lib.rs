@@ -8,45 +8,38 @@ pub use wire::{OrganizationDetailResponse, OrganizationRowResponse};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use shared::Directory;
-use shared::dialect::{
-    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
-    openwisp::endpoint::mount_all,
-};
+use shared::dialect::openwisp::OpenWisp;
 use shared::model::Model;
+use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/organization/",
     name: "Organization List Create",
     about: "The organizations that you can see, newest first.",
-    allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::Organization),
-    below_user: false,
-    filters: &[],
     fields: wire::row_fields,
+    ..Endpoint::PLAIN
 };
 
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/organization/{id}/",
     name: "Organization Detail",
     about: "An organization.",
-    allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::Organization),
-    below_user: false,
-    filters: &[],
     fields: wire::detail_fields,
+    ..Endpoint::PLAIN
 };
 
-/// The paths that this function serves, and their methods.
-pub fn endpoints() -> Endpoints {
+/// The endpoints that this function serves, with their handlers.
+pub fn routes() -> Vec<Route> {
     vec![
-        (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete)),
+        Route::new(&LIST).get(handlers::list).post(handlers::create),
+        Route::new(&DETAIL).get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete),
     ]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount_all(&directory, endpoints()).with_state(directory)
+    mount_all::<OpenWisp>(&directory, routes()).with_state(directory)
 }

@@ -16,93 +16,80 @@ pub use wire::{UserDetailResponse, UserRowResponse};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post, put};
 use shared::Directory;
-use shared::dialect::{
-    openwisp::endpoint::Access, openwisp::endpoint::Endpoint, openwisp::endpoint::Endpoints,
-    openwisp::endpoint::mount_all,
-};
+use shared::dialect::openwisp::OpenWisp;
 use shared::model::Model;
+use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/user/",
     name: "Users List Create",
     about: "The users that you can see, newest first.",
-    allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::User),
-    below_user: false,
     filters: filter::FILTERS,
     fields: wire::row_fields,
+    ..Endpoint::PLAIN
 };
 
 const DETAIL: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/",
     name: "User Detail",
     about: "A user with all fields.",
-    allow: "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::User),
-    below_user: false,
-    filters: &[],
     fields: wire::detail_fields,
+    ..Endpoint::PLAIN
 };
 
 const PASSWORD: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/password/",
     name: "Change Password",
     about: "Sets the password of a user.",
-    allow: "PUT, OPTIONS",
     access: Access::Oneself,
-    below_user: false,
-    filters: &[],
     fields: password::fields,
+    ..Endpoint::PLAIN
 };
 
 const MEMBERSHIPS: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/organization/",
     name: "Organization User List Create",
     about: "The organizations of a user.",
-    allow: "GET, POST, HEAD, OPTIONS",
     access: Access::Model(Model::OrganizationUser),
     below_user: true,
-    filters: &[],
     fields: memberships::new_fields,
+    ..Endpoint::PLAIN
 };
 
 const MEMBERSHIP: Endpoint = Endpoint {
     path: "/api/v1/users/user/{id}/organization/{organization}/",
     name: "Organization User Detail",
     about: "A user's membership in an organization.",
-    allow: "GET, PATCH, DELETE, HEAD, OPTIONS",
     access: Access::Model(Model::OrganizationUser),
     below_user: true,
-    filters: &[],
     fields: memberships::fields,
+    ..Endpoint::PLAIN
 };
 
 const UNLOCK: Endpoint = Endpoint {
     path: "/api/rollcall/v1/users/{id}/unlock/",
     name: "Unlock User",
     about: "Lets a user sign in from every network again after too many consecutive failures. For superusers.",
-    allow: "POST, OPTIONS",
     access: Access::User,
-    below_user: false,
-    filters: &[],
-    fields: |_| Vec::new(),
+    ..Endpoint::PLAIN
 };
 
-/// The paths that this function serves, and their methods.
-pub fn endpoints() -> Endpoints {
+/// The endpoints that this function serves, with their handlers.
+pub fn routes() -> Vec<Route> {
     vec![
-        (&LIST, get(handlers::list).post(handlers::create)),
-        (&DETAIL, get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete)),
-        (&PASSWORD, put(password::set)),
-        (&MEMBERSHIPS, get(memberships::list).post(memberships::create)),
-        (&UNLOCK, post(unlock::unlock)),
-        (&MEMBERSHIP, get(memberships::read).patch(memberships::change).delete(memberships::delete)),
+        Route::new(&LIST).get(handlers::list).post(handlers::create),
+        Route::new(&DETAIL).get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete),
+        Route::new(&PASSWORD).put(password::set),
+        Route::new(&MEMBERSHIPS).get(memberships::list).post(memberships::create),
+        Route::new(&UNLOCK).post(unlock::unlock),
+        Route::new(&MEMBERSHIP).get(memberships::read).patch(memberships::change).delete(memberships::delete),
     ]
 }
 
 /// The routes of this function.
 pub fn router(directory: Arc<Directory>) -> Router {
-    mount_all(&directory, endpoints()).with_state(directory)
+    mount_all::<OpenWisp>(&directory, routes()).with_state(directory)
 }

@@ -4,18 +4,17 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::error_bodies::{detail, respond, status_and_body};
 use super::{authorization, messages, refused};
 use crate::auth::Credential;
-use crate::directory::RequestOrigin;
-use crate::directory::{Caller, Directory, Policy, Rights, UserDetail, Visibility};
+use crate::directory::{Caller, Directory, Policy, RequestOrigin, Rights, UserDetail, Visibility};
 use crate::error::{Entity, Error, Result, Rule, Unauthenticated, Violation};
 use crate::model::{EdgeId, Field};
 use crate::web::Rejection;
-use crate::web::dialect::Dialect;
-use crate::web::endpoint::{Access, Admission};
+use crate::web::dialect::{Dialect, Exchange};
+use crate::web::endpoint::Access;
 use crate::web::failure::render;
 use crate::web::negotiation::Representation;
 use crate::web::request_context::origin;
@@ -25,6 +24,8 @@ use crate::web::request_context::origin;
 pub enum Edge {}
 
 impl Dialect for Edge {
+    type Extra = ();
+
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
         let Some((scheme, words)) = authorization(headers) else { return Ok(None) };
         match (&scheme[..], &words[..]) {
@@ -35,6 +36,19 @@ impl Dialect for Edge {
             (b"token", []) => refused(Unauthenticated::EmptyToken),
             (b"token", _) => refused(Unauthenticated::TokenWithSpaces),
             _ => Ok(None),
+        }
+    }
+
+    async fn caller(directory: &Directory, credential: &Credential, origin: &RequestOrigin) -> Result<Caller> {
+        let found = directory.authenticate_and_record(credential, origin).await?;
+        directory.caller(found, Policy::Roles).await
+    }
+
+    fn permits(exchange: &Exchange<Self>, caller: &Caller, _: &Method) -> bool {
+        match exchange.route.endpoint.access {
+            Access::Anyone | Access::User => true,
+            Access::Staff => matches!(caller.rights, Rights::Everything | Rights::Staff),
+            Access::Superuser | Access::Model(_) | Access::Oneself => caller.rights == Rights::Everything,
         }
     }
 
@@ -55,32 +69,17 @@ impl Dialect for Edge {
 
     /// Callers without valid credentials do not learn which paths exist (section 1).
     async fn not_found(directory: &Directory, parts: &mut Parts) -> Response {
-        let refused = Self::admit(directory, Access::User, &parts.headers, &origin(parts)).await.err();
-        render::<Self>(&refused.map_or(Rejection::NoRoute, Rejection::Domain))
+        let origin = origin(parts);
+        let known = match Self::credential(&parts.headers) {
+            Ok(Some(credential)) => Self::caller(directory, &credential, &origin).await.map(drop),
+            Ok(None) => refused(Unauthenticated::NoCredentials),
+            Err(error) => Err(error),
+        };
+        render::<Self>(&known.err().map_or(Rejection::NoRoute, Rejection::Domain))
     }
-}
 
-impl Admission for Edge {
     fn representation(_: &Uri, _: &HeaderMap) -> Result<Representation, Rejection> {
         Ok(Representation::Json(None))
-    }
-
-    async fn admit(
-        directory: &Directory,
-        access: Access,
-        headers: &HeaderMap,
-        origin: &RequestOrigin,
-    ) -> Result<Option<Caller>> {
-        let credential = Self::credential(headers)?;
-        let credential = credential.ok_or(Error::Unauthenticated(Unauthenticated::NoCredentials))?;
-        let found = directory.authenticate_and_record(&credential, origin).await?;
-        let caller = directory.caller(found, Policy::Roles).await?;
-        let enough = match access {
-            Access::Anyone | Access::User => true,
-            Access::Staff => matches!(caller.rights, Rights::Everything | Rights::Staff),
-            Access::Superuser => caller.rights == Rights::Everything,
-        };
-        if enough { Ok(Some(caller)) } else { Err(Error::Forbidden) }
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::messages;
 use crate::error::{Entity, Error, Unauthenticated};
+use crate::web::csrf::Forgery;
 use crate::web::rejection::{BodyError, Rejection};
 
 /// A body with one message.
@@ -46,6 +47,7 @@ pub(super) fn status_and_body(rejection: &Rejection) -> (StatusCode, Value) {
         }
         Rejection::InvalidPage => (StatusCode::NOT_FOUND, detail("Invalid page.")),
         Rejection::Body(why) => unreadable(why),
+        Rejection::Forged(why) => (StatusCode::FORBIDDEN, detail(&format!("CSRF Failed: {}", forged(*why)))),
         Rejection::Domain(error) => of_domain(error),
     }
 }
@@ -85,6 +87,15 @@ fn of_domain(error: &Error) -> (StatusCode, Value) {
             (StatusCode::SERVICE_UNAVAILABLE, detail("Service temporarily unavailable, try again later."))
         }
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, detail("A server error occurred.")),
+    }
+}
+
+fn forged(why: Forgery) -> &'static str {
+    match why {
+        Forgery::OtherSite => "Origin checking failed.",
+        Forgery::NoToken => "CSRF token missing.",
+        Forgery::NoCookie => "CSRF cookie not set.",
+        Forgery::WrongToken => "CSRF token incorrect.",
     }
 }
 

@@ -1,18 +1,17 @@
 //! The conventions of the OpenL2M Users Admin API (`contracts/openl2m.md` sections 2 and 8).
 
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::error_bodies::{detail, respond, status_and_body};
 use super::{authorization, messages, refused};
 use crate::auth::Credential;
-use crate::directory::RequestOrigin;
-use crate::directory::{Caller, Directory, Policy, Rights};
+use crate::directory::{Caller, Directory, Policy, RequestOrigin, Rights};
 use crate::error::{Entity, Error, Result, Unauthenticated};
 use crate::web::Rejection;
-use crate::web::dialect::Dialect;
-use crate::web::endpoint::{Access, Admission};
+use crate::web::dialect::{Dialect, Exchange};
+use crate::web::endpoint::Access;
 use crate::web::negotiation::{Representation, negotiate};
 
 /// The OpenL2M Users Admin API.
@@ -20,6 +19,8 @@ use crate::web::negotiation::{Representation, negotiate};
 pub enum OpenL2m {}
 
 impl Dialect for OpenL2m {
+    type Extra = ();
+
     fn credential(headers: &HeaderMap) -> Result<Option<Credential>> {
         match authorization(headers) {
             Some((scheme, words)) if scheme == b"token" => match words[..] {
@@ -31,6 +32,20 @@ impl Dialect for OpenL2m {
                 _ => refused(Unauthenticated::TokenWithSpaces),
             },
             _ => Ok(None),
+        }
+    }
+
+    async fn caller(directory: &Directory, credential: &Credential, origin: &RequestOrigin) -> Result<Caller> {
+        let found = directory.authenticate(credential, origin).await?;
+        directory.caller(found, Policy::Superusers).await
+    }
+
+    fn permits(exchange: &Exchange<Self>, caller: &Caller, _: &Method) -> bool {
+        match exchange.route.endpoint.access {
+            Access::Anyone | Access::User => true,
+            Access::Staff | Access::Superuser | Access::Model(_) | Access::Oneself => {
+                caller.rights == Rights::Everything
+            }
         }
     }
 
@@ -53,33 +68,13 @@ impl Dialect for OpenL2m {
         };
         respond(status, body, rejection, "Token")
     }
-}
 
-impl Admission for OpenL2m {
     fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejection> {
         match negotiate(uri, headers)? {
             // There are no pages; clients that prefer HTML get JSON (section 10.8).
             Representation::Html => Ok(Representation::Json(None)),
             json @ Representation::Json(_) => Ok(json),
         }
-    }
-
-    async fn admit(
-        directory: &Directory,
-        access: Access,
-        headers: &HeaderMap,
-        origin: &RequestOrigin,
-    ) -> Result<Option<Caller>> {
-        let Some(credential) = Self::credential(headers)? else {
-            let missing = Err(Error::Unauthenticated(Unauthenticated::NoCredentials));
-            return if access == Access::Anyone { Ok(None) } else { missing };
-        };
-        let found = directory.authenticate(&credential, origin).await?;
-        let caller = directory.caller(found, Policy::Superusers).await?;
-        if matches!(access, Access::Superuser | Access::Staff) && caller.rights != Rights::Everything {
-            return Err(Error::Forbidden);
-        }
-        Ok(Some(caller))
     }
 }
 

@@ -70,7 +70,7 @@ impl Directory {
     ) -> Result<AddressDetail> {
         let Draft { content, violations } = draft;
         let AddressChanges { email, primary, verified } = content;
-        let AddressDetail { entry: own, version } = self.address(&owner.user, id)?;
+        let AddressDetail { entry: own, version } = self.address(caller, &owner, id)?;
         expected.check(version)?;
         let moved = email.as_ref().filter(|email| email.folded() != own.email.folded());
         let violations = self.with_taken(violations, moved).await?;
@@ -121,11 +121,22 @@ impl Directory {
         deleted.await.map(drop)
     }
 
+    /// The addresses of a user.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn addresses(&self, caller: &Caller, owner: Subject) -> Result<Vec<UserEmail>> {
+        caller.must(Act::Request(Action::View, Model::EmailAddress))?;
+        Ok(owner.user.addresses)
+    }
+
     /// One of a user's addresses.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the user has no such address.
-    pub fn address(&self, user: &User, id: AddressId) -> Result<AddressDetail> {
+    /// [`Error::Forbidden`]; [`Error::NotFound`] when the user has no such address.
+    pub fn address(&self, caller: &Caller, owner: &Subject, id: AddressId) -> Result<AddressDetail> {
+        caller.must(Act::Request(Action::View, Model::EmailAddress))?;
+        let user = &owner.user;
         let found = user.addresses.iter().find(|entry| entry.id == id).cloned();
         let entry = found.ok_or(Error::NotFound(Entity::EmailAddress))?;
         Ok(AddressDetail { entry, version: user.version })

@@ -17,18 +17,36 @@ impl Directory {
     /// The groups, by name.
     ///
     /// # Errors
-    /// When the store is unavailable.
-    pub async fn groups(&self, range: PageRange) -> Result<Page<Group>> {
-        let mut groups = self.store.groups_all().await?;
-        groups.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(range.cut(groups))
+    /// [`Error::Forbidden`] when the caller may not view them.
+    pub async fn groups(&self, caller: &Caller, range: PageRange) -> Result<Page<Group>> {
+        caller.must(Act::Request(Action::View, Model::Group))?;
+        Ok(range.cut(self.groups_by_name().await?))
     }
 
-    /// One group.
+    /// All groups, by name, to choose from in a request about users.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if it does not exist.
-    pub async fn group(&self, id: GroupId) -> Result<Group> {
+    /// [`Error::Forbidden`] when the caller may do nothing with users.
+    pub async fn group_choices(&self, caller: &Caller) -> Result<Vec<Group>> {
+        if Action::ALL.into_iter().any(|action| caller.may(Act::Model(action, Model::User))) {
+            self.groups_by_name().await
+        } else {
+            Err(Error::Forbidden)
+        }
+    }
+
+    async fn groups_by_name(&self) -> Result<Vec<Group>> {
+        let mut groups = self.store.groups_all().await?;
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(groups)
+    }
+
+    /// A group on which the caller may act this way.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`] if the group does not exist.
+    pub async fn group(&self, caller: &Caller, action: Action, id: GroupId) -> Result<Group> {
+        caller.must(Act::Request(action, Model::Group))?;
         self.store.group(id).await?.ok_or(Error::NotFound(Entity::Group))
     }
 

@@ -109,12 +109,16 @@ impl Directory {
         Ok(page(found, offset, total))
     }
 
-    /// When a user signed in for the last time but one (`contracts/edge.md` section 8, rule 4); `has_signed_in` comes
-    /// from the user's record.
+    /// When a user signed in for the last time but one (`contracts/edge.md` section 8, rule 4).
     ///
     /// # Errors
-    /// When the store is unavailable.
-    pub async fn previous_sign_in(&self, user: UserId, has_signed_in: bool) -> Result<Option<Timestamp>> {
+    /// [`Error::Forbidden`] when the caller may not see it, or when the store is unavailable.
+    pub async fn previous_sign_in(&self, caller: &Caller, user: &User) -> Result<Option<Timestamp>> {
+        caller.must(Act::SeeTokensOf(user))?;
+        self.last_sign_in_but_one(user.id, user.has_signed_in).await
+    }
+
+    async fn last_sign_in_but_one(&self, user: UserId, has_signed_in: bool) -> Result<Option<Timestamp>> {
         let latest = if has_signed_in { self.store.successes(user, 2).await? } else { Vec::new() };
         Ok(latest.get(1).map(|attempt| attempt.at))
     }
@@ -122,13 +126,18 @@ impl Directory {
     /// The users of a page, each with [`Directory::previous_sign_in`].
     ///
     /// # Errors
-    /// When the store is unavailable.
-    pub async fn with_previous_sign_in(&self, mut page: Page<UserRow>) -> Result<Page<(UserRow, Option<Timestamp>)>> {
+    /// [`Error::Forbidden`] when the caller does not see all users, or when the store is unavailable.
+    pub async fn with_previous_sign_in(
+        &self,
+        caller: &Caller,
+        mut page: Page<UserRow>,
+    ) -> Result<Page<(UserRow, Option<Timestamp>)>> {
         // Concurrently, in batches.
         const AT_ONCE: usize = 16;
+        caller.must_see_everyone()?;
         let rows = std::mem::take(&mut page.items);
         let users: Vec<(UserId, bool)> = rows.iter().map(|row| (row.id, row.has_signed_in)).collect();
-        let read = users.into_iter().map(|(id, has_signed_in)| self.previous_sign_in(id, has_signed_in));
+        let read = users.into_iter().map(|(id, has_signed_in)| self.last_sign_in_but_one(id, has_signed_in));
         let previous: Vec<_> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
         Ok(page.with_items(rows.into_iter().zip(previous).collect()))
     }

@@ -51,12 +51,13 @@ impl Directory {
     /// Creates an organization.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with all violations; for a taken slug, it names the organization that has it.
+    /// [`Error::Forbidden`]; [`Error::Invalid`] with all violations, for a taken slug with the organization that has it.
     pub async fn create_organization(
         &self,
         caller: &Caller,
         draft: Draft<OrganizationChanges>,
     ) -> Result<Organization> {
+        caller.must(Act::Model(Action::Add, Model::Organization))?;
         let Draft { content, mut violations } = draft;
         let OrganizationChanges { name, slug, is_active, description, email, url, owner: _ } = content;
         let (Some(name), Some(slug_given), true) = (name, &slug, violations.is_empty()) else {

@@ -1,7 +1,7 @@
 //! Reading, deciding and writing for a caller, again until nothing has changed in between.
 
 use super::{Caller, Directory, Subject, UserDetail};
-use crate::error::Result;
+use crate::error::{Entity, Error, Result};
 use crate::model::{Group, Membership, Organization, User};
 use crate::store::{Attempts, UserWrite};
 
@@ -57,7 +57,7 @@ impl Target for Subject {
 
 impl Target for Group {
     async fn newest(&self, directory: &Directory, _: &Caller) -> Result<Self> {
-        directory.group(self.id).await
+        directory.store.group(self.id).await?.ok_or(Error::NotFound(Entity::Group))
     }
 }
 

@@ -9,13 +9,13 @@ use std::marker::PhantomData;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use futures_util::stream::{self, StreamExt as _};
-use http::Uri;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 
 use super::charset::Charset;
 use super::form;
+use super::input::Input;
 use super::json::{self, kind_of};
 use super::rejection::{BodyError, Rejection};
 use crate::web::Failure;
@@ -40,38 +40,10 @@ pub struct RawBody {
     may_be_json: bool,
 }
 
-/// The named values of a body or a query.
-#[derive(Clone, PartialEq)]
-pub enum Input {
-    /// A JSON object.
-    Json(Map<String, Value>),
-    /// A form: pairs in order, names may repeat.
-    Form(Vec<(String, Value)>),
-}
-
-impl Input {
-    /// The parameters of a query, as a form.
-    pub fn of_query(uri: &Uri) -> Self {
-        let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        Self::Form(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
-    }
-}
-
 /// Bodies contain passwords, so only the size limit is printed.
 impl fmt::Debug for RawBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at most {} bytes", self.most)
-    }
-}
-
-/// The values contain passwords, so only their number is printed.
-impl fmt::Debug for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = match self {
-            Self::Json(map) => map.len(),
-            Self::Form(pairs) => pairs.len(),
-        };
-        write!(f, "{values} values")
     }
 }
 

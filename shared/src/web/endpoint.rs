@@ -1,118 +1,89 @@
-//! What endpoints of the APIs without pages do before and after their handlers, in the order of their contracts: path
-//! (404), representation (406), credentials (401), permission (403), method (405); then the handler. For unknown paths,
-//! a dialect may still require credentials.
+//! What every endpoint does before and after its handler, in the order of the contracts: path (404), representation
+//! (406), credentials (401), permission (403), method (405); then the handler.
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
-use axum::{Json, Router};
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, VARY};
-use http::{HeaderMap, HeaderValue, Method, Uri};
-use serde_json::{Value, json};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::any;
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
+use http::{HeaderValue, Method, StatusCode, Uri};
+use serde_json::Value;
 use tower::Layer as _;
 
 use super::body::LetIn;
+use super::dialect::{Dialect, Exchange};
 use super::failure::render;
 use super::negotiation::{Representation, indented};
-use super::request_context::origin;
-use super::{Failure, Rejection};
-use crate::directory::RequestOrigin;
-use crate::directory::{Caller, Directory};
-use crate::error::{Error, Result};
-use crate::web::dialect::Dialect;
+pub use super::route::{Access, Endpoint, Route};
+use super::{BaseUrl, Failure, Rejection};
+use crate::directory::{Directory, RequestOrigin, Subject};
+use crate::error::Error;
 
-/// An endpoint, and what its methods have in common.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The path, with its final slash; `{number}` is a decimal number. The path without the slash works too.
-    pub path: &'static str,
-    /// Its display name.
-    pub name: &'static str,
-    /// The `Allow` header.
-    pub allow: &'static str,
-    /// Who may use it.
-    pub access: Access,
+/// A router for these routes, in dialect `D`.
+pub fn mount_all<D: Dialect>(directory: &Arc<Directory>, routes: Vec<Route>) -> Router<Arc<Directory>> {
+    routes.into_iter().fold(Router::new(), |router, route| mount::<D>(router, directory, route))
 }
 
-/// Who may use an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anyone; but if there are credentials, they must be valid.
-    Anyone,
-    /// Any user whom the API admits.
-    User,
-    /// Staff and superusers.
-    Staff,
-    /// Superusers.
-    Superuser,
+/// Adds a route to a router, with and without its final slash.
+fn mount<D: Dialect>(
+    router: Router<Arc<Directory>>,
+    directory: &Arc<Directory>,
+    mut route: Route,
+) -> Router<Arc<Directory>> {
+    let handlers = std::mem::take(&mut route.handlers);
+    let handlers = handlers.fallback(async |method: Method| Failure::<D>::from(Rejection::MethodNotAllowed(method)));
+    let path = route.endpoint.path;
+    // Around the dispatch by method, not around each method: OPTIONS may check whether GET would succeed.
+    let checks = from_fn_with_state((Arc::new(route), directory.clone()), around::<D>);
+    let service = checks.layer(handlers.with_state(directory.clone()));
+    let router = router.route_service(path, service.clone());
+    match path.trim_end_matches('/') {
+        bare if bare == path => router,
+        bare if D::REDIRECTS_TO_SLASH => router.route(bare, any(add_final_slash::<D>)),
+        bare => router.route_service(bare, service),
+    }
 }
 
-/// How an API admits callers.
-pub trait Admission: Dialect {
-    /// The format of the response.
-    ///
-    /// # Errors
-    /// [`Rejection::NotAcceptable`], [`Rejection::NoRoute`].
-    fn representation(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejection>;
-
-    /// The caller, with the rights that this API grants; `None` without credentials, if anyone may use the endpoint.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Forbidden`], or when the store is unavailable.
-    fn admit(
-        directory: &Directory,
-        access: Access,
-        headers: &HeaderMap,
-        origin: &RequestOrigin,
-    ) -> impl Future<Output = Result<Option<Caller>>> + Send;
-}
-
-/// Endpoints and their methods.
-pub type Endpoints = Vec<(&'static Endpoint, MethodRouter<Arc<Directory>>)>;
-
-/// A router for these endpoints, each with and without its final slash.
-pub fn mount_all<D: Admission>(directory: &Arc<Directory>, endpoints: Endpoints) -> Router<Arc<Directory>> {
-    endpoints.into_iter().fold(Router::new(), |router, (endpoint, methods)| {
-        let habits = from_fn_with_state((endpoint, directory.clone()), around::<D>);
-        let methods = methods.fallback(async |method: Method| Failure::<D>::from(Rejection::MethodNotAllowed(method)));
-        let service = habits.layer(methods.with_state(directory.clone()));
-        let bare = endpoint.path.trim_end_matches('/');
-        let router = router.route_service(endpoint.path, service.clone());
-        if bare == endpoint.path { router } else { router.route_service(bare, service) }
-    })
-}
-
-/// The path's variable parts, unless they are not text.
-type Parameters = std::result::Result<RawPathParams, RawPathParamsRejection>;
-
-async fn around<D: Admission>(
-    State((endpoint, directory)): State<(&'static Endpoint, Arc<Directory>)>,
+async fn around<D: Dialect>(
+    State((route, directory)): State<(Arc<Route>, Arc<Directory>)>,
     parameters: Parameters,
+    base: BaseUrl,
+    origin: RequestOrigin,
     request: Request,
     next: Next,
 ) -> Response {
-    if !is_spelled_well(parameters) {
-        return not_found::<D>(&directory, request).await;
-    }
+    let Some(parameters) = spelled_well::<D>(parameters) else { return not_found::<D>(&directory, request).await };
     let is_head = request.method() == Method::HEAD;
     let chosen = D::representation(request.uri(), request.headers());
-    let representation = *chosen.as_ref().unwrap_or(&Representation::Json(None));
+    let mut exchange = Exchange::<D> {
+        route,
+        directory,
+        parameters,
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        base,
+        origin,
+        representation: *chosen.as_ref().unwrap_or(&Representation::Json(None)),
+        caller: None,
+        extra: D::Extra::default(),
+    };
     let response = match chosen {
-        Ok(_) => admitted::<D>(endpoint, &directory, request, next).await,
+        Ok(_) => admitted(&mut exchange, request, next).await,
         Err(error) => Err(error),
     };
     let mut response = response.unwrap_or_else(|error| render::<D>(&error));
     let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow));
-    if !headers.contains_key(VARY) {
-        headers.insert(VARY, HeaderValue::from_static("Accept"));
+    if let Ok(allow) = HeaderValue::from_str(&exchange.route.allow()) {
+        headers.insert(ALLOW, allow);
     }
-    if let Representation::Json(Some(spaces)) = representation {
+    headers.entry(VARY).or_insert(HeaderValue::from_static(D::VARY));
+    let mut response = D::present(&exchange, response).await;
+    if let Representation::Json(Some(spaces)) = exchange.representation {
         response = spaced::<D>(response, spaces).await;
     }
     if is_head {
@@ -121,24 +92,36 @@ async fn around<D: Admission>(
     response
 }
 
-async fn admitted<D: Admission>(
-    endpoint: &'static Endpoint,
-    directory: &Directory,
-    request: Request,
-    next: Next,
-) -> Result<Response, Rejection> {
-    let (mut parts, body) = request.into_parts();
-    let caller = D::admit(directory, endpoint.access, &parts.headers, &origin(&parts)).await?;
-    if parts.method == Method::OPTIONS {
-        return Ok(Json(description(endpoint)).into_response());
+/// Passes the request to its handler if the caller is allowed to make it.
+async fn admitted<D: Dialect>(exchange: &mut Exchange<D>, request: Request, next: Next) -> Result<Response, Rejection> {
+    let endpoint = exchange.route.endpoint;
+    let mut request = D::authenticate(exchange, request).await?;
+    if !exchange.permits(request.method()) {
+        return Err(Error::Forbidden.into());
     }
-    if let Some(caller) = caller {
-        if endpoint.access != Access::Anyone {
-            parts.extensions.insert(LetIn);
-        }
-        parts.extensions.insert(caller);
+    if endpoint.access != Access::Anyone {
+        request.extensions_mut().insert(LetIn);
     }
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    request = D::prepare(exchange, request).await?;
+    if endpoint.below_user {
+        request.extensions_mut().insert(parent(exchange).await?);
+    }
+    if request.method() == Method::OPTIONS {
+        return Ok(D::describe(exchange, request, next).await);
+    }
+    if let Some(caller) = exchange.caller.clone().filter(|_| endpoint.access != Access::Anyone) {
+        request.extensions_mut().insert(caller);
+    }
+    Ok(next.run(request).await)
+}
+
+/// The user below whom the path lies.
+async fn parent<D: Dialect>(exchange: &Exchange<D>) -> Result<Subject, Rejection> {
+    let (Some(caller), Some(id)) = (&exchange.caller, exchange.user_id()) else { return Err(Rejection::NoRoute) };
+    exchange.directory.subject(caller, id).await.map_err(|error| match error {
+        Error::NotFound(_) => Rejection::NoRoute,
+        other => other.into(),
+    })
 }
 
 /// The response for an unknown path.
@@ -152,21 +135,31 @@ pub async fn not_found<D: Dialect>(directory: &Directory, request: Request) -> R
     response
 }
 
-/// The response to OPTIONS.
-fn description(endpoint: &Endpoint) -> Value {
-    json!({
-        "name": endpoint.name,
-        "description": "",
-        "renders": ["application/json"],
-        "parses": ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
-    })
+/// 301 to the same path with its final slash, for every method.
+pub async fn add_final_slash<D: Dialect>(parameters: Parameters, base: BaseUrl, uri: Uri) -> Response {
+    if spelled_well::<D>(parameters).is_none() {
+        return render::<D>(&Rejection::NoRoute);
+    }
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}{}/{query}", base.prefix(), uri.path());
+    let mut response = Redirect::permanent(&target).into_response();
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    if let Ok(location) = HeaderValue::from_str(&target) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
-/// Whether every variable part of the path is text, and a number where required.
-fn is_spelled_well(parameters: Parameters) -> bool {
-    let fits =
-        |name: &str, value: &str| !value.is_empty() && (name != "number" || value.bytes().all(|b| b.is_ascii_digit()));
-    parameters.is_ok_and(|parameters| parameters.iter().all(|(name, value)| fits(name, value)))
+/// The path's variable parts, unless they are not text.
+type Parameters = Result<RawPathParams, RawPathParamsRejection>;
+
+/// The path's variable parts, if they have the required form.
+fn spelled_well<D: Dialect>(parameters: Parameters) -> Option<RawPathParams> {
+    let fits = |(name, value): (&str, &str)| match name {
+        "number" => !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()),
+        _ => !value.is_empty() && D::fits(name, value),
+    };
+    parameters.ok().filter(|parameters| parameters.iter().all(fits))
 }
 
 /// The same response with its JSON indented.

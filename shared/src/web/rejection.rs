@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::csrf::Forgery;
 use crate::error::{Error, JsonKind};
 
 /// Why a request was rejected.
@@ -17,6 +18,8 @@ pub enum Rejection {
     InvalidPage,
     /// The body could not be read.
     Body(BodyError),
+    /// A browser sent it, and it may not come from one of our own pages.
+    Forged(Forgery),
     /// The directory did not do what was asked of it.
     Domain(Error),
 }

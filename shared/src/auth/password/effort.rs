@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use argon2::Params;
 use sha2::Sha256;
 
-use super::HashCost;
-use super::formats::{argon2_effort, argon2_params, argon2id, bcrypt_cost, bounds, pbkdf2_iterations};
+use super::formats::{HashCost, argon2_effort, argon2_params, argon2id, bcrypt_cost, bounds, pbkdf2_iterations};
 use crate::error::{Error, Result};
 
 /// Limits on the cost of every failure: at least twice Django's current defaults. Hashes beyond them are still

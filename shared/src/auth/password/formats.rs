@@ -6,9 +6,33 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{HashCost, Verdict};
 use crate::auth::crypto::hex;
 use crate::error::{Error, Result};
+
+/// The cost of an argon2id hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashCost {
+    /// Memory in KiB, at least 8.
+    pub memory: u32,
+    /// Passes over the memory, at least 1.
+    pub passes: u32,
+}
+
+impl HashCost {
+    /// 19 MiB, two passes (`docs/design.md` section 5).
+    pub const DEFAULT: Self = Self { memory: 19_456, passes: 2 };
+}
+
+/// Whether a password matches, and whether its hash should be replaced by a current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// No match.
+    Wrong,
+    /// Match.
+    Right,
+    /// Match, but the hash has an older format or another cost.
+    NeedsRehash,
+}
 
 /// Limits on the cost of verifying a stored hash; a hash beyond them matches nothing.
 pub(super) mod bounds {

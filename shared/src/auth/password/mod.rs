@@ -12,37 +12,12 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use self::effort::Effort;
+pub use self::formats::{HashCost, Verdict, is_known_kind, is_usable};
 use self::formats::{argon2id, verdict};
-pub use self::formats::{is_known_kind, is_usable};
 use crate::error::{Error, Result, Rule};
 use crate::model::ambient::{Ambient, random};
 use crate::model::{Field, MAX_PASSWORD};
 use crate::secret::Secret;
-
-/// The cost of an argon2id hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashCost {
-    /// Memory in KiB, at least 8.
-    pub memory: u32,
-    /// Passes over the memory, at least 1.
-    pub passes: u32,
-}
-
-impl HashCost {
-    /// 19 MiB, two passes (`docs/design.md` section 5).
-    pub const DEFAULT: Self = Self { memory: 19_456, passes: 2 };
-}
-
-/// Whether a password matches, and whether its hash should be replaced by a current one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// No match.
-    Wrong,
-    /// Match.
-    Right,
-    /// Match, but the hash has an older format or another cost.
-    NeedsRehash,
-}
 
 /// Creates and verifies hashes.
 #[derive(Clone)]

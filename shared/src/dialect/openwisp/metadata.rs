@@ -1,22 +1,38 @@
 //! The response to OPTIONS (`contracts/openwisp.md` section 4).
 
+use axum::Json;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::endpoint::Endpoint;
+use super::OpenWisp;
+use crate::web::dialect::{Exchange, description};
 use crate::web::fields::{Field, FieldKind};
 
-/// The description; `action` is the method that the caller could perform, with its fields.
-pub(super) fn describe(endpoint: &Endpoint, action: Option<(&http::Method, Vec<&Field>)>) -> Value {
-    let mut body = json!({
-        "name": endpoint.name,
-        "description": "",
-        "renders": ["application/json", "text/html"],
-        "parses": ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
-    });
-    if let Some((method, fields)) = action {
-        body["actions"] = json!({ method.as_str(): all(fields.into_iter()) });
+/// The description, with the fields of POST on a list, and of PUT or else PATCH on an object, if the caller could
+/// perform that.
+pub(super) async fn describe(exchange: &Exchange<OpenWisp>, mut request: Request, next: Next) -> Response {
+    let endpoint = exchange.route.endpoint;
+    let mut body = description(endpoint, &["application/json", "text/html"]);
+    let taking = [Method::POST, Method::PUT, Method::PATCH];
+    let taking = taking.into_iter().find(|method| exchange.route.allows(method));
+    let Some(method) = taking.filter(|method| exchange.permits(method)) else { return Json(body).into_response() };
+    if method != Method::POST
+        && exchange.route.allows(&Method::GET)
+        && let Some(caller) = exchange.caller.clone()
+    {
+        // An object that the caller cannot read is not described.
+        request.extensions_mut().insert(caller);
+        *request.method_mut() = Method::GET;
+        if !next.run(request).await.status().is_success() {
+            return Json(body).into_response();
+        }
     }
-    body
+    let is_superuser = exchange.caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
+    body["actions"] = json!({ method.as_str(): all((endpoint.fields)(is_superuser).into_iter()) });
+    Json(body).into_response()
 }
 
 fn all<'a>(fields: impl Iterator<Item = &'a Field>) -> Value {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Field, FieldKind, Reader, Sent};
 use crate::error::Rule;
-use crate::web::body::Input;
+use crate::web::Input;
 use crate::web::json::kind_of;
 
 /// A nested object with its own reader; its fields are named with the path.

@@ -6,7 +6,7 @@ use super::{Blank, Field, FieldKind, Sent};
 use crate::error::{Rule, Violation};
 use crate::model::{Date, EmailAddress, MAX_TEXT, Timestamp, Username, is_longer, time::parse_date};
 use crate::secret::Secret;
-use crate::web::body::Input;
+use crate::web::Input;
 use crate::web::json::{half_character, text_of};
 
 /// From this size in bytes on, only the excessive length of a text is reported.

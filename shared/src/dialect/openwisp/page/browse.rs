@@ -1,25 +1,29 @@
 //! A response of the API as a page: the request, the response, and forms for what the caller may do
 //! (`contracts/openwisp.md` section 14).
 
-use http::header::{CONTENT_LENGTH, ETAG};
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::response::Parts;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use super::super::endpoint::{Access, Endpoint};
-pub(in super::super) use super::fields::Choices;
-use super::fields::Content;
+use super::super::OpenWisp;
+use super::choices::choices_for;
+use super::fields::{Choices, Content};
 use super::filters::filters;
 use super::forms::{Target, example, html_form, raw, raw_form, summary, version, without_secrets};
 use super::json::{Links, shown};
 use super::{LISTS, LOGIN_PATH, Viewer, encoded, html_document};
-use crate::directory::Caller;
-use crate::web::csrf::Token;
+use crate::error::Error;
+use crate::web::Input;
+use crate::web::dialect::Exchange;
+use crate::web::endpoint::{Access, Route};
+use crate::web::failure::render;
 use crate::web::fields::Field;
 use crate::web::negotiation::{indented, query_value};
 use crate::web::pagination::PageRequest;
-use crate::web::{BaseUrl, Input};
 
 /// The prefix of all paths of the API.
 const API: &str = "/api/v1/users/";
@@ -28,24 +32,9 @@ const MEMBERSHIPS: &str = "/api/v1/users/user/{id}/organization/";
 /// Boxes that are checked in the form for a new object, since omitting them in JSON means true.
 const CHECKED: &str = "is_active";
 
-/// The parts of a request that its page shows.
-#[derive(Debug)]
-pub(in super::super) struct PageContext {
-    pub method: Method,
-    pub uri: Uri,
-    pub base: BaseUrl,
-    /// The caller, if authenticated.
-    pub caller: Option<Caller>,
-    /// The browser's token, if the caller has a session.
-    pub token: Option<Token>,
-    /// The submitted form.
-    pub form: Option<Input>,
-}
-
 /// What the caller can do at a path.
 struct Means<'a> {
-    endpoint: &'static Endpoint,
-    asked: &'a PageContext,
+    asked: &'a Exchange<OpenWisp>,
     methods: Vec<Method>,
     table: Vec<&'static Field>,
 }
@@ -62,41 +51,56 @@ fn is_workable(status: StatusCode) -> bool {
     !status.is_server_error() && !dead_ends.contains(&status)
 }
 
-impl Endpoint {
-    /// Whether it supports the method.
-    pub(in super::super) fn allows(&self, method: &Method) -> bool {
-        self.allow.split(", ").any(|name| name == method.as_str())
+/// A response as a page.
+pub(in super::super) async fn page_of(asked: &Exchange<OpenWisp>, response: Response) -> Response {
+    // A browser ignores 204, so a page reports a deletion.
+    let is_gone = response.status() == StatusCode::NO_CONTENT && asked.extra.form.is_some();
+    if !is_gone && response.headers().get(CONTENT_TYPE).is_none() {
+        return response;
     }
+    let endpoint = asked.route.endpoint;
+    // Without forms, no choices are needed.
+    let mut choices = Some(Choices::new());
+    let mut table = if asked.extra.token.is_some() { (endpoint.fields)(true) } else { Vec::new() };
+    if let Some(caller) = &asked.caller {
+        table.extend(endpoint.filters);
+        choices = choices_for(&table, asked, caller).await.ok();
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+        return render::<OpenWisp>(&Error::internal("malformed response").into());
+    };
+    let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+    let page = page(asked, choices.as_ref(), &parts, &body).into_string();
+    if is_gone {
+        parts.status = StatusCode::OK;
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(token) = &asked.extra.token {
+        token.set(&mut parts.headers, &asked.base);
+    }
+    Response::from_parts(parts, Body::from(page))
 }
 
-/// The page of a response. `may` decides which methods the caller may use. If the choices of reference fields are
-/// unknown, there is no form with them.
-pub(in super::super) fn page(
-    endpoint: &'static Endpoint,
-    asked: &PageContext,
-    may: impl Fn(&Method) -> bool,
-    choices: Option<&Choices>,
-    parts: &Parts,
-    body: &Value,
-) -> Markup {
+/// The page of a response. If the choices of reference fields are unknown, there is no form with them.
+fn page(asked: &Exchange<OpenWisp>, choices: Option<&Choices>, parts: &Parts, body: &Value) -> Markup {
+    let endpoint = asked.route.endpoint;
     let path = asked.uri.path();
     let is_superuser = asked.caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
     let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let usable = |method: &Method| is_workable(parts.status) && endpoint.allows(method) && may(method);
-    let means = Means {
-        endpoint,
-        asked,
-        methods: methods.into_iter().filter(usable).collect(),
-        table: (endpoint.fields)(is_superuser),
-    };
-    let failed = asked.form.is_some() && parts.status.is_client_error() && is_workable(parts.status);
+    let usable = |method: &Method| is_workable(parts.status) && asked.route.allows(method) && asked.permits(method);
+    let means =
+        Means { asked, methods: methods.into_iter().filter(usable).collect(), table: (endpoint.fields)(is_superuser) };
+    let failed = asked.extra.form.is_some() && parts.status.is_client_error() && is_workable(parts.status);
     let key = if endpoint.path.starts_with(MEMBERSHIPS) { "organization" } else { "id" };
-    let links = Links { base: &asked.base, list: list_of(endpoint, path), key };
+    let links = Links { base: &asked.base, list: list_of(&asked.route, path), key };
     let content = html! {
-        (breadcrumb(endpoint, asked, body))
+        (breadcrumb(asked, body))
         h1 { (endpoint.name) }
         p.about { (endpoint.about) }
-        (request(endpoint, asked))
+        (request(asked))
         @if is_workable(parts.status) {
             (filters(endpoint.filters, &asked.path(), &asked.uri, choices, if failed { &Value::Null } else { body }))
         }
@@ -107,11 +111,11 @@ pub(in super::super) fn page(
             (paging(asked, body))
         }
         @if parts.status == StatusCode::UNAUTHORIZED { (way_in(asked)) }
-        @if parts.status.is_success() { (related(endpoint, asked)) }
+        @if parts.status.is_success() { (related(asked)) }
         @if !failed { (means.forms(choices, parts, body, false)) }
     };
     let next = asked.next();
-    let viewer = match (&asked.caller, &asked.token) {
+    let viewer = match (&asked.caller, &asked.extra.token) {
         (Some(caller), Some(token)) => Viewer::SignedIn(caller.user.username.as_str(), token),
         (Some(caller), None) => Viewer::Known(caller.user.username.as_str()),
         (None, _) => Viewer::Stranger(&next),
@@ -119,7 +123,7 @@ pub(in super::super) fn page(
     html_document(endpoint.name, &asked.base, viewer, &content)
 }
 
-impl PageContext {
+impl Exchange<OpenWisp> {
     /// The path as the browser sees it.
     fn path(&self) -> String {
         format!("{}{}", self.base.prefix(), self.uri.path())
@@ -149,15 +153,15 @@ impl Means<'_> {
     fn forms(&self, choices: Option<&Choices>, parts: &Parts, body: &Value, failed: bool) -> Markup {
         let action = self.asked.action();
         // After a failed submission, the form still applies to the version that it was filled from.
-        let version = match &self.asked.form {
+        let version = match &self.asked.extra.form {
             Some(form) if failed => version(form),
             _ => parts.headers.get(ETAG).and_then(|tag| tag.to_str().ok()),
         };
-        let target = Target { action: &action, token: self.asked.token.as_ref(), version };
+        let target = Target { action: &action, token: self.asked.extra.token.as_ref(), version };
         // A form for another method works only with a session.
         let has_session = target.token.is_some();
-        let sent_raw = self.asked.form.as_ref().and_then(raw).filter(|_| failed);
-        let form = match (&self.asked.form, failed) {
+        let sent_raw = self.asked.extra.form.as_ref().and_then(raw).filter(|_| failed);
+        let form = match (&self.asked.extra.form, failed) {
             (Some(form), true) => sent_raw.is_none().then(|| form.clone()),
             _ => self.unsent(parts.status, body),
         };
@@ -165,7 +169,7 @@ impl Means<'_> {
         let fields = html! {
             @if let (Some(values), Some(choices)) = (&form, choices) {
                 @let content = Content { values, errors, choices };
-                @if self.can(&Method::POST) && (has_session || self.endpoint.access == Access::Anyone) {
+                @if self.can(&Method::POST) && (has_session || self.asked.route.endpoint.access == Access::Anyone) {
                     (html_form(target, &Method::POST, &self.table, content))
                 } @else if self.can(&Method::PUT) && has_session {
                     (html_form(target, &Method::PUT, &self.table, content))
@@ -181,7 +185,7 @@ impl Means<'_> {
             (None, Some(values @ Input::Json(_))) => indented(&example(&self.table, values), 4),
             (None, _) => "{}".to_owned(),
         };
-        let is_only = !self.endpoint.allows(&Method::GET);
+        let is_only = !self.asked.route.allows(&Method::GET);
         html! {
             @if failed { (summary(&self.table, body)) }
             @if !fields.0.is_empty() {
@@ -206,17 +210,17 @@ impl Means<'_> {
     }
 
     fn heading(&self) -> &'static str {
-        match (self.endpoint.allows(&Method::GET), self.can(&Method::POST)) {
+        match (self.asked.route.allows(&Method::GET), self.can(&Method::POST)) {
             (true, true) => "Create",
             (true, false) => "Change",
-            (false, _) => self.endpoint.name,
+            (false, _) => self.asked.route.endpoint.name,
         }
     }
 
     /// The initial values of a form, unless they are unknown.
     fn unsent(&self, status: StatusCode, body: &Value) -> Option<Input> {
-        let changes = [Method::PUT, Method::PATCH].iter().any(|method| self.endpoint.allows(method));
-        let is_kept = self.endpoint.allows(&Method::GET) && changes;
+        let changes = [Method::PUT, Method::PATCH].iter().any(|method| self.asked.route.allows(method));
+        let is_kept = self.asked.route.allows(&Method::GET) && changes;
         if !is_kept {
             return Some(Input::Json(Map::from_iter([(CHECKED.to_owned(), Value::Bool(true))])));
         }
@@ -230,7 +234,8 @@ impl Means<'_> {
 }
 
 /// The breadcrumbs from the lists to this page.
-fn breadcrumb(endpoint: &Endpoint, asked: &PageContext, body: &Value) -> Markup {
+fn breadcrumb(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
+    let endpoint = asked.route.endpoint;
     let prefix = asked.base.prefix();
     let mut steps: Vec<(String, String)> = Vec::new();
     let mut path = API.to_owned();
@@ -273,14 +278,14 @@ fn breadcrumb(endpoint: &Endpoint, asked: &PageContext, body: &Value) -> Markup 
 }
 
 /// The request line, and other safe requests for this path.
-fn request(endpoint: &Endpoint, asked: &PageContext) -> Markup {
+fn request(asked: &Exchange<OpenWisp>) -> Markup {
     let query = asked.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = Target { action: &asked.action(), token: asked.token.as_ref(), version: None };
+    let target = Target { action: &asked.action(), token: asked.extra.token.as_ref(), version: None };
     html! {
         div.request {
             code { b { (asked.method) } " " (asked.path()) (query) }
             div.actions {
-                @if endpoint.allows(&Method::GET) {
+                @if asked.route.allows(&Method::GET) {
                     a.button.quiet href=(asked.path()) { "GET" }
                     a.button.quiet href={ (asked.path()) "?format=json" } { "JSON" }
                 }
@@ -308,7 +313,7 @@ fn respond(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
 }
 
 /// The links between the pages of a list.
-fn paging(asked: &PageContext, body: &Value) -> Markup {
+fn paging(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
     let count = body.get("count").and_then(Value::as_u64);
     let Some((number, last)) = count.and_then(|count| PageRequest::numbered(&asked.uri).place(count)) else {
         return html! {};
@@ -331,9 +336,9 @@ fn paging(asked: &PageContext, body: &Value) -> Markup {
 }
 
 /// Links to a user's related objects.
-fn related(endpoint: &Endpoint, asked: &PageContext) -> Markup {
+fn related(asked: &Exchange<OpenWisp>) -> Markup {
     html! {
-        @if endpoint.path == "/api/v1/users/user/{id}/" {
+        @if asked.route.endpoint.path == "/api/v1/users/user/{id}/" {
             nav.related aria-label="Of this user" {
                 a.button.quiet href={ (asked.path()) "email/" } { "E-mail addresses" }
                 a.button.quiet href={ (asked.path()) "organization/" } { "Organizations" }
@@ -343,7 +348,7 @@ fn related(endpoint: &Endpoint, asked: &PageContext) -> Markup {
     }
 }
 
-fn way_in(asked: &PageContext) -> Markup {
+fn way_in(asked: &Exchange<OpenWisp>) -> Markup {
     html! {
         p.notice {
             a.button href={ (asked.base.prefix()) (LOGIN_PATH) "?next=" (encoded(&asked.next())) } { "Sign in" }
@@ -353,10 +358,10 @@ fn way_in(asked: &PageContext) -> Markup {
 }
 
 /// The path of the list that a path or its object belongs to.
-fn list_of<'a>(endpoint: &Endpoint, path: &'a str) -> Option<&'a str> {
-    if !endpoint.allows(&Method::GET) {
+fn list_of<'a>(route: &Route, path: &'a str) -> Option<&'a str> {
+    if !route.allows(&Method::GET) {
         None
-    } else if endpoint.path.ends_with("}/") {
+    } else if route.endpoint.path.ends_with("}/") {
         let parent = path.trim_end_matches('/').rfind('/')?;
         path.get(..=parent)
     } else {

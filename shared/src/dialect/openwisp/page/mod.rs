@@ -1,6 +1,7 @@
 //! Pages for browsers. The template library escapes all text from users.
 
 pub(super) mod browse;
+mod choices;
 mod fields;
 mod filters;
 pub(super) mod forms;
