@@ -1,5 +1,8 @@
 //! `rollcall export`: one JSON record per line. Timestamps are RFC 3339 with microseconds, days `YYYY-MM-DD`.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 

@@ -1,5 +1,8 @@
 //! The items of users, their list rows and their memberships.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
