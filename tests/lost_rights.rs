@@ -374,8 +374,8 @@ fn check_untouched(
     let (user, _) = found.as_ref().expect("the target");
     assert_eq!(user.username.as_str(), format!("target{serial}"));
     assert_eq!(user.email.as_ref().map(EmailAddress::as_str), Some(&*format!("target{serial}@mail.example")));
-    assert_eq!((&user.phone_number, user.is_staff, user.expiration_date), (&None, false, None));
-    assert!(user.is_active && !user.sharing.allow_rest_access);
+    assert_eq!((&user.phone_number, user.flags.is_staff, user.expiration_date), (&None, false, None));
+    assert!(user.flags.is_active && !user.sharing.allow_rest_access);
     assert_eq!(user.token_version, 0, "no password was set");
     assert_eq!(user.addresses.len(), 2);
     assert_eq!(user.addresses[1].email.as_str(), format!("more{serial}@mail.example"));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::directory::{Caller, Page, PageRange, Rights, Total, UserFilter};
-use shared::model::{EmailAddress, User, UserId, UserRow, Username};
+use shared::model::{EmailAddress, Flags, User, UserId, UserRow, Username};
 use shared::store::{UserWrite, WriteOutcome};
 
 use crate::support::{Options, Table, TestApp, insert, plain_user};
@@ -95,7 +95,7 @@ async fn a_change_is_found_by_its_new_value_at_once_and_not_by_the_old_one() {
     assert_eq!(searcher.names(&first_name("before")).await, Vec::<String>::new());
     assert_eq!(searcher.names(&first_name("after")).await, ["changed"]);
     let renamed = next(renamed);
-    let off = User { is_active: false, ..renamed.clone() };
+    let off = User { flags: Flags::default(), ..renamed.clone() };
     searcher.write(Some(&renamed), Some(&off)).await;
     let with = |is_active| UserFilter { is_active: Some(is_active), ..first_name("after") };
     assert_eq!(searcher.names(&with(true)).await, Vec::<String>::new());
@@ -223,7 +223,8 @@ async fn pages_of_a_filter_are_disjoint_complete_and_in_order() {
     for index in 0..57 {
         let user = plain_user(&searcher.app, &format!("paged{index:02}")).await;
         let first = if index % 3 == 0 { "Kimberly" } else { "Kim" };
-        insert(&searcher.app, &User { is_active: index % 4 != 0, ..named(&user, first) }).await;
+        let flags = Flags { is_active: index % 4 != 0, ..user.flags };
+        insert(&searcher.app, &User { flags, ..named(&user, first) }).await;
     }
     for (filter, expected) in [
         (first_name("kim"), 57_usize),
@@ -324,7 +325,7 @@ async fn compare(steps: Vec<Step>, filters: &[UserFilter]) {
                 users.push(user);
             }
             Step::Rename { whom, first } => change(whom, &|user| user.first_name.clone_from(&first)).await,
-            Step::Switch { whom } => change(whom, &|user| user.is_active = !user.is_active).await,
+            Step::Switch { whom } => change(whom, &|user| user.flags.is_active = !user.flags.is_active).await,
             Step::Move { whom, seconds } => {
                 change(whom, &|user| user.date_joined = user.date_joined.plus_seconds(seconds)).await;
             }
@@ -355,7 +356,7 @@ fn is_wanted(filter: &UserFilter, row: &UserRow) -> bool {
         && contains(&filter.first_name, &row.first_name)
         && contains(&filter.last_name, &row.last_name)
         && contains(&filter.email, row.email.as_ref().map_or("", |email| email.as_str()))
-        && filter.is_active.is_none_or(|wanted| wanted == row.is_active)
+        && filter.is_active.is_none_or(|wanted| wanted == row.flags.is_active)
 }
 
 /// Puts a user's entries into the index behind the store's back.

@@ -7,7 +7,9 @@ use serde_json::Value;
 use shared::auth::password::{is_known_kind, is_usable};
 use shared::directory::transfer::{ImportEntry, Record, UserRecord};
 use shared::error::Cause;
-use shared::model::{EmailAddress, Group, GroupId, Model, Permission, PermissionId, Timestamp, UserEmail, Username};
+use shared::model::{
+    EmailAddress, Flags, Group, GroupId, Model, Permission, PermissionId, Timestamp, UserEmail, Username,
+};
 
 use super::fields::{Fields, FromFields, Key, moment, number, shown};
 use super::kinds::{Kind, Kinds};
@@ -30,9 +32,7 @@ pub struct UserFields {
     pub first_name: String,
     pub last_name: String,
     pub email: Option<String>,
-    pub is_active: bool,
-    pub is_staff: bool,
-    pub is_superuser: bool,
+    pub flags: Flags,
     pub last_login: Value,
     pub date_joined: Option<Timestamp>,
     pub groups: Vec<Value>,
@@ -62,9 +62,12 @@ impl FromFields for UserFields {
             first_name: fields.text("first_name")?,
             last_name: fields.text("last_name")?,
             email: fields.optional_text("email")?,
-            is_active: fields.flag("is_active", true)?,
-            is_staff: fields.flag("is_staff", false)?,
-            is_superuser: fields.flag("is_superuser", false)?,
+            flags: Flags {
+                is_active: fields.flag("is_active", true)?,
+                is_staff: fields.flag("is_staff", false)?,
+                is_edge_staff: false,
+                is_superuser: fields.flag("is_superuser", false)?,
+            },
             last_login: fields.value("last_login"),
             date_joined: fields.moment("date_joined")?,
             groups: fields.list("groups")?,
@@ -343,9 +346,7 @@ impl References {
         }
         user.first_name.clone_from(&fields.first_name);
         user.last_name.clone_from(&fields.last_name);
-        user.is_active = fields.is_active;
-        user.is_staff = fields.is_staff;
-        user.is_superuser = fields.is_superuser;
+        user.flags = fields.flags;
         if let Some(text) = fields.email.as_ref().filter(|text| !text.is_empty()) {
             user.email = EmailAddress::parse(text);
             left_out.extend(user.email.is_none().then(|| "its e-mail (not a valid address)".to_owned()));

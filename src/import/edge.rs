@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::auth::password::{is_known_kind, is_usable};
 use shared::directory::transfer::{ImportEntry, Record, UserRecord};
 use shared::error::Cause;
-use shared::model::{EdgeId, EdgeProfile, EmailAddress, Timestamp, Tlp, Username};
+use shared::model::{EdgeId, EdgeProfile, EmailAddress, Flags, Timestamp, Tlp, Username};
 
 use super::Source;
 use super::django::{TWICE, give_address, unusable};
@@ -110,9 +110,12 @@ impl User<'_> {
         }
         give_address(&mut user_record);
         user_record.user.last_login = self.moment("last_login");
-        user_record.user.is_active = is_active;
-        user_record.user.is_edge_staff = self.flag("is_staff", false);
-        user_record.user.is_superuser = self.flag("is_superuser", false);
+        user_record.user.flags = Flags {
+            is_active,
+            is_staff: false,
+            is_edge_staff: self.flag("is_staff", false),
+            is_superuser: self.flag("is_superuser", false),
+        };
         let EdgeProfile { description, can_inbox, allow_rest_access, organization: _, memberships } =
             EdgeProfile::default();
         user_record.user.sharing = EdgeProfile {

@@ -11,9 +11,9 @@ use shared::directory::transfer::{ImportEntry, Known, MembershipRecord, Record, 
 use shared::error::Cause;
 use shared::model::Sequence;
 use shared::model::{
-    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Group, GroupId, MembershipId, Organization, OrganizationId,
-    PermissionId, PhoneNumber, SignInAttempt, SwitchProfile, Timestamp, TokenId, UserEmail, UserId, UserNumber,
-    Username, date_text, parse_date,
+    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Flags, Group, GroupId, MembershipId, OpenWispDetails,
+    Organization, OrganizationId, PermissionId, PhoneNumber, SignInAttempt, SwitchProfile, Timestamp, TokenId,
+    UserEmail, UserId, UserNumber, Username, date_text, parse_date,
 };
 use shared::secret::Secret;
 
@@ -69,7 +69,6 @@ struct OrganizationLine {
 }
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the record has these fields")]
 struct UserLine {
     id: UserId,
     number: UserNumber,
@@ -82,21 +81,14 @@ struct UserLine {
     token_version: u64,
     first_name: String,
     last_name: String,
-    bio: String,
-    url: String,
-    company: String,
-    location: String,
-    notes: String,
+    #[serde(flatten)]
+    details: OpenWispDetails,
     phone_number: Option<PhoneNumber>,
     birth_date: Option<Day>,
     expiration_date: Option<Day>,
     reminded_of: Option<Day>,
-    is_active: bool,
-    is_staff: bool,
-    /// Missing in lines written before this role was separate.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    is_edge_staff: bool,
-    is_superuser: bool,
+    #[serde(flatten)]
+    flags: Flags,
     last_login: Option<Moment>,
     date_joined: Moment,
     has_signed_in: bool,
@@ -354,19 +346,12 @@ impl UserLine {
         user.token_version = self.token_version;
         user.first_name = self.first_name;
         user.last_name = self.last_name;
-        user.bio = self.bio;
-        user.url = self.url;
-        user.company = self.company;
-        user.location = self.location;
-        user.notes = self.notes;
+        user.details = self.details;
         user.phone_number = self.phone_number;
         user.birth_date = self.birth_date.map(|day| day.0);
         user.expiration_date = self.expiration_date.map(|day| day.0);
         user.reminded_of = self.reminded_of.map(|day| day.0);
-        user.is_active = self.is_active;
-        user.is_staff = self.is_staff;
-        user.is_edge_staff = self.is_edge_staff;
-        user.is_superuser = self.is_superuser;
+        user.flags = self.flags;
         user.last_login = self.last_login.map(|moment| moment.0);
         user.has_signed_in = self.has_signed_in;
         user.groups = self.groups;
@@ -394,19 +379,12 @@ impl From<UserRecord> for UserLine {
             token_version: user.token_version,
             first_name: user.first_name,
             last_name: user.last_name,
-            bio: user.bio,
-            url: user.url,
-            company: user.company,
-            location: user.location,
-            notes: user.notes,
+            details: user.details,
             phone_number: user.phone_number,
             birth_date: user.birth_date.map(Day),
             expiration_date: user.expiration_date.map(Day),
             reminded_of: user.reminded_of.map(Day),
-            is_active: user.is_active,
-            is_staff: user.is_staff,
-            is_edge_staff: user.is_edge_staff,
-            is_superuser: user.is_superuser,
+            flags: user.flags,
             last_login: user.last_login.map(Moment),
             date_joined: Moment(user.date_joined),
             has_signed_in: user.has_signed_in,

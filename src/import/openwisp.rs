@@ -7,8 +7,8 @@ use serde_json::Value;
 use shared::directory::transfer::{ImportEntry, MembershipRecord, Record};
 use shared::error::Cause;
 use shared::model::{
-    AddressId, EmailAddress, MembershipId, Organization, OrganizationId, PhoneNumber, Timestamp, User, UserEmail,
-    UserId, is_url, parse_date,
+    AddressId, EmailAddress, MembershipId, OpenWispDetails, Organization, OrganizationId, PhoneNumber, Timestamp, User,
+    UserEmail, UserId, is_url, parse_date,
 };
 
 use super::Source;
@@ -28,11 +28,7 @@ const MAKER: Maker = Maker {
 
 struct WispUser {
     user: UserFields,
-    bio: String,
-    url: String,
-    company: String,
-    location: String,
-    notes: String,
+    details: OpenWispDetails,
     phone_number: Option<String>,
     birth_date: Option<String>,
     expiration_date: Option<String>,
@@ -72,11 +68,13 @@ impl FromFields for WispUser {
     fn from_fields(fields: &Fields<'_>) -> Result<Self, String> {
         Ok(Self {
             user: UserFields::from_fields(fields)?,
-            bio: fields.text("bio")?,
-            url: fields.text("url")?,
-            company: fields.text("company")?,
-            location: fields.text("location")?,
-            notes: fields.text("notes")?,
+            details: OpenWispDetails {
+                bio: fields.text("bio")?,
+                url: fields.text("url")?,
+                company: fields.text("company")?,
+                location: fields.text("location")?,
+                notes: fields.text("notes")?,
+            },
             phone_number: fields.optional_text("phone_number")?,
             birth_date: fields.optional_text("birth_date")?,
             expiration_date: fields.optional_text("expiration_date")?,
@@ -242,19 +240,16 @@ impl Users {
 /// would never end.
 fn describe(user: &mut User, fields: &WispUser, left_out: &mut Vec<String>) -> Result<(), String> {
     let WispUser {
-        bio,
-        url,
-        company,
-        location,
-        notes,
+        details: OpenWispDetails { bio, url, company, location, notes },
         phone_number,
         birth_date,
         expiration_date,
         user: _,
         memberships: _,
     } = fields;
-    user.bio.clone_from(bio);
-    user.notes.clone_from(notes);
+    let details = &mut user.details;
+    details.bio.clone_from(bio);
+    details.notes.clone_from(notes);
     let mut take = |field: &mut String, text: &String, most: usize, name: &str, is_good: fn(&str) -> bool| {
         if text.is_empty() || (text.chars().count() <= most && is_good(text)) {
             field.clone_from(text);
@@ -262,9 +257,9 @@ fn describe(user: &mut User, fields: &WispUser, left_out: &mut Vec<String>) -> R
             left_out.push(format!("its {name} (too long or malformed)"));
         }
     };
-    take(&mut user.url, url, 200, "url", is_url);
-    take(&mut user.company, company, 30, "company", |_| true);
-    take(&mut user.location, location, 256, "location", |_| true);
+    take(&mut details.url, url, OpenWispDetails::MAX_URL, "url", is_url);
+    take(&mut details.company, company, OpenWispDetails::MAX_COMPANY, "company", |_| true);
+    take(&mut details.location, location, OpenWispDetails::MAX_LOCATION, "location", |_| true);
     if let Some(text) = phone_number.as_ref().filter(|text| !text.is_empty()) {
         user.phone_number = PhoneNumber::parse(text);
         left_out.extend(user.phone_number.is_none().then(|| "its telephone number (invalid)".to_owned()));

@@ -2,7 +2,7 @@
 
 use shared::directory::{Caller, PageRange, Rights, Total, UserFilter};
 use shared::model::ambient::Ambient as _;
-use shared::model::{Timestamp, User};
+use shared::model::{Flags, Timestamp, User};
 use shared::store::{Cost, measured};
 
 use super::{TestApp, insert, insert_named, plain_user};
@@ -48,7 +48,10 @@ impl Census {
             (0..count).map(|index| newest.plus_seconds(-3 * 365 * 24 * 60 * 60 * index / count)).collect();
         insert_named(&app, &pattern, &moments, names).await;
         app.environment.advance(60);
-        let caller = Caller::with_rights(User { is_superuser: true, ..pattern }, Rights::Everything);
+        let caller = Caller::with_rights(
+            User { flags: Flags { is_superuser: true, ..pattern.flags }, ..pattern },
+            Rights::Everything,
+        );
         Self { app, caller, users }
     }
 

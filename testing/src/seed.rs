@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use shared::model::Sequence;
 use shared::model::ambient::Ambient as _;
-use shared::model::{EdgeId, EdgeProfile, EmailAddress, SwitchProfile, User, UserId, UserNumber, Username};
+use shared::model::{
+    EdgeId, EdgeProfile, EmailAddress, Flags, OpenWispDetails, SwitchProfile, User, UserId, UserNumber, Username,
+};
 use shared::store::{UserWrite, WriteOutcome};
 
 use super::TestApp;
@@ -26,18 +28,11 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         password: "!".into(),
         first_name: "Ada".to_owned(),
         last_name: "Lovelace".to_owned(),
-        bio: String::new(),
-        url: String::new(),
-        company: String::new(),
-        location: String::new(),
-        notes: String::new(),
+        details: OpenWispDetails::default(),
         phone_number: None,
         birth_date: None,
         expiration_date: None,
-        is_active: true,
-        is_staff: false,
-        is_edge_staff: false,
-        is_superuser: false,
+        flags: Flags::active(),
         last_login: None,
         date_joined: app.environment.now(),
         groups: BTreeSet::new(),

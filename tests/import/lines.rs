@@ -240,15 +240,15 @@ prop_compose! {
         let user = &mut user_record.user;
         user.password = texts[0].as_str().into();
         for (field, text) in [
-            &mut user.first_name, &mut user.last_name, &mut user.bio, &mut user.url,
-            &mut user.company, &mut user.location, &mut user.notes, &mut user.sharing.description,
+            &mut user.first_name, &mut user.last_name, &mut user.details.bio, &mut user.details.url,
+            &mut user.details.company, &mut user.details.location, &mut user.details.notes, &mut user.sharing.description,
         ].into_iter().zip(texts.into_iter().skip(1)) {
             *field = text;
         }
         for (field, flag) in [
-            &mut user.is_active, &mut user.is_staff, &mut user.is_superuser, &mut user.has_signed_in,
+            &mut user.flags.is_active, &mut user.flags.is_staff, &mut user.flags.is_superuser, &mut user.has_signed_in,
             &mut user.email_is_shared, &mut user.profile.menu, &mut user.profile.read_only, &mut user.sharing.can_inbox,
-            &mut user.sharing.allow_rest_access, &mut user.is_edge_staff,
+            &mut user.sharing.allow_rest_access, &mut user.flags.is_edge_staff,
         ].into_iter().zip(flags) {
             *field = flag;
         }

@@ -1,7 +1,7 @@
 //! Texts.
 
 use serde_json::{Value, json};
-use shared::model::{MAX_LIST, MAX_TEXT, User};
+use shared::model::{MAX_LIST, MAX_TEXT, OpenWispDetails, User};
 use shared::web::fields::{Field, FieldKind};
 
 use super::{refused, too_long};
@@ -91,11 +91,13 @@ pub async fn old_user(app: &TestApp) -> User {
         username: shared::model::Username::of_existing("old\u{3164}name").expect("a name"),
         email: shared::model::EmailAddress::parse("old@mail.example"),
         password: hash,
-        bio: "b".repeat(5000),
-        notes: "n".repeat(5000),
-        url: format!("http://site.example/{}", "u".repeat(300)),
-        company: "c".repeat(50),
-        location: format!(" {} ", "l".repeat(300)),
+        details: OpenWispDetails {
+            bio: "b".repeat(5000),
+            notes: "n".repeat(5000),
+            url: format!("http://site.example/{}", "u".repeat(300)),
+            company: "c".repeat(50),
+            location: format!(" {} ", "l".repeat(300)),
+        },
         ..plain_user(app, "old").await
     };
     user.sharing.description = "d".repeat(5000);

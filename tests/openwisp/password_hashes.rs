@@ -45,7 +45,8 @@ async fn djangos_hashes_let_in_and_become_argon2id() {
 async fn a_renewed_hash_is_all_that_a_login_changes() {
     let app = TestApp::start().await;
     let (name, hash) = DJANGO[0];
-    let user = User { password: hash.into(), bio: "kept".to_owned(), ..plain_user(&app, name).await };
+    let mut user = User { password: hash.into(), ..plain_user(&app, name).await };
+    user.details.bio = "kept".to_owned();
     insert(&app, &user).await;
     assert_eq!(login(&app.anonymous(), name, PASSWORD).await, StatusCode::OK);
     let after = stored(&app, user.id).await;

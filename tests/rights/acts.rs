@@ -411,11 +411,12 @@ fn replace_user(scene: &mut Scene<'_>) -> Option<Draft> {
     let changes = scene.fields(OPENWISP_FIELDS);
     let person = scene.target(Api::OpenWisp)?;
     let user = &person.user;
+    let details = &user.details;
     let mut body = json!({
         "username": user.username, "email": user.email, "first_name": user.first_name, "last_name": user.last_name,
-        "bio": user.bio, "url": user.url, "company": user.company, "location": user.location, "notes": user.notes,
-        "phone_number": user.phone_number, "birth_date": user.birth_date.map(date_text), "is_active": user.is_active,
-        "expiration_date": user.expiration_date.map(date_text), "is_staff": user.is_staff, "groups": user.groups,
+        "bio": details.bio, "url": details.url, "company": details.company, "location": details.location, "notes": details.notes,
+        "phone_number": user.phone_number, "birth_date": user.birth_date.map(date_text), "is_active": user.flags.is_active,
+        "expiration_date": user.expiration_date.map(date_text), "is_staff": user.flags.is_staff, "groups": user.groups,
     });
     for (name, value) in changes {
         body[name] = value;

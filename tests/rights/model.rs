@@ -37,12 +37,12 @@ pub const FAILED: &str = "no act fails for a reason of the server";
 
 /// Whether that person has the role of Edge's staff.
 pub fn edge_staff(user: &User) -> bool {
-    user.is_edge_staff
+    user.flags.is_edge_staff
 }
 
 /// Whether that person's account works on that day.
 pub fn works_on(person: &Person, today: Date) -> bool {
-    person.user.is_active && person.user.expiration_date.is_none_or(|last| last >= today)
+    person.user.flags.is_active && person.user.expiration_date.is_none_or(|last| last >= today)
 }
 
 /// Something that one can be allowed to do.
@@ -155,7 +155,7 @@ impl State {
         for group in user.groups.iter().filter_map(|id| self.groups.get(id)) {
             rights.extend(permitted(&group.permissions));
         }
-        if user.is_superuser {
+        if user.flags.is_superuser {
             rights.insert(Right::Everything);
         }
         if edge_staff(user) {
@@ -182,10 +182,10 @@ impl State {
         let Some(caller) = self.people.get(&actor) else { return false };
         let Person { user, memberships, .. } = person;
         match api {
-            _ if caller.user.is_superuser => true,
+            _ if caller.user.flags.is_superuser => true,
             Api::OpenWisp => {
                 let managed = self.managed_by(actor);
-                !user.is_superuser && memberships.iter().any(|one| managed.contains(&one.organization))
+                !user.flags.is_superuser && memberships.iter().any(|one| managed.contains(&one.organization))
             }
             Api::OpenL2m => false,
             Api::Edge => edge_staff(&caller.user) || (caller.user.sharing.allow_rest_access && user.id == actor),
@@ -448,11 +448,11 @@ impl Outcome<'_> {
         for text in [
             &mut user.first_name,
             &mut user.last_name,
-            &mut user.bio,
-            &mut user.company,
-            &mut user.location,
-            &mut user.notes,
-            &mut user.url,
+            &mut user.details.bio,
+            &mut user.details.company,
+            &mut user.details.location,
+            &mut user.details.notes,
+            &mut user.details.url,
             &mut user.sharing.description,
         ] {
             text.clear();

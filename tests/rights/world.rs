@@ -137,7 +137,7 @@ impl World {
                 self.passwords.insert(id, password);
             }
         }
-        if status == 401 && caller.user.is_active {
+        if status == 401 && caller.user.flags.is_active {
             self.credentials.remove(&actor);
         }
         Done { route: act.route, by_superuser: rights.are_everything(), status, violations, request }

@@ -15,7 +15,7 @@ const VERSION: &str = "4.2.6 (2026-08-21)";
 /// `GET /api/`
 pub async fn root(Authenticated { caller, .. }: Authenticated<OpenL2m>, base: BaseUrl) -> Json<Value> {
     let mut links = json!({ "switches": link(&base, "switches"), "stats": link(&base, "stats") });
-    if caller.user.is_superuser {
+    if caller.user.flags.is_superuser {
         links["admin"] = link(&base, "admin");
     }
     Json(links)

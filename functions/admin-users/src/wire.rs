@@ -5,7 +5,7 @@ use shared::dialect::field_names::by_wire_name;
 use shared::directory::Draft;
 use shared::error::Rule;
 use shared::model::{
-    Change, EmailAddress, GroupId, NewUser, PermissionId, SwitchProfile, SwitchProfileChanges, Timestamp, User,
+    Change, EmailAddress, Flags, GroupId, NewUser, PermissionId, SwitchProfile, SwitchProfileChanges, Timestamp, User,
     UserChanges, UserNumber, UserRow, Username,
 };
 use shared::web::Input;
@@ -22,9 +22,13 @@ const PASSWORD: Field = Field::new("password", "Password", FieldKind::Text(Blank
 const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(User::MAX_NAME);
 const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(User::MAX_NAME);
 const EMAIL: Field = Field::new("email", "Email address", FieldKind::Email(Blank::Allowed)).at_most(EmailAddress::MAX);
-const IS_ACTIVE: Field = Field::new("is_active", "Active", FieldKind::Boolean);
-const IS_STAFF: Field = Field::new("is_staff", "Staff status", FieldKind::Boolean);
-const IS_SUPERUSER: Field = Field::new("is_superuser", "Superuser status", FieldKind::Boolean);
+/// `None` for flags that this API does not have.
+const FLAGS: Flags<Option<&Field>> = Flags {
+    is_active: Some(&Field::new("is_active", "Active", FieldKind::Boolean)),
+    is_staff: Some(&Field::new("is_staff", "Staff status", FieldKind::Boolean)),
+    is_edge_staff: None,
+    is_superuser: Some(&Field::new("is_superuser", "Superuser status", FieldKind::Boolean)),
+};
 const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::DateTime).nullable();
 const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime);
 const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References).at_most_items(User::MAX_GROUPS);
@@ -32,20 +36,9 @@ const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions
 
 /// The fields of a user in requests, except `profile` and `switchgroups`.
 pub fn fields() -> Vec<&'static Field> {
-    vec![
-        &USERNAME,
-        &PASSWORD,
-        &FIRST_NAME,
-        &LAST_NAME,
-        &EMAIL,
-        &IS_ACTIVE,
-        &IS_STAFF,
-        &IS_SUPERUSER,
-        &LAST_LOGIN,
-        &DATE_JOINED,
-        &GROUPS,
-        &USER_PERMISSIONS,
-    ]
+    let before = [&USERNAME, &PASSWORD, &FIRST_NAME, &LAST_NAME, &EMAIL];
+    let after = [&LAST_LOGIN, &DATE_JOINED, &GROUPS, &USER_PERMISSIONS];
+    before.into_iter().chain(FLAGS.values().flatten()).chain(after).collect()
 }
 
 /// The new user in a body (section 6, Create), and its profile, if it is usable.
@@ -74,9 +67,7 @@ pub fn new_user(input: &Input) -> (Draft<NewUser>, Option<SwitchProfileChanges>)
         password: password.map(Into::into),
         first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
         last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
-        is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
-        is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
-        is_superuser: reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
+        flags: Flags::active().changed(reader.flags(FLAGS)),
         groups: reader.references(&GROUPS, GroupId).value().unwrap_or_default(),
         permissions: reader.references(&USER_PERMISSIONS, PermissionId).value().unwrap_or_default(),
         profile,
@@ -100,9 +91,7 @@ pub fn changes(input: &Input, user: &User) -> (Draft<UserChanges>, bool) {
             Sent::Absent | Sent::Null => Change::Keep,
         },
         may_share_email: true,
-        is_active: reader.boolean(&IS_ACTIVE).value(),
-        is_staff: reader.boolean(&IS_STAFF).value(),
-        is_superuser: reader.boolean(&IS_SUPERUSER).value(),
+        flags: reader.flags(FLAGS),
         last_login: reader.moment(&LAST_LOGIN).into(),
         date_joined: reader.moment(&DATE_JOINED).value(),
         groups: reader.references(&GROUPS, GroupId).value(),
@@ -183,13 +172,13 @@ impl UserResponse {
             profile: ProfileResponse::Number(row.number),
             password: MASK,
             last_login: row.last_login.map(Timestamp::rfc3339_short),
-            is_superuser: row.is_superuser,
+            is_superuser: row.flags.is_superuser,
             username: row.username,
             first_name: row.first_name,
             last_name: row.last_name,
             email: row.email.map(|email| email.to_string()).unwrap_or_default(),
-            is_staff: row.is_staff,
-            is_active: row.is_active,
+            is_staff: row.flags.is_staff,
+            is_active: row.flags.is_active,
             date_joined: row.date_joined.rfc3339_short(),
             groups: row.groups.into_iter().collect(),
             user_permissions: row.permissions.into_iter().collect(),

@@ -10,7 +10,7 @@ use shared::dialect::field_names::by_wire_name;
 use shared::directory::{Draft, UserFilter};
 use shared::error::{Error, Result, Rule};
 use shared::model::{
-    Change, EdgeProfile, EdgeProfileChanges, EmailAddress, NewUser, Timestamp, Tlp, User, UserChanges, UserRow,
+    Change, EdgeProfile, EdgeProfileChanges, EmailAddress, Flags, NewUser, Timestamp, Tlp, User, UserChanges, UserRow,
     Username,
 };
 use shared::secret::Secret;
@@ -28,8 +28,13 @@ const EMAIL: Field =
     Field::new("email", "Email", FieldKind::Email(Blank::Refused)).required().at_most(EmailAddress::MAX);
 const DESCRIPTION: Field = Field::text("description", "Description");
 const IS_ACTIVE: Field = Field::new("is_active", "Is active", FieldKind::Boolean);
-const IS_SUPERUSER: Field = Field::new("is_superuser", "Is superuser", FieldKind::Boolean);
-const IS_STAFF: Field = Field::new("is_staff", "Is staff", FieldKind::Boolean);
+/// `None` for flags that this API does not have.
+const FLAGS: Flags<Option<&Field>> = Flags {
+    is_active: Some(&IS_ACTIVE),
+    is_staff: None,
+    is_edge_staff: Some(&Field::new("is_staff", "Is staff", FieldKind::Boolean)),
+    is_superuser: Some(&Field::new("is_superuser", "Is superuser", FieldKind::Boolean)),
+};
 const CAN_INBOX: Field = Field::new("can_inbox", "Can inbox", FieldKind::Boolean);
 const ALLOW_REST_ACCESS: Field = Field::new("allow_rest_access", "Allow REST access", FieldKind::Boolean);
 const ORGANIZATION: Field =
@@ -39,21 +44,10 @@ const MEMBERSHIPS: Field =
 
 /// The fields of a user in requests.
 pub fn fields() -> Vec<&'static Field> {
-    vec![
-        &USERNAME,
-        &PASSWORD,
-        &FIRST_NAME,
-        &LAST_NAME,
-        &EMAIL,
-        &DESCRIPTION,
-        &IS_ACTIVE,
-        &IS_SUPERUSER,
-        &IS_STAFF,
-        &CAN_INBOX,
-        &ALLOW_REST_ACCESS,
-        &ORGANIZATION,
-        &MEMBERSHIPS,
-    ]
+    let before = [&USERNAME, &PASSWORD, &FIRST_NAME, &LAST_NAME, &EMAIL, &DESCRIPTION];
+    let flags = [FLAGS.is_active, FLAGS.is_superuser, FLAGS.is_edge_staff];
+    let after = [&CAN_INBOX, &ALLOW_REST_ACCESS, &ORGANIZATION, &MEMBERSHIPS];
+    before.into_iter().chain(flags.into_iter().flatten()).chain(after).collect()
 }
 
 /// The filters in a query (section 4.1).
@@ -88,9 +82,7 @@ pub fn new_user(input: &Input) -> Draft<NewUser> {
         password: password(&mut reader),
         first_name: reader.text(&FIRST_NAME).value().unwrap_or_default(),
         last_name: reader.text(&LAST_NAME).value().unwrap_or_default(),
-        is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
-        is_edge_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
-        is_superuser: reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
+        flags: Flags::active().changed(reader.flags(FLAGS)),
         sharing: {
             let mut all = EdgeProfile::default();
             all.apply(&sharing);
@@ -111,9 +103,7 @@ pub fn changes(input: &Input, user: &User) -> Draft<UserChanges> {
         first_name: name(&mut reader, FIRST_NAME.nullable()),
         last_name: name(&mut reader, LAST_NAME.nullable()),
         email: own_email(&mut reader, user),
-        is_active: reader.boolean(&IS_ACTIVE).value(),
-        is_edge_staff: reader.boolean(&IS_STAFF).value(),
-        is_superuser: reader.boolean(&IS_SUPERUSER).value(),
+        flags: reader.flags(FLAGS),
         sharing: sharing(&mut reader),
         ..UserChanges::default()
     };
@@ -204,9 +194,9 @@ impl UserResponse {
             last_name: named(row.last_name),
             email: row.email.map(|email| email.to_string()).unwrap_or_default(),
             description,
-            is_active: row.is_active,
-            is_superuser: row.is_superuser,
-            is_staff: row.is_edge_staff,
+            is_active: row.flags.is_active,
+            is_superuser: row.flags.is_superuser,
+            is_staff: row.flags.is_edge_staff,
             can_inbox,
             allow_rest_access,
             organization,

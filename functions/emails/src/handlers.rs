@@ -72,7 +72,7 @@ pub async fn change(
     let was_verified = directory.address(&caller, &owner, id)?.entry.verified;
     directory.check_may_change_addresses(&caller, &owner, Action::Change).await?;
     let is_partial = method == Method::PATCH;
-    let draft = wire::changes(&body.read().await?, is_partial, caller.user.is_superuser, was_verified);
+    let draft = wire::changes(&body.read().await?, is_partial, caller.user.flags.is_superuser, was_verified);
     let AddressDetail { entry, version } = directory.change_address(&caller, owner, id, draft, &expected).await?;
     Ok(Versioned(version, Json(entry.into())))
 }

@@ -5,8 +5,8 @@ use shared::dialect::field_names::by_wire_name;
 use shared::directory::{Act, Caller, Draft, UserDetail};
 use shared::error::Rule;
 use shared::model::{
-    Change, EmailAddress, GroupId, Membership, NewUser, PermissionId, PhoneNumber, User, UserChanges, UserId, UserRow,
-    Username, date_text, is_url,
+    Change, EmailAddress, Flags, GroupId, Membership, NewUser, OpenWispDetails, PermissionId, PhoneNumber, User,
+    UserChanges, UserId, UserRow, Username, date_text, is_url,
 };
 use shared::web::Input;
 use shared::web::fields::{Blank, Field, FieldKind, Reader, Sent};
@@ -31,46 +31,37 @@ const IS_VERIFIED: Field = Field::new("is_verified", "Is verified", FieldKind::B
 const FIRST_NAME: Field = Field::text("first_name", "First name").at_most(User::MAX_NAME);
 const LAST_NAME: Field = Field::text("last_name", "Last name").at_most(User::MAX_NAME);
 const BIO: Field = Field::text("bio", "Bio");
-const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(User::MAX_URL);
-const COMPANY: Field = Field::text("company", "Company").at_most(User::MAX_COMPANY);
-const LOCATION: Field = Field::text("location", "Location").at_most(User::MAX_LOCATION);
+const URL: Field = Field::new("url", "URL", FieldKind::Url(Blank::Allowed)).at_most(OpenWispDetails::MAX_URL);
+const COMPANY: Field = Field::text("company", "Company").at_most(OpenWispDetails::MAX_COMPANY);
+const LOCATION: Field = Field::text("location", "Location").at_most(OpenWispDetails::MAX_LOCATION);
 const NOTES: Field = Field::text("notes", "Notes");
 const PHONE_NUMBER: Field =
     Field::new("phone_number", "Phone number", FieldKind::Text(Blank::Allowed)).nullable().at_most(128);
 const BIRTH_DATE: Field = Field::new("birth_date", "Birth date", FieldKind::Date).nullable();
 const EXPIRATION_DATE: Field = Field::new("expiration_date", "Expiration date", FieldKind::Date).nullable();
-const IS_ACTIVE: Field = Field::new("is_active", "Active", FieldKind::Boolean);
-const IS_STAFF: Field = Field::new("is_staff", "Staff status", FieldKind::Boolean);
+/// `None` for flags that this API does not have.
+const FLAGS: Flags<Option<&Field>> = Flags {
+    is_active: Some(&Field::new("is_active", "Active", FieldKind::Boolean)),
+    is_staff: Some(&Field::new("is_staff", "Staff status", FieldKind::Boolean)),
+    is_edge_staff: None,
+    is_superuser: Some(&IS_SUPERUSER),
+};
 const IS_SUPERUSER: Field = Field::new("is_superuser", "Superuser status", FieldKind::Boolean);
 const LAST_LOGIN: Field = Field::new("last_login", "Last login", FieldKind::DateTime).read_only();
 const DATE_JOINED: Field = Field::new("date_joined", "Date joined", FieldKind::DateTime).read_only();
 const GROUPS: Field = Field::new("groups", "Groups", FieldKind::References).at_most_items(User::MAX_GROUPS);
 const USER_PERMISSIONS: Field = Field::new("user_permissions", "User permissions", FieldKind::References);
+
 /// The fields of a list row and of a new user, in the order of the wire.
 pub fn row_fields(is_superuser: bool) -> Vec<&'static Field> {
-    const FIELDS: [&Field; 15] = [
-        &ID,
-        &USERNAME,
-        &NEW_EMAIL,
-        &PASSWORD,
-        &FIRST_NAME,
-        &LAST_NAME,
-        &PHONE_NUMBER,
-        &BIRTH_DATE,
-        &IS_ACTIVE,
-        &IS_STAFF,
-        &IS_SUPERUSER,
-        &EXPIRATION_DATE,
-        &GROUPS,
-        &ORGANIZATION_USERS,
-        &EMAIL_VERIFIED,
-    ];
-    for_caller(&FIELDS, is_superuser)
+    let before = [&ID, &USERNAME, &NEW_EMAIL, &PASSWORD, &FIRST_NAME, &LAST_NAME, &PHONE_NUMBER, &BIRTH_DATE];
+    let after = [&EXPIRATION_DATE, &GROUPS, &ORGANIZATION_USERS, &EMAIL_VERIFIED];
+    for_caller(&before, &after, is_superuser)
 }
 
 /// The fields of a user in detail, in the order of the wire.
 pub fn detail_fields(is_superuser: bool) -> Vec<&'static Field> {
-    const FIELDS: [&Field; 21] = [
+    let before = [
         &ID,
         &USERNAME,
         &FIRST_NAME,
@@ -83,23 +74,16 @@ pub fn detail_fields(is_superuser: bool) -> Vec<&'static Field> {
         &PHONE_NUMBER,
         &BIRTH_DATE,
         &NOTES,
-        &IS_ACTIVE,
-        &IS_STAFF,
-        &IS_SUPERUSER,
-        &LAST_LOGIN,
-        &EXPIRATION_DATE,
-        &DATE_JOINED,
-        &GROUPS,
-        &USER_PERMISSIONS,
-        &ORGANIZATION_USERS,
     ];
-    for_caller(&FIELDS, is_superuser)
+    let after = [&LAST_LOGIN, &EXPIRATION_DATE, &DATE_JOINED, &GROUPS, &USER_PERMISSIONS, &ORGANIZATION_USERS];
+    for_caller(&before, &after, is_superuser)
 }
 
-/// Only superusers see and set these two.
-fn for_caller(fields: &[&'static Field], is_superuser: bool) -> Vec<&'static Field> {
+/// The fields before and after the flags, with the flags. Only superusers see and set two of them.
+fn for_caller(before: &[&'static Field], after: &[&'static Field], is_superuser: bool) -> Vec<&'static Field> {
     let hidden = [IS_SUPERUSER.name, USER_PERMISSIONS.name];
-    fields.iter().copied().filter(|field| is_superuser || !hidden.contains(&field.name)).collect()
+    let all = before.iter().copied().chain(FLAGS.values().flatten()).chain(after.iter().copied());
+    all.filter(|field| is_superuser || !hidden.contains(&field.name)).collect()
 }
 
 /// The new user in a body (section 7.2).
@@ -110,6 +94,7 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
     let password = reader.secret(&PASSWORD).value();
     let email_verified = reader.boolean(&EMAIL_VERIFIED).value();
     let is_verified = reader.boolean(&IS_VERIFIED).value();
+    let flags = if caller.user.flags.is_superuser { FLAGS } else { Flags { is_superuser: None, ..FLAGS } };
     let content = NewUser {
         username,
         email,
@@ -120,9 +105,7 @@ pub fn new_user(input: &Input, caller: &Caller) -> Draft<NewUser> {
         phone_number: phone_number(&mut reader).value(),
         birth_date: reader.date(&BIRTH_DATE).value(),
         expiration_date: reader.date(&EXPIRATION_DATE).value(),
-        is_active: reader.boolean(&IS_ACTIVE).value().unwrap_or(true),
-        is_staff: reader.boolean(&IS_STAFF).value().unwrap_or_default(),
-        is_superuser: caller.user.is_superuser && reader.boolean(&IS_SUPERUSER).value().unwrap_or_default(),
+        flags: Flags::active().changed(reader.flags(flags)),
         groups: reader.references(&GROUPS, GroupId).value().unwrap_or_default(),
         membership: membership::read(&mut reader, Treatment::Create),
         ..NewUser::default()
@@ -141,21 +124,22 @@ pub fn changes(input: &Input, partial: bool, user: &User, caller: &Caller) -> Dr
         },
         first_name: reader.text(&FIRST_NAME).value(),
         last_name: reader.text(&LAST_NAME).value(),
-        bio: reader.text(&BIO).value(),
-        url: reader.text_that(&URL, url).value(),
-        company: reader.text(&COMPANY).value(),
-        location: reader.text(&LOCATION).value(),
-        notes: reader.text(&NOTES).value(),
+        details: OpenWispDetails {
+            bio: reader.text(&BIO).value(),
+            url: reader.text_that(&URL, url).value(),
+            company: reader.text(&COMPANY).value(),
+            location: reader.text(&LOCATION).value(),
+            notes: reader.text(&NOTES).value(),
+        },
         phone_number: phone_number(&mut reader).into(),
         birth_date: reader.date(&BIRTH_DATE).into(),
         expiration_date: reader.date(&EXPIRATION_DATE).into(),
-        is_active: reader.boolean(&IS_ACTIVE).value(),
-        is_staff: reader.boolean(&IS_STAFF).value(),
+        flags: reader.flags(Flags { is_superuser: None, ..FLAGS }),
         groups: reader.references(&GROUPS, GroupId).value(),
         ..UserChanges::default()
     };
-    if caller.user.is_superuser {
-        content.is_superuser = reader.boolean(&IS_SUPERUSER).value();
+    if caller.user.flags.is_superuser {
+        content.flags.is_superuser = reader.boolean(&IS_SUPERUSER).value();
         content.permissions = reader.references(&USER_PERMISSIONS, PermissionId).value();
         let treatment = if partial { Treatment::Update } else { Treatment::Replace };
         content.membership = membership::read(&mut reader, treatment);
@@ -203,10 +187,8 @@ pub struct UserRowResponse {
     last_name: String,
     phone_number: Option<PhoneNumber>,
     birth_date: Option<String>,
-    is_active: bool,
-    is_staff: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    is_superuser: Option<bool>,
+    #[serde(flatten)]
+    flags: FlagsResponse,
     expiration_date: Option<String>,
     groups: Vec<GroupId>,
     organization_users: Vec<MembershipResponse>,
@@ -227,10 +209,8 @@ pub struct UserDetailResponse {
     phone_number: Option<PhoneNumber>,
     birth_date: Option<String>,
     notes: String,
-    is_active: bool,
-    is_staff: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    is_superuser: Option<bool>,
+    #[serde(flatten)]
+    flags: FlagsResponse,
     last_login: Option<String>,
     expiration_date: Option<String>,
     date_joined: String,
@@ -238,6 +218,16 @@ pub struct UserDetailResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_permissions: Option<Vec<PermissionId>>,
     organization_users: Vec<MembershipResponse>,
+}
+
+/// The flags as the caller may see them.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire format has these fields")]
+struct FlagsResponse {
+    is_active: bool,
+    is_staff: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_superuser: Option<bool>,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -257,9 +247,7 @@ impl UserRowResponse {
             last_name: row.last_name,
             phone_number: row.phone_number,
             birth_date: row.birth_date.map(date_text),
-            is_active: row.is_active,
-            is_staff: row.is_staff,
-            is_superuser: caller.user.is_superuser.then_some(row.is_superuser),
+            flags: FlagsResponse::new(row.flags, caller),
             expiration_date: row.expiration_date.map(date_text),
             groups: row.groups.into_iter().collect(),
             organization_users: in_sight(&row.memberships, caller),
@@ -270,30 +258,35 @@ impl UserRowResponse {
 impl UserDetailResponse {
     /// The user as the caller may see it.
     pub fn new(UserDetail { user, memberships, .. }: UserDetail, caller: &Caller) -> Self {
-        let to_superuser = caller.user.is_superuser;
+        let OpenWispDetails { bio, url, company, location, notes } = user.details;
         Self {
             id: user.id,
             username: user.username,
             first_name: user.first_name,
             last_name: user.last_name,
             email: user.email,
-            bio: user.bio,
-            url: user.url,
-            company: user.company,
-            location: user.location,
+            bio,
+            url,
+            company,
+            location,
             phone_number: user.phone_number,
             birth_date: user.birth_date.map(date_text),
-            notes: user.notes,
-            is_active: user.is_active,
-            is_staff: user.is_staff,
-            is_superuser: to_superuser.then_some(user.is_superuser),
+            notes,
+            flags: FlagsResponse::new(user.flags, caller),
             last_login: user.last_login.map(shared::model::Timestamp::rfc3339),
             expiration_date: user.expiration_date.map(date_text),
             date_joined: user.date_joined.rfc3339(),
             groups: user.groups.into_iter().collect(),
-            user_permissions: to_superuser.then(|| user.permissions.into_iter().collect()),
+            user_permissions: caller.user.flags.is_superuser.then(|| user.permissions.into_iter().collect()),
             organization_users: in_sight(&memberships, caller),
         }
+    }
+}
+
+impl FlagsResponse {
+    fn new(flags: Flags, caller: &Caller) -> Self {
+        let Flags { is_active, is_staff, is_edge_staff: _, is_superuser } = flags;
+        Self { is_active, is_staff, is_superuser: caller.user.flags.is_superuser.then_some(is_superuser) }
     }
 }
 

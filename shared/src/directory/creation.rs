@@ -22,7 +22,7 @@ impl Directory {
     pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: Option<&str>) -> Result<UserDetail> {
         let mut draft = draft;
         let may_set = |field| caller.may(Act::SetField(field, None));
-        draft.content.is_superuser &= may_set(UserField::IsSuperuser);
+        draft.content.flags.is_superuser &= may_set(UserField::IsSuperuser);
         if !may_set(UserField::Permissions) {
             draft.content.permissions = References::default();
         }

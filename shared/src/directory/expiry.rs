@@ -69,7 +69,7 @@ impl Directory {
             let mut after = before.clone();
             match expiry {
                 Expiry::Remind => after.reminded_of = before.expiration_date,
-                Expiry::Deactivate => after.is_active = false,
+                Expiry::Deactivate => after.flags.is_active = false,
             }
             let write = UserWrite {
                 before: Some(&before),

@@ -3,7 +3,7 @@
 use super::{Directory, Draft, SystemCaller};
 use crate::auth::violations_without_user;
 use crate::error::{Result, Violation};
-use crate::model::{EmailAddress, Field, NewUser, Organization, OrganizationId, User, Username, default_groups};
+use crate::model::{EmailAddress, Field, Flags, NewUser, Organization, OrganizationId, User, Username, default_groups};
 use crate::secret::Secret;
 use crate::store::Basis;
 
@@ -74,8 +74,7 @@ impl Directory {
             email,
             password: Some(password),
             email_verified: true,
-            is_staff: true,
-            is_superuser: true,
+            flags: Flags { is_staff: true, is_superuser: true, ..Flags::active() },
             ..NewUser::default()
         };
         let detail = self.insert_user(Draft { content: user, violations }, None, None).await?;

@@ -118,7 +118,7 @@ impl Directory {
         let page = self.listed_page(&[Positions::Switched(on)], &mut list, skip, limit).await?;
         let rows = self.rows_of(&page).await?;
         let wanted = usize::try_from(total.saturating_sub(skip)).unwrap_or(usize::MAX).min(limit);
-        let is_whole = rows.len() == wanted && rows.iter().all(|row| row.is_active == on);
+        let is_whole = rows.len() == wanted && rows.iter().all(|row| row.flags.is_active == on);
         Ok(is_whole.then(|| Page::new(rows, skip, total)))
     }
 

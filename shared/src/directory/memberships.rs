@@ -216,7 +216,7 @@ impl Directory {
             return Ok(None);
         }
         let mut rows = self.rows_of(&members).await?;
-        rows.retain(|row| caller.visibility() == Visibility::Everyone || !row.is_superuser);
+        rows.retain(|row| caller.visibility() == Visibility::Everyone || !row.flags.is_superuser);
         self.add_memberships(&mut rows).await?;
         let named = rows.into_iter().filter_map(|row| {
             let membership = row.memberships.into_iter().find(|membership| membership.organization == id)?;

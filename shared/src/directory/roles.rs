@@ -18,10 +18,11 @@ impl Directory {
             let taken = self.store.user_by_username(username).await?.ok_or(Error::NotFound(Entity::User))?;
             let found = self.store.user_with_memberships(taken.user).await?;
             let (before, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
-            if before.is_edge_staff == is_staff {
+            if before.flags.is_edge_staff == is_staff {
                 return Ok(false);
             }
-            let mut after = User { is_edge_staff: is_staff, ..before.clone() };
+            let mut after = before.clone();
+            after.flags.is_edge_staff = is_staff;
             end_tokens_of_others(&before, &mut after);
             if self.rewrite(&before, &after, &memberships).await? {
                 if after.others_api_tokens_ended != before.others_api_tokens_ended {
@@ -36,7 +37,8 @@ impl Directory {
 /// A promotion to superuser or Edge staff ends the API tokens that others created for the user.
 pub(super) fn end_tokens_of_others(before: &User, after: &mut User) {
     // Superusers have all rights of Edge staff.
-    let becomes_staff = after.is_edge_staff && !before.is_edge_staff && !before.is_superuser;
-    let is_promoted = becomes_staff || (after.is_superuser && !before.is_superuser);
+    let (was, is) = (before.flags, after.flags);
+    let becomes_staff = is.is_edge_staff && !was.is_edge_staff && !was.is_superuser;
+    let is_promoted = becomes_staff || (is.is_superuser && !was.is_superuser);
     after.others_api_tokens_ended = before.others_api_tokens_ended + u64::from(is_promoted);
 }

@@ -75,7 +75,7 @@ impl UserFilter {
         let contains = |value: &String, part: &String| value.contains(&fold(part));
         values.iter().zip(asked).all(|(value, part)| part.as_ref().is_none_or(|part| contains(value, part)))
             && any.iter().all(|part| values.iter().any(|value| contains(value, part)))
-            && is_active.is_none_or(|wanted| row.is_active == wanted)
+            && is_active.is_none_or(|wanted| row.flags.is_active == wanted)
             && group.is_none_or(|group| row.groups.contains(&group))
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! Depends on no other module: no HTTP, no store, no dialect. A value of one of these types is valid; it is parsed once
 //! at the edge and trusted afterwards.
+//!
+//! Values that records, rows, items and export lines contain as they are derive serde here: ids, [`Flags`],
+//! [`OpenWispDetails`], [`EdgeProfile`], [`SwitchProfile`]. Their field names are those of the table and of exports. Whole
+//! records, such as [`User`], do not: the store and the import decide what an item and a line contain.
 
 mod address;
 pub mod ambient;
@@ -12,12 +16,14 @@ mod cleanup_task;
 mod domain;
 mod edge_profile;
 mod field;
+mod flags;
 mod fold;
 mod group;
 mod id;
 mod limits;
 mod mail;
 mod network;
+mod openwisp_details;
 mod organization;
 mod phone;
 mod proxies;
@@ -41,6 +47,7 @@ pub(crate) use change::shorten;
 pub use cleanup_task::CleanupTask;
 pub use edge_profile::{EdgeProfile, EdgeProfileChanges, Tlp};
 pub use field::Field;
+pub use flags::Flags;
 pub use fold::fold;
 pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
 pub use id::{
@@ -50,6 +57,7 @@ pub(crate) use limits::is_longer;
 pub use limits::{LimitedText, MAX_LIST, MAX_PASSWORD, MAX_REFERENCE, MAX_TEXT};
 pub use mail::{Mail, MailKind};
 pub use network::network_of;
+pub use openwisp_details::OpenWispDetails;
 pub use organization::{Membership, MembershipRequest, Organization, OrganizationChanges, WhenSame, is_slug};
 pub use phone::PhoneNumber;
 pub use proxies::TrustedProxies;

@@ -30,7 +30,7 @@ pub(super) async fn describe(exchange: &Exchange<OpenWisp>, mut request: Request
             return Json(body).into_response();
         }
     }
-    let is_superuser = exchange.caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
+    let is_superuser = exchange.caller.as_ref().is_none_or(|caller| caller.user.flags.is_superuser);
     body["actions"] = json!({ method.as_str(): all((endpoint.fields)(is_superuser).into_iter()) });
     Json(body).into_response()
 }

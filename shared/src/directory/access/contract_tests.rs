@@ -66,8 +66,8 @@ impl Scene {
         let name = Username::parse("requester").expect("a name");
         let edge_id = EdgeId::parse(&"0".repeat(24)).expect("an id");
         let mut user = User::new(user_id(requester.id), edge_id, &name, &NewUser::default(), Timestamp::from_micros(0));
-        user.is_superuser = requester.is_superuser;
-        user.is_staff = requester.is_staff;
+        user.flags.is_superuser = requester.is_superuser;
+        user.flags.is_staff = requester.is_staff;
         user.manages = (0..ORGANIZATIONS).filter(|&index| self.manages(index)).map(organization_id).collect();
         let number = |label: &String| label.split(':').next().and_then(|digits| digits.parse().ok());
         let permissions = requester.permissions.iter().filter_map(number).map(PermissionId).collect();

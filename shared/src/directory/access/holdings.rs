@@ -21,8 +21,8 @@ impl Holdings {
     /// The rights of a user's own record, without groups.
     pub fn of_record(user: &User) -> Self {
         Self {
-            is_superuser: user.is_superuser,
-            is_edge_staff: user.is_edge_staff,
+            is_superuser: user.flags.is_superuser,
+            is_edge_staff: user.flags.is_edge_staff,
             permissions: user.permissions.clone(),
             organizations: user.manages.iter().chain(user.holds.iter().flatten()).copied().collect(),
         }

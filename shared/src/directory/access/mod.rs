@@ -252,7 +252,7 @@ impl Caller {
                 }
                 _ => false,
             },
-            Rights::Staff if before.is_some_and(|before| before.user.is_superuser) => false,
+            Rights::Staff if before.is_some_and(|before| before.user.flags.is_superuser) => false,
             Rights::Staff | Rights::Permissions(_) => {
                 self.rights.allow(action, Model::User)
                     && before.is_none_or(|before| !is_guarded || self.may_manage(actor, before))
@@ -278,11 +278,11 @@ impl User {
         let mut user = self.clone();
         user.first_name.clone_from(&other.first_name);
         user.last_name.clone_from(&other.last_name);
-        user.bio.clone_from(&other.bio);
-        user.url.clone_from(&other.url);
-        user.company.clone_from(&other.company);
-        user.location.clone_from(&other.location);
-        user.notes.clone_from(&other.notes);
+        user.details.bio.clone_from(&other.details.bio);
+        user.details.url.clone_from(&other.details.url);
+        user.details.company.clone_from(&other.details.company);
+        user.details.location.clone_from(&other.details.location);
+        user.details.notes.clone_from(&other.details.notes);
         user.birth_date = other.birth_date;
         user.sharing.description.clone_from(&other.sharing.description);
         user.sharing.organization.clone_from(&other.sharing.organization);
@@ -313,12 +313,12 @@ impl Directory {
         let Identity { user, means } = authenticated;
         let mut groups = Vec::new();
         let rights = match policy {
-            _ if user.is_superuser => Rights::Everything,
+            _ if user.flags.is_superuser => Rights::Everything,
             Policy::Permissions => {
                 groups = self.store.groups(&user.groups).await?;
                 Rights::Permissions(permissions_of(&user, &groups))
             }
-            Policy::Roles if user.is_edge_staff => Rights::Staff,
+            Policy::Roles if user.flags.is_edge_staff => Rights::Staff,
             Policy::Roles if user.sharing.allow_rest_access => Rights::Oneself,
             Policy::Roles => return Err(Error::Forbidden),
             Policy::Superusers => Rights::Nothing,

@@ -1,6 +1,8 @@
 //! Texts that exceed the limits: texts that make sense without their end are cut, all others are dropped.
 
-use crate::model::{self, ApiToken, EdgeProfile, EmailAddress, MAX_TEXT, Organization, SwitchProfile, User, is_longer};
+use crate::model::{
+    self, ApiToken, EdgeProfile, EmailAddress, MAX_TEXT, OpenWispDetails, Organization, SwitchProfile, is_longer,
+};
 
 use super::UserRecord;
 
@@ -15,13 +17,14 @@ enum Fate {
 pub(super) fn shorten(user_record: &mut UserRecord) -> Vec<String> {
     let UserRecord { user, tokens, .. } = user_record;
     let mut lost = Vec::new();
+    let OpenWispDetails { bio, url, company, location, notes } = &mut user.details;
     let texts = [
-        ("bio", &mut user.bio, MAX_TEXT, Fate::Cut),
-        ("notes", &mut user.notes, MAX_TEXT, Fate::Cut),
+        ("bio", bio, MAX_TEXT, Fate::Cut),
+        ("notes", notes, MAX_TEXT, Fate::Cut),
         ("description", &mut user.sharing.description, MAX_TEXT, Fate::Cut),
-        ("company", &mut user.company, User::MAX_COMPANY, Fate::Cut),
-        ("location", &mut user.location, User::MAX_LOCATION, Fate::Cut),
-        ("url", &mut user.url, User::MAX_URL, Fate::LeftOut),
+        ("company", company, OpenWispDetails::MAX_COMPANY, Fate::Cut),
+        ("location", location, OpenWispDetails::MAX_LOCATION, Fate::Cut),
+        ("url", url, OpenWispDetails::MAX_URL, Fate::LeftOut),
         ("last_ldap_dn", &mut user.profile.last_ldap_dn, SwitchProfile::MAX_LDAP_DN, Fate::LeftOut),
     ];
     lost.extend(texts.into_iter().filter_map(|(name, text, most, fate)| bound(name, text, most, fate)));

@@ -8,8 +8,8 @@ use super::{Importer, IssueKind, Known, MembershipRecord, UserRecord};
 use crate::auth::password::Effort;
 use crate::error::{Error, Result};
 use crate::model::{
-    AddressId, EdgeId, Membership, MembershipId, Organization, OrganizationId, Permission, PermissionId, User, UserId,
-    UserNumber,
+    AddressId, EdgeId, Flags, Membership, MembershipId, OpenWispDetails, Organization, OrganizationId, Permission,
+    PermissionId, User, UserId, UserNumber,
 };
 use crate::model::{CleanupTask, Sequence};
 use crate::store::{
@@ -398,36 +398,80 @@ fn is_somebody_else(user_record: &UserRecord, here: &User) -> bool {
     !id && !edge_id && user_record.user.username != here.username
 }
 
+/// What a report calls the flags.
+const FLAGS: Flags<&str> = Flags {
+    is_active: "active flag",
+    is_staff: "staff flag",
+    is_edge_staff: "Edge staff role",
+    is_superuser: "superuser flag",
+};
+
 /// Differences between an existing user and its source, ignoring fields that a login changes.
 fn differing(user_record: &UserRecord, here: &User) -> Vec<&'static str> {
     let UserRecord { user, has, .. } = user_record;
+    let User {
+        // How users are recognized.
+        id: _,
+        number,
+        edge_id,
+        username,
+        email,
+        first_name,
+        last_name,
+        details: OpenWispDetails { bio, url, company, location, notes },
+        phone_number,
+        birth_date,
+        expiration_date,
+        flags,
+        date_joined,
+        groups,
+        permissions,
+        profile,
+        sharing,
+        // Compared without their numbers.
+        addresses: _,
+        // Changed by a login or a reset.
+        version: _,
+        token_version: _,
+        api_tokens_ended: _,
+        others_api_tokens_ended: _,
+        password: _,
+        last_login: _,
+        has_signed_in: _,
+        // Derived from other data.
+        email_is_shared: _,
+        manages: _,
+        holds: _,
+        reminded_of: _,
+    } = user;
+    let texts = &here.details;
     let fields = [
-        ("OpenL2M id", !has.number || user.number == here.number),
-        ("Edge id", !has.edge_id || user.edge_id == here.edge_id),
-        ("user name", user.username == here.username),
-        ("e-mail", user.email == here.email),
-        ("first name", user.first_name == here.first_name),
-        ("last name", user.last_name == here.last_name),
-        ("bio", user.bio == here.bio),
-        ("url", user.url == here.url),
-        ("company", user.company == here.company),
-        ("location", user.location == here.location),
-        ("notes", user.notes == here.notes),
-        ("telephone number", user.phone_number == here.phone_number),
-        ("date of birth", user.birth_date == here.birth_date),
-        ("expiration date", user.expiration_date == here.expiration_date),
-        ("active flag", user.is_active == here.is_active),
-        ("staff flag", user.is_staff == here.is_staff),
-        ("Edge staff role", user.is_edge_staff == here.is_edge_staff),
-        ("superuser flag", user.is_superuser == here.is_superuser),
-        ("date of joining", !has.date_joined || user.date_joined == here.date_joined),
-        ("groups", user.groups == here.groups),
-        ("permissions", user.permissions == here.permissions),
-        ("profile", user.profile == here.profile),
-        ("sharing", user.sharing == here.sharing),
+        ("OpenL2M id", !has.number || *number == here.number),
+        ("Edge id", !has.edge_id || *edge_id == here.edge_id),
+        ("user name", *username == here.username),
+        ("e-mail", *email == here.email),
+        ("first name", *first_name == here.first_name),
+        ("last name", *last_name == here.last_name),
+        ("bio", *bio == texts.bio),
+        ("url", *url == texts.url),
+        ("company", *company == texts.company),
+        ("location", *location == texts.location),
+        ("notes", *notes == texts.notes),
+        ("telephone number", *phone_number == here.phone_number),
+        ("date of birth", *birth_date == here.birth_date),
+        ("expiration date", *expiration_date == here.expiration_date),
+    ];
+    let flags = FLAGS.zip_with(flags.zip_with(here.flags, |one, other| one == other), |name, same| (name, same));
+    let others = [
+        ("date of joining", !has.date_joined || *date_joined == here.date_joined),
+        ("groups", *groups == here.groups),
+        ("permissions", *permissions == here.permissions),
+        ("profile", *profile == here.profile),
+        ("sharing", *sharing == here.sharing),
         ("addresses", addresses(user) == addresses(here)),
     ];
-    fields.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    let all = fields.into_iter().chain(flags.values()).chain(others);
+    all.filter(|(_, same)| !same).map(|(name, _)| name).collect()
 }
 
 /// A user's addresses without their numbers, which a source may lack.

@@ -203,7 +203,7 @@ impl Directory {
     /// [`Error::Refused`] if there is no other.
     async fn superuser_left_by(&self, caller: &Caller, before: &User, after: Option<&User>) -> Result<Option<User>> {
         let today = self.ambient.now().date();
-        let rules = |user: &User| user.is_superuser && user.is_active_on(today);
+        let rules = |user: &User| user.flags.is_superuser && user.is_active_on(today);
         if !rules(before) || after.is_some_and(rules) {
             return Ok(None);
         }
@@ -230,8 +230,9 @@ impl Directory {
 fn settable(caller: &Caller, id: UserId, changes: &UserChanges) -> UserChanges {
     let may_set = |field| caller.may(Act::SetField(field, Some(id)));
     let mut changes = changes.clone();
-    changes.is_staff = changes.is_staff.filter(|_| may_set(UserField::IsStaff));
-    changes.is_superuser = changes.is_superuser.filter(|_| may_set(UserField::IsSuperuser));
+    let flags = &mut changes.flags;
+    flags.is_staff = flags.is_staff.filter(|_| may_set(UserField::IsStaff));
+    flags.is_superuser = flags.is_superuser.filter(|_| may_set(UserField::IsSuperuser));
     changes.permissions = changes.permissions.filter(|_| may_set(UserField::Permissions));
     changes.membership = changes.membership.filter(|_| may_set(UserField::Membership));
     changes

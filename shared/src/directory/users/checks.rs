@@ -20,7 +20,7 @@ impl Directory {
         if before.is_none_or(|before| before.expiration_date != after.expiration_date) {
             return Err(Error::invalid(Field::ExpirationDate, Rule::Past));
         }
-        if after.is_active && before.is_some_and(|before| !before.is_active) {
+        if after.flags.is_active && before.is_some_and(|before| !before.flags.is_active) {
             return Err(Error::invalid(Field::IsActive, Rule::Expired));
         }
         Ok(())

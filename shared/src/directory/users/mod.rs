@@ -154,7 +154,7 @@ impl Directory {
                 }
             }
         }
-        let see = Act::SeeUser { id: user.id, is_superuser: user.is_superuser, organizations: &seen_by };
+        let see = Act::SeeUser { id: user.id, is_superuser: user.flags.is_superuser, organizations: &seen_by };
         if caller.may(see) { Ok(visibility) } else { Err(Error::NotFound(Entity::User)) }
     }
 
@@ -189,7 +189,7 @@ impl Directory {
         }
         let user = self.store.user(id).await?.ok_or(Error::NotFound(Entity::User))?;
         let mut organizations = Vec::new();
-        if caller.visibility() == Visibility::Managed && !user.is_superuser {
+        if caller.visibility() == Visibility::Managed && !user.flags.is_superuser {
             organizations = self.store.memberships_among(id, &caller.user.manages).await?;
         }
         let visibility = self.must_see(caller, &user, organizations).await?;

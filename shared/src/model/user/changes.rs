@@ -2,14 +2,13 @@
 
 use super::User;
 use crate::model::{
-    Change, Date, EdgeProfile, EdgeProfileChanges, EmailAddress, GroupId, MembershipRequest, PermissionId, PhoneNumber,
-    References, SwitchProfile, SwitchProfileChanges, Timestamp, Username, replace,
+    Change, Date, EdgeProfile, EdgeProfileChanges, EmailAddress, Flags, GroupId, MembershipRequest, OpenWispDetails,
+    PermissionId, PhoneNumber, References, SwitchProfile, SwitchProfileChanges, Timestamp, Username, replace,
 };
 use crate::secret::Secret;
 
 /// A new user. `None` for an invalid value, for which there is a violation.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct NewUser {
     /// The user name.
     pub username: Option<Username>,
@@ -31,14 +30,8 @@ pub struct NewUser {
     pub birth_date: Option<Date>,
     /// See [`User::expiration_date`].
     pub expiration_date: Option<Date>,
-    /// See [`User::is_active`].
-    pub is_active: bool,
-    /// See [`User::is_staff`].
-    pub is_staff: bool,
-    /// See [`User::is_edge_staff`].
-    pub is_edge_staff: bool,
-    /// See [`User::is_superuser`].
-    pub is_superuser: bool,
+    /// See [`User::flags`].
+    pub flags: Flags,
     /// See [`User::groups`].
     pub groups: References<GroupId>,
     /// See [`User::permissions`].
@@ -61,18 +54,11 @@ pub struct UserChanges {
     pub may_share_email: bool,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
-    pub bio: Option<String>,
-    pub url: Option<String>,
-    pub company: Option<String>,
-    pub location: Option<String>,
-    pub notes: Option<String>,
+    pub details: OpenWispDetails<Option<String>>,
     pub phone_number: Change<PhoneNumber>,
     pub birth_date: Change<Date>,
     pub expiration_date: Change<Date>,
-    pub is_active: Option<bool>,
-    pub is_staff: Option<bool>,
-    pub is_edge_staff: Option<bool>,
-    pub is_superuser: Option<bool>,
+    pub flags: Flags<Option<bool>>,
     pub groups: Option<References<GroupId>>,
     pub permissions: Option<References<PermissionId>>,
     pub membership: Option<MembershipRequest>,
@@ -98,10 +84,7 @@ impl Default for NewUser {
             phone_number: None,
             birth_date: None,
             expiration_date: None,
-            is_active: true,
-            is_staff: false,
-            is_edge_staff: false,
-            is_superuser: false,
+            flags: Flags::active(),
             groups: References::default(),
             permissions: References::default(),
             membership: None,
@@ -121,18 +104,11 @@ impl User {
             may_share_email: _,
             first_name,
             last_name,
-            bio,
-            url,
-            company,
-            location,
-            notes,
+            details,
             phone_number,
             birth_date,
             expiration_date,
-            is_active,
-            is_staff,
-            is_edge_staff,
-            is_superuser,
+            flags,
             groups,
             permissions,
             // Belongs to another record.
@@ -150,18 +126,11 @@ impl User {
         self.set_email(new_email);
         replace(&mut self.first_name, first_name.as_ref());
         replace(&mut self.last_name, last_name.as_ref());
-        replace(&mut self.bio, bio.as_ref());
-        replace(&mut self.url, url.as_ref());
-        replace(&mut self.company, company.as_ref());
-        replace(&mut self.location, location.as_ref());
-        replace(&mut self.notes, notes.as_ref());
+        self.details.apply(details);
         phone_number.apply(&mut self.phone_number);
         birth_date.apply(&mut self.birth_date);
         expiration_date.apply(&mut self.expiration_date);
-        replace(&mut self.is_active, is_active.as_ref());
-        replace(&mut self.is_staff, is_staff.as_ref());
-        replace(&mut self.is_edge_staff, is_edge_staff.as_ref());
-        replace(&mut self.is_superuser, is_superuser.as_ref());
+        self.flags = self.flags.changed(*flags);
         replace(&mut self.groups, groups.as_deref());
         replace(&mut self.permissions, permissions.as_deref());
         last_login.apply(&mut self.last_login);

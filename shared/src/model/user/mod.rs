@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 pub use self::changes::{NewUser, UserChanges};
 pub use self::row::{Lacks, UserRow};
 use super::{
-    Date, EdgeId, EdgeProfile, EmailAddress, Field, GroupId, LimitedText, MAX_TEXT, OrganizationId, PermissionId,
-    PhoneNumber, SwitchProfile, Timestamp, UserEmail, UserId, UserNumber, Username, limits,
+    Date, EdgeId, EdgeProfile, EmailAddress, Field, Flags, GroupId, LimitedText, MAX_TEXT, OpenWispDetails,
+    OrganizationId, PermissionId, PhoneNumber, SwitchProfile, Timestamp, UserEmail, UserId, UserNumber, Username,
+    limits,
 };
 use crate::secret::Secret;
 
 /// A user with all personal data: one record, changed as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct User {
     /// The id internally and on the OpenWISP wire.
     pub id: UserId,
@@ -44,30 +44,16 @@ pub struct User {
     pub first_name: String,
     /// At most 150 characters.
     pub last_name: String,
-    /// At most [`MAX_TEXT`] characters.
-    pub bio: String,
-    /// A URL of at most 200 characters, or empty.
-    pub url: String,
-    /// At most 30 characters.
-    pub company: String,
-    /// At most 256 characters.
-    pub location: String,
-    /// At most [`MAX_TEXT`] characters, for administrators.
-    pub notes: String,
+    /// The OpenWISP texts.
+    pub details: OpenWispDetails,
     /// Unique.
     pub phone_number: Option<PhoneNumber>,
     /// The day of birth.
     pub birth_date: Option<Date>,
     /// The last day on which the account works.
     pub expiration_date: Option<Date>,
-    /// Whether the account is active; see [`User::is_active_on`].
-    pub is_active: bool,
-    /// The staff flag of OpenWISP and OpenL2M, which grants nothing here.
-    pub is_staff: bool,
-    /// Whether the user is staff of the Edge API: a role over its users (`contracts/edge.md` section 10).
-    pub is_edge_staff: bool,
-    /// Whether the user has all permissions.
-    pub is_superuser: bool,
+    /// Whether the account is active, and roles.
+    pub flags: Flags,
     /// The last login with a browser.
     pub last_login: Option<Timestamp>,
     /// When the user joined; lists are sorted by it.
@@ -109,12 +95,6 @@ impl User {
     pub const MAX_VERIFIED: usize = 40;
     /// The maximum length of a first or last name, in characters.
     pub const MAX_NAME: usize = 150;
-    /// The maximum length of a URL, in characters.
-    pub const MAX_URL: usize = 200;
-    /// The maximum length of a company name, in characters.
-    pub const MAX_COMPANY: usize = 30;
-    /// The maximum length of a location, in characters.
-    pub const MAX_LOCATION: usize = 256;
     /// The most groups of a user, so that one transaction can change all of them.
     pub const MAX_GROUPS: usize = 25;
     /// How long before the last day the reminder is sent.
@@ -139,10 +119,7 @@ impl User {
             phone_number,
             birth_date,
             expiration_date,
-            is_active,
-            is_staff,
-            is_edge_staff,
-            is_superuser,
+            flags,
             groups,
             permissions,
             // Belongs to another record.
@@ -164,18 +141,11 @@ impl User {
             password: Secret::default(),
             first_name,
             last_name,
-            bio: String::new(),
-            url: String::new(),
-            company: String::new(),
-            location: String::new(),
-            notes: String::new(),
+            details: OpenWispDetails::default(),
             phone_number,
             birth_date,
             expiration_date,
-            is_active,
-            is_staff,
-            is_edge_staff,
-            is_superuser,
+            flags,
             last_login: None,
             date_joined: now,
             groups: groups.into(),
@@ -192,16 +162,17 @@ impl User {
 
     /// The texts that have a limit, each with its field and its maximum length. Texts written before the
     /// limit existed may be longer.
-    pub fn limited_texts(&self) -> [LimitedText<'_>; 11] {
+    pub fn limited_texts(&self) -> Vec<LimitedText<'_>> {
+        let OpenWispDetails { bio, url, company, location, notes } = &self.details;
         let EdgeProfile { description, organization, .. } = &self.sharing;
-        [
+        vec![
             (Field::FirstName, &self.first_name, Self::MAX_NAME),
             (Field::LastName, &self.last_name, Self::MAX_NAME),
-            (Field::Bio, &self.bio, MAX_TEXT),
-            (Field::Url, &self.url, Self::MAX_URL),
-            (Field::Company, &self.company, Self::MAX_COMPANY),
-            (Field::Location, &self.location, Self::MAX_LOCATION),
-            (Field::Notes, &self.notes, MAX_TEXT),
+            (Field::Bio, bio, MAX_TEXT),
+            (Field::Url, url, OpenWispDetails::MAX_URL),
+            (Field::Company, company, OpenWispDetails::MAX_COMPANY),
+            (Field::Location, location, OpenWispDetails::MAX_LOCATION),
+            (Field::Notes, notes, MAX_TEXT),
             (Field::Description, description, MAX_TEXT),
             (Field::EdgeOrganization, organization.as_deref().unwrap_or_default(), EdgeProfile::MAX_ORGANIZATION),
             (Field::LdapDn, &self.profile.last_ldap_dn, SwitchProfile::MAX_LDAP_DN),
@@ -212,7 +183,7 @@ impl User {
     /// The fields and limits of the texts that are too long, except those unchanged from `before`.
     pub fn too_long(&self, before: Option<&Self>) -> Vec<(Field, usize)> {
         let stored = before.map(Self::limited_texts);
-        limits::too_long(&self.limited_texts(), stored.as_ref().map_or(&[], |stored| stored))
+        limits::too_long(&self.limited_texts(), stored.as_deref().unwrap_or_default())
     }
 
     /// Texts that clients read and may send back unchanged.
@@ -226,7 +197,7 @@ impl User {
 
     /// Whether the account works on that day: active, and not past its expiration date.
     pub fn is_active_on(&self, today: Date) -> bool {
-        self.is_active && !self.is_expired_on(today)
+        self.flags.is_active && !self.is_expired_on(today)
     }
 
     /// Whether the last day of the account is before `today`.
@@ -236,7 +207,7 @@ impl User {
 
     /// The first day on which the expiration requires a step; see [`User::expiry_on`].
     pub fn expiry_due(&self) -> Option<Date> {
-        let last = self.expiration_date.filter(|_| self.is_active)?;
+        let last = self.expiration_date.filter(|_| self.flags.is_active)?;
         if self.reminded_of == Some(last) { last.next_day() } else { Some(last.saturating_sub(Self::REMINDED_AHEAD)) }
     }
 

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use super::User;
 use crate::model::{
-    Date, EdgeId, EdgeProfile, EmailAddress, GroupId, Membership, PermissionId, PhoneNumber, Timestamp, UserId,
+    Date, EdgeId, EdgeProfile, EmailAddress, Flags, GroupId, Membership, PermissionId, PhoneNumber, Timestamp, UserId,
     UserNumber, Username, shorten,
 };
 
 /// The data of a user in lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "same fields as `User`")]
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub struct UserRow {
     pub id: UserId,
     pub number: UserNumber,
@@ -23,10 +22,7 @@ pub struct UserRow {
     pub phone_number: Option<PhoneNumber>,
     pub birth_date: Option<Date>,
     pub expiration_date: Option<Date>,
-    pub is_active: bool,
-    pub is_staff: bool,
-    pub is_edge_staff: bool,
-    pub is_superuser: bool,
+    pub flags: Flags,
     pub last_login: Option<Timestamp>,
     pub date_joined: Timestamp,
     pub groups: BTreeSet<GroupId>,
@@ -86,10 +82,7 @@ impl User {
             phone_number: self.phone_number.clone(),
             birth_date: self.birth_date,
             expiration_date: self.expiration_date,
-            is_active: self.is_active,
-            is_staff: self.is_staff,
-            is_edge_staff: self.is_edge_staff,
-            is_superuser: self.is_superuser,
+            flags: self.flags,
             last_login: self.last_login,
             date_joined: self.date_joined,
             groups: self.groups.clone(),

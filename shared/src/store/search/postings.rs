@@ -90,7 +90,7 @@ impl SearchField {
 /// before the change and deleted after it, and a concurrent search finds the user either way.
 pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
     let position = Position::of_user(user).sk;
-    let (is_active, version) = (user.is_active, user.version);
+    let (is_active, version) = (user.flags.is_active, user.version);
     let mut postings = BTreeMap::new();
     for field in SearchField::ALL {
         let value = fold(field.of(user));

@@ -5,12 +5,15 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::{
-    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, GroupId, Lacks, Membership, MembershipId, OrganizationId,
-    PermissionId, PhoneNumber, SwitchProfile, Timestamp, User, UserEmail, UserId, UserNumber, UserRow, Username,
+    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Flags, GroupId, Lacks, Membership, MembershipId,
+    OpenWispDetails, OrganizationId, PermissionId, PhoneNumber, SwitchProfile, Timestamp, User, UserEmail, UserId,
+    UserNumber, UserRow, Username,
 };
 use crate::secret::Secret;
 
@@ -34,7 +37,6 @@ pub(in crate::store) struct MembershipItem {
 
 /// The attributes that the user's record and its list row share.
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has these fields")]
 pub(super) struct RowItem {
     id: UserId,
     number: UserNumber,
@@ -52,14 +54,8 @@ pub(super) struct RowItem {
     birth_date: Option<Date>,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
     expiration_date: Option<Date>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_active: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_staff: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_edge_staff: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_superuser: bool,
+    #[serde(flatten, serialize_with = "what_is_set")]
+    flags: Flags,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_login: Option<Timestamp>,
     date_joined: Timestamp,
@@ -93,16 +89,8 @@ pub(in crate::store) struct UserItem {
     #[serde(default, skip_serializing_if = "is_false")]
     email_is_shared: bool,
     password: Secret,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    bio: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    url: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    company: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    location: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    notes: String,
+    #[serde(flatten, serialize_with = "what_is_set")]
+    details: OpenWispDetails,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     manages: BTreeSet<OrganizationId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +117,14 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// Serializes a group of flags and texts without those that are false or empty.
+fn what_is_set<S: Serializer>(group: &impl Serialize, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    let mut fields: Map<String, Value> =
+        serde_json::to_value(group).and_then(serde_json::from_value).map_err(S::Error::custom)?;
+    fields.retain(|_, value| *value != false && *value != "");
+    fields.serialize(serializer)
+}
+
 impl UserItem {
     /// The record of a user, with that version.
     pub(super) fn new(user: &User, version: u64) -> Self {
@@ -146,11 +142,7 @@ impl UserItem {
             others_api_tokens_ended: user.others_api_tokens_ended,
             email_is_shared: user.email_is_shared,
             password: user.password.clone(),
-            bio: user.bio.clone(),
-            url: user.url.clone(),
-            company: user.company.clone(),
-            location: user.location.clone(),
-            notes: user.notes.clone(),
+            details: user.details.clone(),
             manages: user.manages.clone(),
             holds: user.holds.clone(),
             addresses: user.addresses.iter().map(address).collect(),
@@ -172,11 +164,7 @@ impl TryFrom<UserItem> for User {
             others_api_tokens_ended,
             email_is_shared,
             password,
-            bio,
-            url,
-            company,
-            location,
-            notes,
+            details,
             manages,
             holds,
             addresses,
@@ -204,18 +192,11 @@ impl TryFrom<UserItem> for User {
             password,
             first_name: row.first_name,
             last_name: row.last_name,
-            bio,
-            url,
-            company,
-            location,
-            notes,
+            details,
             phone_number: row.phone_number,
             birth_date: row.birth_date,
             expiration_date: row.expiration_date,
-            is_active: row.is_active,
-            is_staff: row.is_staff,
-            is_edge_staff: row.is_edge_staff,
-            is_superuser: row.is_superuser,
+            flags: row.flags,
             last_login: row.last_login,
             date_joined: row.date_joined,
             groups: row.groups,
@@ -244,10 +225,7 @@ impl From<UserRow> for RowItem {
             phone_number: row.phone_number,
             birth_date: row.birth_date,
             expiration_date: row.expiration_date,
-            is_active: row.is_active,
-            is_staff: row.is_staff,
-            is_edge_staff: row.is_edge_staff,
-            is_superuser: row.is_superuser,
+            flags: row.flags,
             last_login: row.last_login,
             date_joined: row.date_joined,
             groups: row.groups,
@@ -278,10 +256,7 @@ impl TryFrom<RowItem> for UserRow {
             phone_number: item.phone_number,
             birth_date: item.birth_date,
             expiration_date: item.expiration_date,
-            is_active: item.is_active,
-            is_staff: item.is_staff,
-            is_edge_staff: item.is_edge_staff,
-            is_superuser: item.is_superuser,
+            flags: item.flags,
             last_login: item.last_login,
             date_joined: item.date_joined,
             groups: item.groups,

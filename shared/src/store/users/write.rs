@@ -98,7 +98,7 @@ impl Store {
         {
             return Ok(());
         }
-        let listing = |user: &User| Listing { position: Position::of_user(user), is_off: !user.is_active };
+        let listing = |user: &User| Listing { position: Position::of_user(user), is_off: !user.flags.is_active };
         let old = write.before.map(listing);
         let new = write.after.map(listing);
         let row = match (&new, write.after) {
@@ -187,7 +187,7 @@ fn write_ends_of_tokens(transaction: &mut Transaction<Guard>, write: &UserWrite<
 }
 
 fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
-    let registered = |user: Option<&User>| user.filter(|user| user.is_superuser).map(|user| user.id);
+    let registered = |user: Option<&User>| user.filter(|user| user.flags.is_superuser).map(|user| user.id);
     match (registered(write.before), registered(write.after)) {
         (None, Some(id)) => transaction.put(keys::superuser(id).attributes()),
         (Some(id), None) => transaction.delete(keys::superuser(id)),

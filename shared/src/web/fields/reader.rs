@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Blank, Field, FieldKind, Sent};
 use crate::error::{Rule, Violation};
-use crate::model::{Date, EmailAddress, MAX_TEXT, Timestamp, Username, is_longer, time::parse_date};
+use crate::model::{Date, EmailAddress, Flags, MAX_TEXT, Timestamp, Username, is_longer, time::parse_date};
 use crate::secret::Secret;
 use crate::web::Input;
 use crate::web::json::{half_character, text_of};
@@ -153,6 +153,11 @@ impl<'a> Reader<'a> {
             Some(flag) => Sent::Value(flag),
             None => self.absent(field, Rule::NotBoolean),
         }
+    }
+
+    /// The flags of a user for which there is a field.
+    pub fn flags(&mut self, fields: Flags<Option<&Field>>) -> Flags<Option<bool>> {
+        fields.map(|field| self.boolean(field?).value())
     }
 
     /// A timestamp.

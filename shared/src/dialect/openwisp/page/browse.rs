@@ -88,7 +88,7 @@ pub(in super::super) async fn page_of(asked: &Exchange<OpenWisp>, response: Resp
 fn page(asked: &Exchange<OpenWisp>, choices: Option<&Choices>, parts: &Parts, body: &Value) -> Markup {
     let endpoint = asked.route.endpoint;
     let path = asked.uri.path();
-    let is_superuser = asked.caller.as_ref().is_none_or(|caller| caller.user.is_superuser);
+    let is_superuser = asked.caller.as_ref().is_none_or(|caller| caller.user.flags.is_superuser);
     let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let usable = |method: &Method| is_workable(parts.status) && asked.route.allows(method) && asked.permits(method);
     let means =

@@ -32,19 +32,19 @@ fn full() -> User {
     user.email_is_shared = true;
     user.first_name = "Ada".to_owned();
     user.last_name = "Lovelace".to_owned();
-    user.bio = "A bio".to_owned();
-    user.url = "https://ada.example".to_owned();
-    user.company = "Engines".to_owned();
-    user.location = "London".to_owned();
-    user.notes = "A note".to_owned();
+    user.details.bio = "A bio".to_owned();
+    user.details.url = "https://ada.example".to_owned();
+    user.details.company = "Engines".to_owned();
+    user.details.location = "London".to_owned();
+    user.details.notes = "A note".to_owned();
     user.phone_number = PhoneNumber::parse("+393331234567");
     user.birth_date = parse_date("1815-12-10");
     user.expiration_date = parse_date("2030-01-31");
     user.reminded_of = parse_date("2030-01-30");
-    user.is_active = true;
-    user.is_staff = true;
-    user.is_edge_staff = true;
-    user.is_superuser = true;
+    user.flags.is_active = true;
+    user.flags.is_staff = true;
+    user.flags.is_edge_staff = true;
+    user.flags.is_superuser = true;
     user.last_login = Some(moment("2021-01-02T03:04:05Z"));
     user.groups = [GroupId(1), GroupId(2)].into();
     user.permissions = [PermissionId(7)].into();
@@ -69,9 +69,10 @@ fn membership() -> Membership {
 }
 
 /// The attributes of an item except its key, sorted by name; texts are in quotation marks, numbers are not.
-fn attributes(item: Item) -> String {
+fn attributes(item: &Item) -> String {
     let attributes: BTreeMap<_, _> = item.iter().filter(|(name, _)| *name != keys::PK && *name != keys::SK).collect();
-    attributes.into_iter().map(|(name, value)| format!("{name}: {}\n", shown(value))).collect()
+    let lines: Vec<String> = attributes.into_iter().map(|(name, value)| format!("{name}: {}", shown(value))).collect();
+    lines.join("\n") + "\n"
 }
 
 fn shown(value: &AttributeValue) -> String {
@@ -182,14 +183,14 @@ username: "ada"
 
 #[test]
 fn records_and_rows_have_these_attributes() {
-    assert_eq!(attributes(record(&full())), FULL_RECORD);
-    assert_eq!(attributes(row(&full(), &[membership()])), FULL_ROW);
+    assert_eq!(attributes(&record(&full())), FULL_RECORD);
+    assert_eq!(attributes(&row(&full(), &[membership()])), FULL_ROW);
 }
 
 #[test]
 fn attributes_without_a_value_are_not_written() {
-    assert_eq!(attributes(record(&plain())), PLAIN_RECORD);
-    assert_eq!(attributes(row(&plain(), &[])), PLAIN_ROW);
+    assert_eq!(attributes(&record(&plain())), PLAIN_RECORD);
+    assert_eq!(attributes(&row(&plain(), &[])), PLAIN_ROW);
 }
 
 #[test]
@@ -208,6 +209,6 @@ fn attributes_that_a_record_lacks_have_their_default() {
     let mandatory = ["id", "number", "edge_id", "username", "date_joined", "version", "password"];
     item.retain(|name, _| mandatory.contains(&name.as_str()));
     let item: UserItem = from_item(&keys::user(plain().id), item).expect("a record");
-    let expected = User { version: 7, is_active: false, holds: None, ..plain() };
+    let expected = User { version: 7, flags: Flags::default(), holds: None, ..plain() };
     assert_eq!(User::try_from(item).expect("a user"), expected);
 }
