@@ -22,6 +22,11 @@ const fn users(status: u16) -> [u16; 9] {
     [401, 401, status, status, status, status, status, status, status]
 }
 
+/// That status for superusers alone.
+const fn superusers(status: u16) -> [u16; 9] {
+    [401, 401, 403, 403, 403, 403, 403, 403, status]
+}
+
 /// That status for every user, and 403 for the others, as the documentation has it.
 const fn readers(status: u16) -> [u16; 9] {
     [403, 403, status, status, status, status, status, status, status]
@@ -133,8 +138,8 @@ const TABLE: &[(&str, [[u16; 9]; 7])] = &[
         users(404), users(404), users(405), users(405), users(405), users(404), users(200),
     ]),
     ("/api/rollcall/v1/users/{id}/unlock/", [
-        users(405), users(405), [401, 401, 403, 403, 403, 403, 403, 403, 200], users(405), users(405), users(405),
-        users(200),
+        superusers(405), superusers(405), superusers(200), superusers(405), superusers(405), superusers(405),
+        superusers(200),
     ]),
     ("/accounts/me/", [[303; 9], [303; 9], [303; 9], [405; 9], [405; 9], [405; 9], [405; 9]]),
     ("/accounts/style.css", [[200; 9], [200; 9], [405; 9], [405; 9], [405; 9], [405; 9], [405; 9]]),

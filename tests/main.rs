@@ -1,6 +1,6 @@
 //! The whole API in process: real routers, the real SDK, an embedded engine in memory, scripted time.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that meets something unexpected shall fail there")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that meets something unexpected should fail there")]
 
 mod access;
 mod access_others;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::model::Field;
 
-/// Why the directory did not do what was asked of it.
+/// Why the directory refused or failed.
 #[derive(Debug)]
 pub enum Error {
     /// The object does not exist, or the caller may not see it.

@@ -82,13 +82,13 @@ struct UserLine {
     first_name: String,
     last_name: String,
     #[serde(flatten)]
-    details: OpenWispDetails,
+    details: OpenWispDetails<Option<String>>,
     phone_number: Option<PhoneNumber>,
     birth_date: Option<Day>,
     expiration_date: Option<Day>,
     reminded_of: Option<Day>,
     #[serde(flatten)]
-    flags: Flags,
+    flags: Flags<Option<bool>>,
     last_login: Option<Moment>,
     date_joined: Moment,
     has_signed_in: bool,
@@ -322,6 +322,11 @@ impl From<Organization> for OrganizationLine {
     }
 }
 
+/// The value of a field that every line has.
+fn present<T>(name: &str, value: Option<T>) -> Result<T, String> {
+    value.ok_or_else(|| format!("missing field `{name}`"))
+}
+
 impl UserLine {
     fn user_record(self) -> Result<UserRecord, String> {
         let username = Username::of_existing(&self.username).ok_or("no valid user name")?;
@@ -346,12 +351,24 @@ impl UserLine {
         user.token_version = self.token_version;
         user.first_name = self.first_name;
         user.last_name = self.last_name;
-        user.details = self.details;
+        user.details = OpenWispDetails {
+            bio: present("bio", self.details.bio)?,
+            url: present("url", self.details.url)?,
+            company: present("company", self.details.company)?,
+            location: present("location", self.details.location)?,
+            notes: present("notes", self.details.notes)?,
+        };
         user.phone_number = self.phone_number;
         user.birth_date = self.birth_date.map(|day| day.0);
         user.expiration_date = self.expiration_date.map(|day| day.0);
         user.reminded_of = self.reminded_of.map(|day| day.0);
-        user.flags = self.flags;
+        user.flags = Flags {
+            is_active: present("is_active", self.flags.is_active)?,
+            is_staff: present("is_staff", self.flags.is_staff)?,
+            // Lines from before this flag existed lack it.
+            is_edge_staff: self.flags.is_edge_staff.unwrap_or_default(),
+            is_superuser: present("is_superuser", self.flags.is_superuser)?,
+        };
         user.last_login = self.last_login.map(|moment| moment.0);
         user.has_signed_in = self.has_signed_in;
         user.groups = self.groups;
@@ -379,12 +396,12 @@ impl From<UserRecord> for UserLine {
             token_version: user.token_version,
             first_name: user.first_name,
             last_name: user.last_name,
-            details: user.details,
+            details: user.details.map(Some),
             phone_number: user.phone_number,
             birth_date: user.birth_date.map(Day),
             expiration_date: user.expiration_date.map(Day),
             reminded_of: user.reminded_of.map(Day),
-            flags: user.flags,
+            flags: Flags { is_edge_staff: user.flags.is_edge_staff.then_some(true), ..user.flags.map(Some) },
             last_login: user.last_login.map(Moment),
             date_joined: Moment(user.date_joined),
             has_signed_in: user.has_signed_in,

@@ -5,7 +5,7 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::panic,
-    reason = "a test that meets something unexpected shall fail there"
+    reason = "a test that meets something unexpected should fail there"
 )]
 
 mod app;

@@ -72,8 +72,7 @@ const MEMBERSHIP: Endpoint = Endpoint {
 const UNLOCK: Endpoint = Endpoint {
     path: "/api/rollcall/v1/users/{id}/unlock/",
     name: "Unlock User",
-    about: "Lets a user sign in from every network again after too many consecutive failures. For superusers.",
-    access: Access::User,
+    about: "Lets a user sign in from every network again after too many consecutive failures.",
     ..Endpoint::PLAIN
 };
 

@@ -132,7 +132,7 @@ impl Directory {
         caller: &Caller,
         mut page: Page<UserRow>,
     ) -> Result<Page<(UserRow, Option<Timestamp>)>> {
-        // Concurrently, in batches.
+        // How many are read at once.
         const AT_ONCE: usize = 16;
         caller.must_see_everyone()?;
         let rows = std::mem::take(&mut page.items);

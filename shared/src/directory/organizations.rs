@@ -116,10 +116,11 @@ impl Directory {
         expected: &Expected,
     ) -> Result<Organization> {
         let Draft { content, violations } = draft;
-        expected.check(organization.version)?;
         let mut attempts = self.attempts(caller, organization);
         loop {
             let (caller, before) = attempts.next().await?;
+            caller.must(Act::Model(Action::Change, Model::Organization))?;
+            expected.check(before.version)?;
             let mut violations = violations.clone();
             let owner = match self.new_owner(caller, before, &content.owner).await {
                 Err(Error::Invalid(more)) => {
@@ -139,8 +140,6 @@ impl Directory {
                 return Err(Error::Invalid(long));
             }
             after.modified = self.ambient.now();
-            caller.must(Act::Model(Action::Change, Model::Organization))?;
-            expected.check(before.version)?;
             let owners = self.owners_of(before, &after).await?;
             let basis = self.must_change_owners(caller, &owners).await?;
             let owners: Vec<_> = owners.iter().map(|(before, after)| (before, after)).collect();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The flags of a user, or one `T` for each of them: `Flags<Option<bool>>` are changes, where `None` keeps the value.
 ///
-/// The table and exports contain them by these names. One that is missing there is not set.
+/// The table and exports contain them by these names. One that is missing in the table is not set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, bound(serialize = "T: Serialize + Default + PartialEq"))]
 pub struct Flags<T = bool> {

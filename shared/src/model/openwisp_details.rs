@@ -6,7 +6,7 @@ use super::replace;
 
 /// These texts, or one `T` for each of them: `OpenWispDetails<Option<String>>` are changes, where `None` keeps the text.
 ///
-/// The table and exports contain them by these names. One that is missing there is empty.
+/// The table and exports contain them by these names. One that is missing in the table is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OpenWispDetails<T = String> {
@@ -20,6 +20,19 @@ pub struct OpenWispDetails<T = String> {
     pub location: T,
     /// At most [`MAX_TEXT`](super::MAX_TEXT) characters, for administrators.
     pub notes: T,
+}
+
+impl<T> OpenWispDetails<T> {
+    /// What `change` makes of each text.
+    pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> OpenWispDetails<U> {
+        OpenWispDetails {
+            bio: change(self.bio),
+            url: change(self.url),
+            company: change(self.company),
+            location: change(self.location),
+            notes: change(self.notes),
+        }
+    }
 }
 
 impl OpenWispDetails {

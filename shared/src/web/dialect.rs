@@ -21,7 +21,7 @@ use crate::model::UserId;
 
 /// What every call of an API needs from its dialect.
 ///
-/// `web::endpoint` calls the hooks in the order of its checks. Each has a default, which suits an API for programs.
+/// `web::endpoint` calls the hooks in the order of its checks. Those with a default suit an API for programs.
 pub trait Dialect: Sized + Send + Sync + 'static {
     /// Whether its credentials can be signed tokens, so that its functions need keys.
     const HAS_SIGNED_TOKENS: bool = false;
@@ -122,7 +122,7 @@ pub struct Exchange<D: Dialect> {
     pub directory: Arc<Directory>,
     /// The variable parts of the path.
     pub parameters: RawPathParams,
-    /// The method. A form can stand in for another one than its request has.
+    /// The effective method; a form may override that of its request.
     pub method: Method,
     /// The path and its query.
     pub uri: Uri,

@@ -125,7 +125,8 @@ async fn handle<D: Dialect>(State(directory): State<Arc<Directory>>, mut request
         headers.insert("x-request-id", id);
     }
     if directory.settings().cost_header
-        && let Ok(cost) = HeaderValue::from_str(&format!("read={}, write={}, waits={}", cost.read, cost.write, cost.waits))
+        && let Ok(cost) =
+            HeaderValue::from_str(&format!("read={}, write={}, waits={}", cost.read, cost.write, cost.waits))
     {
         headers.insert("x-rollcall-cost", cost);
     }

@@ -20,7 +20,7 @@ pub enum Rejection {
     Body(BodyError),
     /// A browser sent it, and it may not come from one of our own pages.
     Forged(Forgery),
-    /// The directory did not do what was asked of it.
+    /// The directory refused or failed.
     Domain(Error),
 }
 

@@ -120,7 +120,7 @@ pub const UNLOCK_USER: Operation = Operation {
     tag: "OpenWISP: users",
     summary: "Unlock a user",
     description: "After 100 consecutive failed logins, a user can sign in only from networks used before. \
-                  This removes the restriction. For superusers.",
+                  This removes the restriction.",
     queries: &[],
     body: None,
     answer: Answer {

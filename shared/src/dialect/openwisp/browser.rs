@@ -77,11 +77,16 @@ async fn from_our_pages(exchange: &mut Exchange<OpenWisp>, request: Request) -> 
 
 /// Where credentials are ignored, a page still shows who has signed in, and accepts that user's forms.
 async fn open_to_anyone(exchange: &mut Exchange<OpenWisp>, request: Request) -> Result<Request, Rejection> {
-    if let Ok(Some(credential @ Credential::Session(_))) = OpenWisp::credential(request.headers())
-        && let Ok(caller) = OpenWisp::caller(&exchange.directory, &credential, &RequestOrigin::default()).await
-    {
-        exchange.caller = Some(caller);
-        exchange.extra.token = Some(Token::of(request.headers(), &exchange.directory));
+    if let Ok(Some(credential @ Credential::Session(_))) = OpenWisp::credential(request.headers()) {
+        match OpenWisp::caller(&exchange.directory, &credential, &RequestOrigin::default()).await {
+            Ok(caller) => {
+                exchange.caller = Some(caller);
+                exchange.extra.token = Some(Token::of(request.headers(), &exchange.directory));
+            }
+            // A session that has ended is a stranger's.
+            Err(Error::Unauthenticated(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let (mut request, form) = open(request).await?;
     let is_ours = csrf::check(request.headers(), &exchange.base, form.as_ref()).is_ok();

@@ -54,8 +54,8 @@ impl Dialect for OpenWisp {
     fn permits(exchange: &Exchange<Self>, caller: &Caller, method: &Method) -> bool {
         match exchange.route.endpoint.access {
             Access::Anyone | Access::User => true,
-            Access::Staff => caller.user.flags.is_staff || caller.rights == Rights::Everything,
-            Access::Superuser => caller.rights == Rights::Everything,
+            // The staff flag grants nothing here.
+            Access::Staff | Access::Superuser => caller.rights == Rights::Everything,
             Access::Model(model) => action(method).is_none_or(|action| caller.may(Act::Request(action, model))),
             // OPTIONS only needs credentials.
             Access::Oneself if *method == Method::OPTIONS => true,

@@ -41,7 +41,7 @@ impl Directory {
             let content = settable(caller, before.id, &asked);
             let plan = self.plan_change(caller, current, &content).await?;
             let UserPlan { mut after, memberships, membership, violations: more } = plan;
-            // A new password ends all tokens and sessions of the old one, so the decision comes before hashing.
+            // A new password ends all tokens and sessions of the old one. The decision below must see that.
             after.token_version += u64::from(password.is_some());
             // Authorize first, so an unauthorized caller cannot probe for taken names.
             let basis = self.must_change(caller, before, Some(&after), &current.visibility, expected).await?;

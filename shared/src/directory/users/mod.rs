@@ -29,7 +29,7 @@ pub struct Draft<T> {
 pub struct UserDetail {
     /// The user.
     pub user: User,
-    /// Its memberships; see [`Directory::ordered`].
+    /// Their memberships; see [`Directory::ordered`].
     pub memberships: Vec<Membership>,
     /// The records that prove that the caller sees the user.
     pub(super) visibility: Basis,
