@@ -82,7 +82,7 @@ impl Operation<'_> {
                     @if status.starts_with('2') {
                         p { b { (status) } " " (text(&response["description"])) }
                         @if !content.is_null() {
-                            (fields(document, resolved(document, &content["schema"]), "Answer"))
+                            (fields(document, resolved(document, &content["schema"]), "Response"))
                             (example(content, "Example response"))
                         }
                     } @else {

@@ -325,14 +325,14 @@ impl Directory {
     }
 
     /// What was removed but may still be noted in the records of users.
-    pub(super) async fn going(&self) -> Result<PendingRemovals> {
+    pub(super) async fn pending_removals(&self) -> Result<PendingRemovals> {
         let ChangedCompanions { work, names } = self.store.changed_companions().await?;
-        let mut going = PendingRemovals { names, ..PendingRemovals::default() };
+        let mut pending_removals = PendingRemovals { names, ..PendingRemovals::default() };
         let mut changed = BTreeSet::new();
         for work in work {
             match work {
                 CleanupTask::Group(id) => {
-                    going.groups.insert(id);
+                    pending_removals.groups.insert(id);
                 }
                 CleanupTask::Organization(id) => {
                     changed.insert(id);
@@ -341,10 +341,10 @@ impl Directory {
             }
         }
         let there = self.store.organizations(&changed).await?;
-        going.closed = there.iter().filter(|there| !there.is_active).map(|there| there.id).collect();
+        pending_removals.closed = there.iter().filter(|there| !there.is_active).map(|there| there.id).collect();
         let there: BTreeSet<_> = there.into_iter().map(|organization| organization.id).collect();
-        going.organizations = changed.difference(&there).copied().collect();
-        Ok(going)
+        pending_removals.organizations = changed.difference(&there).copied().collect();
+        Ok(pending_removals)
     }
 }
 

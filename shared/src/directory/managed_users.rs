@@ -71,8 +71,8 @@ impl Directory {
     pub(super) async fn managed_organizations(&self, caller: &Caller) -> Result<Vec<OrganizationId>> {
         let mut managed: Vec<_> = caller.user.manages.iter().copied().collect();
         if !managed.is_empty() {
-            let going = self.going().await?;
-            managed.retain(|id| !going.hides(*id));
+            let pending_removals = self.pending_removals().await?;
+            managed.retain(|id| !pending_removals.hides(*id));
         }
         Ok(managed)
     }

@@ -11,7 +11,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn token_total(&self, _: &Caller) -> Result<u64> {
+    pub async fn token_total(&self) -> Result<u64> {
         self.store.token_total().await
     }
 

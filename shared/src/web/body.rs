@@ -30,7 +30,7 @@ pub const MOST_PAIRS: usize = 1000;
 
 /// Marks a request of an admitted caller: its body may have up to [`MOST_BYTES`].
 #[derive(Debug, Clone, Copy)]
-pub struct LetIn;
+pub struct Admitted;
 
 /// A body that has not been read yet.
 pub struct RawBody {
@@ -119,7 +119,7 @@ fn content_type(request: &Request) -> String {
 
 /// The size limit of a request's body.
 fn most_bytes(request: &Request) -> usize {
-    if request.extensions().get::<LetIn>().is_some() { MOST_BYTES } else { UNKNOWN_BYTES }
+    if request.extensions().get::<Admitted>().is_some() { MOST_BYTES } else { UNKNOWN_BYTES }
 }
 
 /// Whether a request's content type is a form.

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::Value;
 use tower::Layer as _;
 
-use super::body::LetIn;
+use super::body::Admitted;
 use super::dialect::{Dialect, Exchange};
 use super::failure::render;
 use super::negotiation::{Representation, indented};
@@ -100,7 +100,7 @@ async fn admitted<D: Dialect>(exchange: &mut Exchange<D>, request: Request, next
         return Err(Error::Forbidden.into());
     }
     if endpoint.access != Access::Anyone {
-        request.extensions_mut().insert(LetIn);
+        request.extensions_mut().insert(Admitted);
     }
     request = D::prepare(exchange, request).await?;
     if endpoint.below_user {

@@ -44,7 +44,7 @@ pub struct Subject {
     pub user: User,
     /// The records that prove that the caller sees the user.
     pub(super) visibility: Basis,
-    /// Whether it is the caller's own account, which the caller sees in any case.
+    /// Whether the caller reached it as their own account, which needs no visibility.
     pub(super) is_oneself: bool,
 }
 
@@ -70,9 +70,9 @@ impl Directory {
     pub async fn users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         let mut page = self.users_that(caller, filter, range).await?;
         self.add_memberships(&mut page.items).await?;
-        let going = self.hide_going_of(&mut page.items).await?;
+        let pending_removals = self.hide_removed_in_rows(&mut page.items).await?;
         let lists = page.items.iter_mut().map(|row| &mut row.memberships).collect();
-        self.order(caller, lists, &going.names).await?;
+        self.order(caller, lists, &pending_removals.names).await?;
         Ok(page)
     }
 
@@ -97,7 +97,7 @@ impl Directory {
         rows.sort_by_key(|row| row.number);
         // A user who is moved to another year meanwhile may appear in both.
         rows.dedup_by_key(|row| row.number);
-        self.hide_going_of(&mut rows).await?;
+        self.hide_removed_in_rows(&mut rows).await?;
         Ok(rows)
     }
 
@@ -111,12 +111,12 @@ impl Directory {
         let users = self.store.users_after(after, limit.saturating_add(1)).await?;
         let total = Total::AtLeast(count(users.len()));
         let mut items: Vec<UserRow> = users.iter().take(limit).map(|user| user.row(&[])).collect();
-        self.hide_going_of(&mut items).await?;
+        self.hide_removed_in_rows(&mut items).await?;
         let last = items.last().filter(|_| users.len() > limit).map(|row| row.number.to_string());
         Ok(Page { items, skipped: 0, total, next: last })
     }
 
-    async fn hide_going_of(&self, rows: &mut [UserRow]) -> Result<PendingRemovals> {
+    async fn hide_removed_in_rows(&self, rows: &mut [UserRow]) -> Result<PendingRemovals> {
         self.hide_removed(rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships)).collect()).await
     }
 
@@ -221,11 +221,11 @@ impl Directory {
         if parts.iter().all(|(groups, memberships)| groups.is_empty() && memberships.is_empty()) {
             return Ok(PendingRemovals::default());
         }
-        let going = self.going().await?;
+        let pending_removals = self.pending_removals().await?;
         for (groups, memberships) in parts {
-            groups.retain(|id| !going.groups.contains(id));
-            memberships.retain(|membership| !going.organizations.contains(&membership.organization));
+            groups.retain(|id| !pending_removals.groups.contains(id));
+            memberships.retain(|membership| !pending_removals.organizations.contains(&membership.organization));
         }
-        Ok(going)
+        Ok(pending_removals)
     }
 }

@@ -33,8 +33,8 @@ const MEMBERSHIPS: &str = "/api/v1/users/user/{id}/organization/";
 const CHECKED: &str = "is_active";
 
 /// What the caller can do at a path.
-struct Means<'a> {
-    asked: &'a Exchange<OpenWisp>,
+struct AllowedForms<'a> {
+    exchange: &'a Exchange<OpenWisp>,
     methods: Vec<Method>,
     table: Vec<&'static Field>,
 }
@@ -52,75 +52,79 @@ fn is_workable(status: StatusCode) -> bool {
 }
 
 /// A response as a page.
-pub(in super::super) async fn page_of(asked: &Exchange<OpenWisp>, response: Response) -> Response {
+pub(in super::super) async fn page_of(exchange: &Exchange<OpenWisp>, response: Response) -> Response {
     // A browser ignores 204, so a page reports a deletion.
-    let is_gone = response.status() == StatusCode::NO_CONTENT && asked.extra.form.is_some();
+    let is_gone = response.status() == StatusCode::NO_CONTENT && exchange.extra.form.is_some();
     if !is_gone && response.headers().get(CONTENT_TYPE).is_none() {
         return response;
     }
-    let endpoint = asked.route.endpoint;
+    let endpoint = exchange.route.endpoint;
     // Without forms, no choices are needed.
     let mut choices = Some(Choices::new());
-    let mut table = if asked.extra.token.is_some() { (endpoint.fields)(true) } else { Vec::new() };
-    if let Some(caller) = &asked.caller {
+    let mut table = if exchange.extra.token.is_some() { (endpoint.fields)(true) } else { Vec::new() };
+    if let Some(caller) = &exchange.caller {
         table.extend(endpoint.filters);
-        choices = choices_for(&table, asked, caller).await.ok();
+        choices = choices_for(&table, exchange, caller).await.ok();
     }
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
         return render::<OpenWisp>(&Error::internal("malformed response").into());
     };
     let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
-    let page = page(asked, choices.as_ref(), &parts, &body).into_string();
+    let page = page(exchange, choices.as_ref(), &parts, &body).into_string();
     if is_gone {
         parts.status = StatusCode::OK;
     }
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(token) = &asked.extra.token {
-        token.set(&mut parts.headers, &asked.base);
+    if let Some(token) = &exchange.extra.token {
+        token.set(&mut parts.headers, &exchange.base);
     }
     Response::from_parts(parts, Body::from(page))
 }
 
 /// The page of a response. If the choices of reference fields are unknown, there is no form with them.
-fn page(asked: &Exchange<OpenWisp>, choices: Option<&Choices>, parts: &Parts, body: &Value) -> Markup {
-    let endpoint = asked.route.endpoint;
-    let path = asked.uri.path();
-    let is_superuser = asked.caller.as_ref().is_none_or(|caller| caller.user.flags.is_superuser);
+fn page(exchange: &Exchange<OpenWisp>, choices: Option<&Choices>, parts: &Parts, body: &Value) -> Markup {
+    let endpoint = exchange.route.endpoint;
+    let path = exchange.uri.path();
+    let is_superuser = exchange.caller.as_ref().is_none_or(|caller| caller.user.flags.is_superuser);
     let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let usable = |method: &Method| is_workable(parts.status) && asked.route.allows(method) && asked.permits(method);
-    let means =
-        Means { asked, methods: methods.into_iter().filter(usable).collect(), table: (endpoint.fields)(is_superuser) };
-    let failed = asked.extra.form.is_some() && parts.status.is_client_error() && is_workable(parts.status);
+    let usable =
+        |method: &Method| is_workable(parts.status) && exchange.route.allows(method) && exchange.permits(method);
+    let means = AllowedForms {
+        exchange,
+        methods: methods.into_iter().filter(usable).collect(),
+        table: (endpoint.fields)(is_superuser),
+    };
+    let failed = exchange.extra.form.is_some() && parts.status.is_client_error() && is_workable(parts.status);
     let key = if endpoint.path.starts_with(MEMBERSHIPS) { "organization" } else { "id" };
-    let links = Links { base: &asked.base, list: list_of(&asked.route, path), key };
+    let links = Links { base: &exchange.base, list: list_of(&exchange.route, path), key };
     let content = html! {
-        (breadcrumb(asked, body))
+        (breadcrumb(exchange, body))
         h1 { (endpoint.name) }
         p.about { (endpoint.about) }
-        (request(asked))
+        (request(exchange))
         @if is_workable(parts.status) {
-            (filters(endpoint.filters, &asked.path(), &asked.uri, choices, if failed { &Value::Null } else { body }))
+            (filters(endpoint.filters, &exchange.path(), &exchange.uri, choices, if failed { &Value::Null } else { body }))
         }
         @if failed { (means.forms(choices, parts, body, true)) }
         section aria-labelledby="answer" {
-            h2 id="answer" { "Answer" }
+            h2 id="answer" { "Response" }
             (respond(parts, body, links))
-            (paging(asked, body))
+            (paging(exchange, body))
         }
-        @if parts.status == StatusCode::UNAUTHORIZED { (way_in(asked)) }
-        @if parts.status.is_success() { (related(asked)) }
+        @if parts.status == StatusCode::UNAUTHORIZED { (sign_in_notice(exchange)) }
+        @if parts.status.is_success() { (related(exchange)) }
         @if !failed { (means.forms(choices, parts, body, false)) }
     };
-    let next = asked.next();
-    let viewer = match (&asked.caller, &asked.extra.token) {
+    let next = exchange.next();
+    let viewer = match (&exchange.caller, &exchange.extra.token) {
         (Some(caller), Some(token)) => Viewer::SignedIn(caller.user.username.as_str(), token),
         (Some(caller), None) => Viewer::Known(caller.user.username.as_str()),
         (None, _) => Viewer::Stranger(&next),
     };
-    html_document(endpoint.name, &asked.base, viewer, &content)
+    html_document(endpoint.name, &exchange.base, viewer, &content)
 }
 
 impl Exchange<OpenWisp> {
@@ -144,24 +148,24 @@ impl Exchange<OpenWisp> {
     }
 }
 
-impl Means<'_> {
+impl AllowedForms<'_> {
     fn can(&self, method: &Method) -> bool {
         self.methods.contains(method)
     }
 
     /// The forms; a form whose submission failed is open.
     fn forms(&self, choices: Option<&Choices>, parts: &Parts, body: &Value, failed: bool) -> Markup {
-        let action = self.asked.action();
+        let action = self.exchange.action();
         // After a failed submission, the form still applies to the version that it was filled from.
-        let version = match &self.asked.extra.form {
+        let version = match &self.exchange.extra.form {
             Some(form) if failed => version(form),
             _ => parts.headers.get(ETAG).and_then(|tag| tag.to_str().ok()),
         };
-        let target = Target { action: &action, token: self.asked.extra.token.as_ref(), version };
+        let target = Target { action: &action, token: self.exchange.extra.token.as_ref(), version };
         // A form for another method works only with a session.
         let has_session = target.token.is_some();
-        let sent_raw = self.asked.extra.form.as_ref().and_then(raw).filter(|_| failed);
-        let form = match (&self.asked.extra.form, failed) {
+        let sent_raw = self.exchange.extra.form.as_ref().and_then(raw).filter(|_| failed);
+        let form = match (&self.exchange.extra.form, failed) {
             (Some(form), true) => sent_raw.is_none().then(|| form.clone()),
             _ => self.unsent(parts.status, body),
         };
@@ -169,7 +173,7 @@ impl Means<'_> {
         let fields = html! {
             @if let (Some(values), Some(choices)) = (&form, choices) {
                 @let content = Content { values, errors, choices };
-                @if self.can(&Method::POST) && (has_session || self.asked.route.endpoint.access == Access::Anyone) {
+                @if self.can(&Method::POST) && (has_session || self.exchange.route.endpoint.access == Access::Anyone) {
                     (html_form(target, &Method::POST, &self.table, content))
                 } @else if self.can(&Method::PUT) && has_session {
                     (html_form(target, &Method::PUT, &self.table, content))
@@ -185,7 +189,7 @@ impl Means<'_> {
             (None, Some(values @ Input::Json(_))) => indented(&example(&self.table, values), 4),
             (None, _) => "{}".to_owned(),
         };
-        let is_only = !self.asked.route.allows(&Method::GET);
+        let is_only = !self.exchange.route.allows(&Method::GET);
         html! {
             @if failed { (summary(&self.table, body)) }
             @if !fields.0.is_empty() {
@@ -194,7 +198,7 @@ impl Means<'_> {
             @if !taking.is_empty() {
                 details.form open[sent_raw.is_some()] {
                     summary { h2 { "Raw data" } }
-                    (raw_form(target, &taking, &self.asked.method, &beginning))
+                    (raw_form(target, &taking, &self.exchange.method, &beginning))
                 }
             }
             @if self.can(&Method::DELETE) && has_session {
@@ -210,22 +214,22 @@ impl Means<'_> {
     }
 
     fn heading(&self) -> &'static str {
-        match (self.asked.route.allows(&Method::GET), self.can(&Method::POST)) {
+        match (self.exchange.route.allows(&Method::GET), self.can(&Method::POST)) {
             (true, true) => "Create",
             (true, false) => "Change",
-            (false, _) => self.asked.route.endpoint.name,
+            (false, _) => self.exchange.route.endpoint.name,
         }
     }
 
     /// The initial values of a form, unless they are unknown.
     fn unsent(&self, status: StatusCode, body: &Value) -> Option<Input> {
-        let changes = [Method::PUT, Method::PATCH].iter().any(|method| self.asked.route.allows(method));
-        let is_kept = self.asked.route.allows(&Method::GET) && changes;
+        let changes = [Method::PUT, Method::PATCH].iter().any(|method| self.exchange.route.allows(method));
+        let is_kept = self.exchange.route.allows(&Method::GET) && changes;
         if !is_kept {
             return Some(Input::Json(Map::from_iter([(CHECKED.to_owned(), Value::Bool(true))])));
         }
         match body {
-            Value::Object(values) if status.is_success() && self.asked.method != Method::OPTIONS => {
+            Value::Object(values) if status.is_success() && self.exchange.method != Method::OPTIONS => {
                 Some(Input::Json(values.clone()))
             }
             _ => None,
@@ -234,12 +238,12 @@ impl Means<'_> {
 }
 
 /// The breadcrumbs from the lists to this page.
-fn breadcrumb(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
-    let endpoint = asked.route.endpoint;
-    let prefix = asked.base.prefix();
+fn breadcrumb(exchange: &Exchange<OpenWisp>, body: &Value) -> Markup {
+    let endpoint = exchange.route.endpoint;
+    let prefix = exchange.base.prefix();
     let mut steps: Vec<(String, String)> = Vec::new();
     let mut path = API.to_owned();
-    for part in asked.uri.path().strip_prefix(API).unwrap_or_default().split_terminator('/') {
+    for part in exchange.uri.path().strip_prefix(API).unwrap_or_default().split_terminator('/') {
         path.push_str(part);
         path.push('/');
         let is_id = part.bytes().any(|b| b.is_ascii_digit());
@@ -251,7 +255,7 @@ fn breadcrumb(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
             None => {}
         }
     }
-    let here = asked.uri.path();
+    let here = exchange.uri.path();
     match steps.pop() {
         Some((name, path)) if path == here => {
             let known = ["username", "name", "email"].iter().find_map(|name| body.get(name)?.as_str());
@@ -278,16 +282,16 @@ fn breadcrumb(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
 }
 
 /// The request line, and other safe requests for this path.
-fn request(asked: &Exchange<OpenWisp>) -> Markup {
-    let query = asked.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = Target { action: &asked.action(), token: asked.extra.token.as_ref(), version: None };
+fn request(exchange: &Exchange<OpenWisp>) -> Markup {
+    let query = exchange.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = Target { action: &exchange.action(), token: exchange.extra.token.as_ref(), version: None };
     html! {
         div.request {
-            code { b { (asked.method) } " " (asked.path()) (query) }
+            code { b { (exchange.method) } " " (exchange.path()) (query) }
             div.actions {
-                @if asked.route.allows(&Method::GET) {
-                    a.button.quiet href=(asked.path()) { "GET" }
-                    a.button.quiet href={ (asked.path()) "?format=json" } { "JSON" }
+                @if exchange.route.allows(&Method::GET) {
+                    a.button.quiet href=(exchange.path()) { "GET" }
+                    a.button.quiet href={ (exchange.path()) "?format=json" } { "JSON" }
                 }
                 @if target.token.is_some() {
                     (target.form(&Method::OPTIONS, &html! { button.quiet type="submit" { "OPTIONS" } }))
@@ -313,9 +317,9 @@ fn respond(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
 }
 
 /// The links between the pages of a list.
-fn paging(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
+fn paging(exchange: &Exchange<OpenWisp>, body: &Value) -> Markup {
     let count = body.get("count").and_then(Value::as_u64);
-    let Some((number, last)) = count.and_then(|count| PageRequest::numbered(&asked.uri).place(count)) else {
+    let Some((number, last)) = count.and_then(|count| PageRequest::numbered(&exchange.uri).place(count)) else {
         return html! {};
     };
     let link = |name: &str, label: &str| {
@@ -336,22 +340,22 @@ fn paging(asked: &Exchange<OpenWisp>, body: &Value) -> Markup {
 }
 
 /// Links to a user's related objects.
-fn related(asked: &Exchange<OpenWisp>) -> Markup {
+fn related(exchange: &Exchange<OpenWisp>) -> Markup {
     html! {
-        @if asked.route.endpoint.path == "/api/v1/users/user/{id}/" {
+        @if exchange.route.endpoint.path == "/api/v1/users/user/{id}/" {
             nav.related aria-label="Of this user" {
-                a.button.quiet href={ (asked.path()) "email/" } { "E-mail addresses" }
-                a.button.quiet href={ (asked.path()) "organization/" } { "Organizations" }
-                a.button.quiet href={ (asked.path()) "password/" } { "Set password" }
+                a.button.quiet href={ (exchange.path()) "email/" } { "E-mail addresses" }
+                a.button.quiet href={ (exchange.path()) "organization/" } { "Organizations" }
+                a.button.quiet href={ (exchange.path()) "password/" } { "Set password" }
             }
         }
     }
 }
 
-fn way_in(asked: &Exchange<OpenWisp>) -> Markup {
+fn sign_in_notice(exchange: &Exchange<OpenWisp>) -> Markup {
     html! {
         p.notice {
-            a.button href={ (asked.base.prefix()) (LOGIN_PATH) "?next=" (encoded(&asked.next())) } { "Sign in" }
+            a.button href={ (exchange.base.prefix()) (LOGIN_PATH) "?next=" (encoded(&exchange.next())) } { "Sign in" }
             " to continue."
         }
     }
