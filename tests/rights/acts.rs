@@ -2,6 +2,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "drafts of all routes are made by functions of one type")]
 
+mod fields;
 mod locks;
 mod memberships;
 
@@ -11,6 +12,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use shared::model::{Action, GroupId, Model, Permission, PermissionId, UserId, date_text};
 
+use self::fields::{EDGE_FIELDS, NEW_FIELDS, OPENL2M_FIELDS, OPENWISP_FIELDS};
 use self::locks::unlock;
 use self::memberships::{change_membership, join, leave};
 use super::dice::Dice;
@@ -292,71 +294,6 @@ impl Scene<'_> {
         fields
     }
 }
-
-const OPENWISP_FIELDS: &[&str] = &[
-    "username",
-    "email",
-    "phone_number",
-    "is_active",
-    "is_staff",
-    "is_superuser",
-    "groups",
-    "groups",
-    "expiration_date",
-    "organization_users",
-    "organization_users",
-    "user_permissions",
-    "first_name",
-    "last_name",
-    "bio",
-    "company",
-    "location",
-    "notes",
-    "url",
-    "birth_date",
-    "password",
-];
-const NEW_FIELDS: &[&str] = &[
-    "is_active",
-    "is_staff",
-    "is_superuser",
-    "groups",
-    "groups",
-    "organization_users",
-    "organization_users",
-    "expiration_date",
-    "phone_number",
-    "user_permissions",
-];
-const OPENL2M_FIELDS: &[&str] = &[
-    "username",
-    "first_name",
-    "email",
-    "is_active",
-    "is_staff",
-    "is_superuser",
-    "groups",
-    "user_permissions",
-    "last_login",
-    "date_joined",
-    "profile",
-    "password",
-];
-const EDGE_FIELDS: &[&str] = &[
-    "username",
-    "first_name",
-    "last_name",
-    "email",
-    "description",
-    "is_active",
-    "is_superuser",
-    "is_staff",
-    "is_staff",
-    "can_inbox",
-    "allow_rest_access",
-    "organization",
-    "memberships",
-];
 
 /// The password that a body sets, if it does.
 fn password_in(body: &Value) -> Option<&'static str> {
