@@ -66,8 +66,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Cause> {
         Command::EdgeStaff(options) => edge_staff::run(&config, options).await,
         Command::Unlock(options) => unlock::run(&config, options).await,
         Command::Reindex { aws } => reindex::run(&config, aws).await,
-        Command::Import(options) => return transfer::take_in(&config, options).await,
-        Command::Export { file, aws } => return transfer::write_down(&config, file.as_deref(), aws).await,
+        Command::Import(options) => return transfer::import(&config, options).await,
+        Command::Export { file, aws } => return transfer::export(&config, file.as_deref(), aws).await,
         Command::SigningKeys { rotate, public } => signing_keys::run(rotate.as_deref(), public.as_deref()),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -32,7 +32,7 @@ const LEFT_OUT: u8 = 2;
 /// # Errors
 /// When the file is incomplete or nothing in it is usable: then nothing is done. When the store is unavailable: then
 /// the same command resumes where this one ended.
-pub async fn take_in(config: &Config, options: Import) -> Result<ExitCode, Cause> {
+pub async fn import(config: &Config, options: Import) -> Result<ExitCode, Cause> {
     let Import { format, file: path, dry_run, aws } = options;
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let total = if format == Format::Rollcall { lines_in(&path).map_err(|error| named(&error))? } else { None };
@@ -77,7 +77,7 @@ pub async fn take_in(config: &Config, options: Import) -> Result<ExitCode, Cause
 ///
 /// # Errors
 /// When it cannot be written, or the store is unavailable.
-pub async fn write_down(config: &Config, file: Option<&Path>, aws: bool) -> Result<ExitCode, Cause> {
+pub async fn export(config: &Config, file: Option<&Path>, aws: bool) -> Result<ExitCode, Cause> {
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);
     let left_out = match file {

@@ -42,7 +42,7 @@ pub(crate) async fn confirmation_key(
     let keys = ring.keys().await?;
     let key = keys.signing().ok_or_else(|| Error::internal("no signing key"))?;
     let expires = now.plus_seconds(CONFIRMATION_LIFE).seconds();
-    let mut bytes = facts(user, address, expires).to_vec();
+    let mut bytes = payload(user, address, expires).to_vec();
     bytes.extend(mac_of(key.link_secret()?, user, address, expires, email));
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
@@ -166,7 +166,7 @@ fn reset_seal(secret: &[u8], expires: i64, user: &User) -> [u8; SEAL] {
     )
 }
 
-fn facts(user: UserId, address: AddressId, expires: i64) -> [u8; FACTS] {
+fn payload(user: UserId, address: AddressId, expires: i64) -> [u8; FACTS] {
     let mut bytes = [0; FACTS];
     bytes[..16].copy_from_slice(user.0.as_bytes());
     bytes[16..24].copy_from_slice(&address.0.to_be_bytes());
@@ -175,7 +175,7 @@ fn facts(user: UserId, address: AddressId, expires: i64) -> [u8; FACTS] {
 }
 
 fn mac_of(secret: &[u8], user: UserId, address: AddressId, expires: i64, email: &EmailAddress) -> [u8; SEAL] {
-    mac(secret, &[b"confirm-email", &facts(user, address, expires), email.as_str().as_bytes()])
+    mac(secret, &[b"confirm-email", &payload(user, address, expires), email.as_str().as_bytes()])
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub struct EdgeProfile {
 
 /// Changes of them. `None` and [`Change::Keep`] keep the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "same fields as `Sharing`")]
+#[expect(missing_docs, reason = "same fields as `EdgeProfile`")]
 pub struct EdgeProfileChanges {
     pub description: Option<String>,
     pub can_inbox: Option<bool>,

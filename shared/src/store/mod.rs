@@ -53,8 +53,8 @@ pub use self::search::{Search, SearchField, search_items};
 pub use self::throttle::{Common, Guard, Subject};
 pub use self::tokens::{TokenEntry, TokenList, TokenWriteOutcome};
 pub use self::users::{
-    Claim, ClaimIndex, DueUser, MembershipLeft, MembershipWrite, OrganizationState, Superusers, Taken, UserWrite,
-    WriteOutcome,
+    Claim, ClaimConflict, ClaimIndex, DueUser, MembershipLeft, MembershipWrite, OrganizationState, Superusers,
+    UserWrite, WriteOutcome,
 };
 pub use self::whole::{Damaged, Readable, ReadableUser};
 use crate::error::Cause;

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::model::{CleanupTask, Sequence};
 use crate::store::{
-    Basis, Claim, MembershipWrite, OrganizationState, OrganizationWriteOutcome, Taken, UserWrite, WriteOutcome,
+    Basis, Claim, ClaimConflict, MembershipWrite, OrganizationState, OrganizationWriteOutcome, UserWrite, WriteOutcome,
 };
 
 /// A user who exists here or is to be created, with everything that is imported along.
@@ -380,7 +380,7 @@ fn membership_in(organization: &Organization, transfer: &MembershipRecord) -> Me
 }
 
 /// Describes a value that another user has.
-fn in_words(taken: &Taken) -> String {
+fn in_words(taken: &ClaimConflict) -> String {
     let what = match taken.claim {
         Claim::Username => "the user name",
         Claim::Email => "the e-mail",

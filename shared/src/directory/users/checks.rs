@@ -8,7 +8,7 @@ use crate::model::{
     Date, EmailAddress, Field, GroupId, Permission, PermissionId, PhoneNumber, References, User, UserChanges, UserId,
     Username,
 };
-use crate::store::{Claim, Taken};
+use crate::store::{Claim, ClaimConflict};
 
 impl Directory {
     /// A new last day must not be in the past, and an expired account cannot be activated.
@@ -91,7 +91,7 @@ impl Directory {
         own: Option<UserId>,
     ) -> Result<Vec<Violation>> {
         let mut violations = Vec::new();
-        let others = |taken: Option<Taken>| taken.filter(|taken| Some(taken.user) != own);
+        let others = |taken: Option<ClaimConflict>| taken.filter(|taken| Some(taken.user) != own);
         if let Some(username) = username
             && others(self.store.user_by_username(username).await?).is_some()
         {
@@ -130,7 +130,7 @@ pub(in crate::directory) fn too_long(texts: Vec<(Field, usize)>) -> impl Iterato
 }
 
 /// Whether the e-mail is the only conflict with other users.
-pub(super) fn is_email_alone(taken: &[Taken]) -> bool {
+pub(super) fn is_email_alone(taken: &[ClaimConflict]) -> bool {
     !taken.is_empty() && taken.iter().all(|taken| taken.claim == Claim::Email)
 }
 
@@ -138,11 +138,11 @@ pub(super) fn is_email_alone(taken: &[Taken]) -> bool {
 ///
 /// An e-mail that differs only in case violates the whole object and is reported when all else is valid; an e-mail that
 /// may be shared violates nothing.
-pub(super) fn violations_of(wanted: &User, taken: &[Taken], may_share_email: bool) -> Vec<Violation> {
+pub(super) fn violations_of(wanted: &User, taken: &[ClaimConflict], may_share_email: bool) -> Vec<Violation> {
     let same_email = |text: &str| wanted.email.as_ref().is_some_and(|email| email.as_str() == text);
     let mut violations = Vec::new();
     let mut whole = Vec::new();
-    for Taken { claim, text, .. } in taken {
+    for ClaimConflict { claim, text, .. } in taken {
         match claim {
             Claim::Email if may_share_email => {}
             Claim::Username => violations.push(Violation { field: Field::Username, rule: Rule::Taken }),

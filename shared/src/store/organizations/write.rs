@@ -104,7 +104,7 @@ impl Store {
         basis.require_in(&mut transaction, &Guard::Record);
         match self.transact(&transaction).await? {
             Ok(()) => Ok(OrganizationWriteOutcome::Done),
-            Err(broken) => meaning(broken),
+            Err(broken) => outcome_of(broken),
         }
     }
 }
@@ -137,7 +137,7 @@ fn write_owner(transaction: &mut Transaction<Guard>, before: Option<&Organizatio
     }
 }
 
-fn meaning(broken: Vec<FailedConditions<Guard>>) -> Result<OrganizationWriteOutcome> {
+fn outcome_of(broken: Vec<FailedConditions<Guard>>) -> Result<OrganizationWriteOutcome> {
     let mut written = OrganizationWriteOutcome::Stale;
     for FailedConditions { guard, item } in broken {
         match guard {

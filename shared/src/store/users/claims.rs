@@ -32,7 +32,7 @@ pub enum Claim {
 
 /// A claim of another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct ClaimConflict {
     /// The kind of value.
     pub claim: Claim,
     /// As the other user spells it.
@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn user_by_username(&self, name: &Username) -> Result<Option<Taken>> {
+    pub async fn user_by_username(&self, name: &Username) -> Result<Option<ClaimConflict>> {
         self.claimed(Claim::Username, keys::username(name)).await
     }
 
@@ -61,7 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn user_by_email(&self, email: &EmailAddress) -> Result<Option<Taken>> {
+    pub async fn user_by_email(&self, email: &EmailAddress) -> Result<Option<ClaimConflict>> {
         self.claimed(Claim::Email, keys::email(email)).await
     }
 
@@ -69,7 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn user_by_phone(&self, number: &PhoneNumber) -> Result<Option<Taken>> {
+    pub async fn user_by_phone(&self, number: &PhoneNumber) -> Result<Option<ClaimConflict>> {
         self.claimed(Claim::Phone, keys::phone(number)).await
     }
 
@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn user_by_address(&self, email: &EmailAddress) -> Result<Option<Taken>> {
+    pub async fn user_by_address(&self, email: &EmailAddress) -> Result<Option<ClaimConflict>> {
         self.claimed(Claim::VerifiedAddress, keys::verified_address(email)).await
     }
 
@@ -85,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn user_by_number(&self, number: UserNumber) -> Result<Option<Taken>> {
+    pub async fn user_by_number(&self, number: UserNumber) -> Result<Option<ClaimConflict>> {
         self.claimed(Claim::Number, keys::number(number)).await
     }
 
@@ -93,13 +93,13 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn user_by_edge_id(&self, id: EdgeId) -> Result<Option<Taken>> {
+    pub async fn user_by_edge_id(&self, id: EdgeId) -> Result<Option<ClaimConflict>> {
         self.claimed(Claim::EdgeId, keys::edge_id(id)).await
     }
 
-    async fn claimed(&self, claim: Claim, key: Key) -> Result<Option<Taken>> {
+    async fn claimed(&self, claim: Claim, key: Key) -> Result<Option<ClaimConflict>> {
         let item: Option<ClaimItem> = self.get(key).await?;
-        Ok(item.map(|ClaimItem { user, text }| Taken { claim, text, user }))
+        Ok(item.map(|ClaimItem { user, text }| ClaimConflict { claim, text, user }))
     }
 }
 

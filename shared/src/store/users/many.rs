@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::items::UserItem;
-use super::{Claim, ClaimItem, Guard, Taken, UserWrite, WriteOutcome, claims, meaning};
+use super::{Claim, ClaimConflict, ClaimItem, Guard, UserWrite, WriteOutcome, claims, outcome_of};
 use crate::error::{Error, Result};
 use crate::model::{User, UserId, UserNumber};
 use crate::store::item::{from_item, key_of};
@@ -40,10 +40,10 @@ fn known_claims(user: &User) -> impl Iterator<Item = (Key, (Claim, String))> {
 
 impl ClaimIndex {
     /// The claims of the user that others have.
-    pub fn by_others(&self, user: &User) -> Vec<Taken> {
+    pub fn by_others(&self, user: &User) -> Vec<ClaimConflict> {
         let taken = |(key, (claim, _))| {
             let (owner, text) = self.0.get(&key).filter(|(owner, _)| *owner != user.id)?;
-            Some(Taken { claim, text: text.clone(), user: *owner })
+            Some(ClaimConflict { claim, text: text.clone(), user: *owner })
         };
         known_claims(user).filter_map(taken).collect()
     }
@@ -117,7 +117,7 @@ impl Store {
             if let Some(bulk_writer) = self.sole_writer() {
                 let (users, transactions): (Vec<usize>, Vec<_>) = transactions.into_iter().unzip();
                 for (index, done) in users.into_iter().zip(self.transact_alone(bulk_writer, &transactions).await?) {
-                    told[index] = Some(done.map_or_else(meaning, |()| Ok(WriteOutcome::Done)));
+                    told[index] = Some(done.map_or_else(outcome_of, |()| Ok(WriteOutcome::Done)));
                 }
                 continue;
             }
@@ -148,7 +148,7 @@ impl Store {
                 let is_done = broken.is_empty();
                 for index in users {
                     match broken.remove(&index) {
-                        Some(broken) => told[index] = Some(meaning(broken)),
+                        Some(broken) => told[index] = Some(outcome_of(broken)),
                         None if is_done => told[index] = Some(Ok(WriteOutcome::Done)),
                         // Users who failed together with another one are retried without it.
                         None => waiting.push(index),

@@ -9,7 +9,7 @@ mod memberships;
 mod read;
 mod write;
 
-pub use self::claims::{Claim, Taken};
+pub use self::claims::{Claim, ClaimConflict};
 use self::claims::{ClaimItem, claims};
 pub use self::due::DueUser;
 pub(in crate::store) use self::items::{MembershipItem, UserItem};
@@ -17,7 +17,7 @@ pub(in crate::store) use self::items::{is_false, is_zero};
 pub use self::many::ClaimIndex;
 pub use self::memberships::MembershipLeft;
 pub use self::read::Superusers;
-use self::write::meaning;
+use self::write::outcome_of;
 pub(in crate::store) use self::write::user_item;
 use crate::error::{Error, Result};
 use crate::model::{GroupId, Mail, Membership, Organization, OrganizationId, Session, User};
@@ -32,7 +32,7 @@ pub enum WriteOutcome {
     /// deleted since it was read; nothing was written.
     Stale,
     /// Other users have these claims; nothing was written.
-    Taken(Vec<Taken>),
+    Taken(Vec<ClaimConflict>),
     /// The other superuser is no longer one; nothing was written.
     OtherSuperuserLost,
     /// A group that the user should join does not exist; nothing was written.

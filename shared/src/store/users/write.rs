@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::claims::write_claims;
 use super::items::{RowItem, UserItem};
-use super::{ClaimItem, Guard, Taken, UserWrite, WriteOutcome};
+use super::{ClaimConflict, ClaimItem, Guard, UserWrite, WriteOutcome};
 use crate::error::{Error, Result};
 use crate::model::{CleanupTask, Session, User};
 use crate::store::item::{from_item, key_of, to_bounded_item, to_item};
@@ -38,7 +38,7 @@ impl Store {
                 if write.before.is_none() {
                     self.search_undo(entries).await;
                 }
-                meaning(broken)
+                outcome_of(broken)
             }
         }
     }
@@ -199,7 +199,7 @@ fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) 
 }
 
 /// The result that follows from failed conditions.
-pub(super) fn meaning(broken: Vec<FailedConditions<Guard>>) -> Result<WriteOutcome> {
+pub(super) fn outcome_of(broken: Vec<FailedConditions<Guard>>) -> Result<WriteOutcome> {
     let mut taken = Vec::new();
     for FailedConditions { guard, item } in broken {
         match guard {
@@ -209,7 +209,7 @@ pub(super) fn meaning(broken: Vec<FailedConditions<Guard>>) -> Result<WriteOutco
             Guard::Claim(claim) => {
                 let item = item.ok_or_else(|| Error::internal("a claim failed but its owner is unknown"))?;
                 let ClaimItem { user, text } = from_item(&key_of(&item), item)?;
-                taken.push(Taken { claim, text, user });
+                taken.push(ClaimConflict { claim, text, user });
             }
         }
     }
