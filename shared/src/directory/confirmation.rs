@@ -28,8 +28,8 @@ impl Directory {
     }
 
     /// Marks the key's address as verified, and as primary (and so as the user's e-mail) if the user has none. A user
-    /// who holds any right keeps an e-mail that has changed meanwhile. Otherwise somebody who may not change that
-    /// e-mail could confirm an older address and then reset the password.
+    /// who holds any right keeps an e-mail that has changed meanwhile. Otherwise somebody without the right to change
+    /// that e-mail could confirm an older address and then reset the password.
     ///
     /// `false`, and no change, for a key that is unknown, expired or used. That counts as a failure.
     ///

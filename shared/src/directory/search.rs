@@ -84,7 +84,7 @@ impl Directory {
     /// The users who match `filter`, oldest first, with their descriptions and without their memberships.
     ///
     /// # Errors
-    /// [`crate::Error::Forbidden`] for callers who may not see all users.
+    /// [`crate::Error::Forbidden`] unless the caller may see all users.
     pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         if filter.is_empty() {

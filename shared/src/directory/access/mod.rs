@@ -128,7 +128,7 @@ pub enum Act<'a> {
 pub enum UserField {
     /// The staff flag of OpenWISP: callers cannot set it for themselves.
     IsStaff,
-    /// Whether the user is a superuser; callers who may not set it do not see it either.
+    /// The superuser flag; it is visible only to callers who may set it.
     IsSuperuser,
     /// The user's direct permissions; same rule.
     Permissions,

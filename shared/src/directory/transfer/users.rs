@@ -322,7 +322,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Makes the user a member, and the owner if there is none. `false` if the user is a member already.
+    /// Adds the user to an organization, as its owner if it has none. `false` if the user is already a member.
     async fn join(&mut self, id: UserId, transfer: &MembershipRecord) -> Result<bool> {
         let directory = self.directory;
         let store = &directory.store;

@@ -89,7 +89,7 @@ impl Directory {
     /// All users, sorted by number; read in batches, which costs an eighth of reading each.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for callers who may not see all users.
+    /// [`Error::Forbidden`] unless the caller may see all users.
     pub async fn users_by_number(&self, caller: &Caller) -> Result<Vec<UserRow>> {
         caller.must_see_everyone()?;
         let counts = self.store.user_counts().await?;
@@ -105,7 +105,7 @@ impl Directory {
     /// page.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for callers who may not see all users.
+    /// [`Error::Forbidden`] unless the caller may see all users.
     pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         let users = self.store.users_after(after, limit.saturating_add(1)).await?;
