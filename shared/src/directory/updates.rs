@@ -17,7 +17,6 @@ pub(super) struct CallerAttempts<'a, T> {
     attempts: Attempts<'a>,
     caller: Caller,
     target: T,
-    has_begun: bool,
 }
 
 impl<T: Target> CallerAttempts<'_, T> {
@@ -27,8 +26,7 @@ impl<T: Target> CallerAttempts<'_, T> {
     /// # Errors
     /// When the caller's credentials or the target are gone; see also [`Attempts::next`].
     pub async fn next(&mut self) -> Result<(&Caller, &T)> {
-        self.attempts.next().await?;
-        if std::mem::replace(&mut self.has_begun, true) {
+        if !self.attempts.next().await? {
             self.caller = self.directory.refreshed(&self.caller).await?;
             self.target = self.target.newest(self.directory, &self.caller).await?;
         }
@@ -71,7 +69,7 @@ impl Directory {
     /// Attempts of a caller at a change of a target, whose states were just read.
     pub(super) fn attempts<T: Target>(&self, caller: &Caller, target: T) -> CallerAttempts<'_, T> {
         let attempts = self.store.attempts();
-        CallerAttempts { directory: self, attempts, caller: caller.clone(), target, has_begun: false }
+        CallerAttempts { directory: self, attempts, caller: caller.clone(), target }
     }
 
     /// Writes a changed record of a user, who keeps these memberships. `false` if it is stale.

@@ -33,14 +33,15 @@ pub(super) struct Retries<'a> {
 }
 
 impl Attempts<'_> {
-    /// Waits until the next attempt may start; the first may start immediately. Each reads what it decides on.
+    /// Waits until the next attempt may start; the first may start immediately. Each reads what it decides on. Returns
+    /// whether it is the first.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if other requests change the records so often that no attempt succeeded in time.
-    pub async fn next(&mut self) -> Result<()> {
+    pub async fn next(&mut self) -> Result<bool> {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         if is_first || self.retries.again().await {
-            Ok(())
+            Ok(is_first)
         } else {
             Err(Error::Unavailable("too many concurrent changes to one record".into()))
         }
