@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use rollcall::import::Format;
 
-/// A user directory that speaks the APIs of OpenWISP Users, OpenL2M and Soltra Edge.
+/// A user directory that speaks the APIs of OpenWISP Users, OpenL2M and Soltra Edge, and SCIM 2.0.
 ///
 /// Settings are environment variables; `docs/operating.md` lists them.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ pub enum Command {
     },
     /// Create a superuser in the store on disk or, with --aws, in DynamoDB.
     CreateSuperuser(CreateSuperuser),
+    /// Create an API token for a user, for a program that keeps it for long, and print it.
+    CreateToken(CreateToken),
     /// Give users the staff role of the Edge API, which lets them manage its users.
     ///
     /// The role is separate from the staff flag of OpenWISP and OpenL2M. Superusers and Edge staff grant it through the Edge
@@ -43,6 +45,12 @@ pub enum Command {
     ///
     /// After 100 consecutive failures, a user can sign in only from networks used successfully in the last 90 days.
     Unlock(Unlock),
+    /// Print events (who changed what, when, and through what), one JSON object per line, oldest first.
+    Events(Events),
+    /// List deleted users, restore or purge them.
+    ///
+    /// A deleted user can be restored for `ROLLCALL_DELETED_RETENTION`, unless purged before.
+    Deleted(Deleted),
     /// Rebuild the search index; safe while servers run, and resumes if interrupted.
     Reindex {
         /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
@@ -59,14 +67,9 @@ pub enum Command {
     Import(Import),
     /// Export everything, one JSON record per line, for `rollcall import rollcall`.
     ///
-    /// The export contains hashes of passwords and API tokens: keep it as secret as the directory.
-    Export {
-        /// File to create; standard output by default.
-        file: Option<PathBuf>,
-        /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
-        #[arg(long)]
-        aws: bool,
-    },
+    /// The export contains hashes of passwords and API tokens: keep it as secret as the directory. It does not contain
+    /// deleted users.
+    Export(Export),
     /// Print a new set of signing keys (a secret!); store it where `ROLLCALL_SIGNING_KEYS` points to.
     SigningKeys {
         /// File with the current keys; the newest of them stays valid for verification.
@@ -79,8 +82,43 @@ pub enum Command {
     },
 }
 
+/// Arguments of `events`.
+#[derive(Debug, clap::Args)]
+pub struct Events {
+    /// Only events after this cursor, which every event has.
+    #[arg(long)]
+    pub after: Option<String>,
+    /// Only events that happened to this: `user:<id>`, `group:<number>`, `organization:<id>` or `directory`.
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Only events that the user with this id caused.
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// Only these actions, separated by commas, such as `user.created`.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// Only events that happened at this time or later, such as `2026-01-31T00:00:00Z`.
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Only events that happened before this time.
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Wait for further events.
+    #[arg(long)]
+    pub follow: bool,
+    /// Check instead that nothing was changed, removed or added in the log since it was written.
+    ///
+    /// Exit status: 0 if the log is intact, 2 if not.
+    #[arg(long, conflicts_with_all = ["after", "target", "actor", "action", "since", "until", "follow"])]
+    pub verify: bool,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
+    #[arg(long)]
+    pub aws: bool,
+}
+
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
 pub struct Import {
     /// The system that wrote the file.
     #[arg(value_enum)]
@@ -90,6 +128,31 @@ pub struct Import {
     /// Report what an import would do, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Import the event log too, if the export has one and the directory has no events yet.
+    #[arg(long)]
+    pub events: bool,
+    /// Record an event for each created record, beside the one of the import.
+    #[arg(long)]
+    pub event_per_record: bool,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
+    #[arg(long)]
+    pub aws: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// File to create; standard output by default.
+    pub file: Option<PathBuf>,
+    /// Export everything that is stored about the user of that name, without secrets, as one JSON document.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["events", "event_per_record"])]
+    pub user: Option<String>,
+    /// Export the event log too.
+    #[arg(long)]
+    pub events: bool,
+    /// Record an event for each exported user, beside the one of the export.
+    #[arg(long)]
+    pub event_per_record: bool,
     /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
     #[arg(long)]
     pub aws: bool,
@@ -108,6 +171,22 @@ pub struct CreateSuperuser {
     pub aws: bool,
 }
 
+/// Arguments of `create-token`.
+#[derive(Debug, clap::Args)]
+pub struct CreateToken {
+    /// User name.
+    pub username: String,
+    /// What the token is for.
+    #[arg(long)]
+    pub title: String,
+    /// The last day on which it works, YYYY-MM-DD; in 365 days by default.
+    #[arg(long, value_name = "DAY")]
+    pub expires: Option<String>,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
+    #[arg(long)]
+    pub aws: bool,
+}
+
 /// Arguments of `edge-staff`.
 #[derive(Debug, clap::Args)]
 pub struct EdgeStaff {
@@ -120,6 +199,34 @@ pub struct EdgeStaff {
     /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
     #[arg(long)]
     pub aws: bool,
+}
+
+/// Arguments of `deleted`.
+#[derive(Debug, clap::Args)]
+pub struct Deleted {
+    /// What to do; `list` by default.
+    #[command(subcommand)]
+    pub act: Option<DeletedAct>,
+    /// Use DynamoDB in AWS (or at `AWS_ENDPOINT_URL_DYNAMODB`) instead of the store on disk.
+    #[arg(long, global = true)]
+    pub aws: bool,
+}
+
+/// What `deleted` does.
+#[derive(Debug, Subcommand)]
+pub enum DeletedAct {
+    /// List deleted users, the last deleted first.
+    List,
+    /// Bring a deleted user back. Tokens and sessions stay ended.
+    Restore {
+        /// The id, as `list` shows it.
+        id: String,
+    },
+    /// Delete everything that is left of a deleted user, for good.
+    Purge {
+        /// The id, as `list` shows it.
+        id: String,
+    },
 }
 
 /// Arguments of `unlock`.

@@ -1,5 +1,5 @@
 //! Background tasks of `serve`: one finishes cleanup after removals and processes expiration dates; one deletes expired
-//! items, as DynamoDB itself does; one creates password reset mails.
+//! items, as DynamoDB itself does; one creates password reset mails; one puts events into the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,8 @@ use shared::directory::SystemCaller;
 const REST: Duration = Duration::from_mins(1);
 /// The interval of deleting expired items from the embedded store; each run scans the whole table.
 const SWEEP: Duration = Duration::from_hours(1);
+/// The interval of putting events into the log. Whoever reads the log does it too.
+const REST_OF_EVENTS: Duration = Duration::from_secs(5);
 /// The interval of checking for password reset requests, whose users wait for the mail.
 const REST_OF_RESETS: Duration = Duration::from_millis(250);
 
@@ -22,6 +24,16 @@ pub async fn run_housekeeping(directory: Arc<Directory>) {
             tracing::warn!(error = %error, "housekeeping failed; will retry");
         }
         tokio::time::sleep(REST).await;
+    }
+}
+
+/// Puts events into the log, forever.
+pub async fn sequence_events(directory: Arc<Directory>) {
+    loop {
+        if let Err(error) = directory.sequence_events(SystemCaller::Housekeeping).await {
+            tracing::warn!(error = %error, "could not put events into the log; will retry");
+        }
+        tokio::time::sleep(REST_OF_EVENTS).await;
     }
 }
 

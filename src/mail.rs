@@ -8,7 +8,7 @@ use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
-use mailer::{BATCH, Delivery, Message, Sender, Transport, Unsent, deliver_one};
+use outbox::{BATCH, Delivery, Message, Sender, Transport, Unsent, deliver_one};
 use shared::Directory;
 use shared::config::Config;
 use shared::error::Cause;

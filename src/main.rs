@@ -6,8 +6,11 @@
 mod commands;
 mod connection;
 mod create_superuser;
+mod create_token;
+mod deleted;
 mod dynamodb;
 mod edge_staff;
+mod events;
 mod housekeeping;
 mod output;
 mod reindex;
@@ -15,6 +18,7 @@ mod serve;
 mod signing_keys;
 mod transfer;
 mod unlock;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -63,11 +67,14 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Cause> {
         Command::Serve { aws } => serve::run(&config, aws).await,
         Command::Dynamodb { listen } => dynamodb::run(&config, listen).await,
         Command::CreateSuperuser(options) => create_superuser::run(&config, options).await,
+        Command::CreateToken(options) => create_token::run(&config, options).await,
         Command::EdgeStaff(options) => edge_staff::run(&config, options).await,
         Command::Unlock(options) => unlock::run(&config, options).await,
+        Command::Events(options) => return events::run(&config, options).await,
+        Command::Deleted(options) => deleted::run(&config, options).await,
         Command::Reindex { aws } => reindex::run(&config, aws).await,
-        Command::Import(options) => return transfer::import(&config, options).await,
-        Command::Export { file, aws } => return transfer::export(&config, file.as_deref(), aws).await,
+        Command::Import(options) => return Box::pin(transfer::import(&config, options)).await,
+        Command::Export(options) => return transfer::export(&config, options).await,
         Command::SigningKeys { rotate, public } => signing_keys::run(rotate.as_deref(), public.as_deref()),
     };
     done.map(|()| ExitCode::SUCCESS)

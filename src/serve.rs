@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use mailer::Sender;
+use outbox::{Sender, SystemResolver, WebhookClient};
 use rollcall::http_server::{self, Limits, raise_descriptors};
 use rollcall::mail::{MailTransport, empty_outbox};
 use shared::Directory;
@@ -21,8 +21,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::connection::{key_source, open};
-use crate::housekeeping::{expire, mail_resets, run_housekeeping};
+use crate::housekeeping::{expire, mail_resets, run_housekeeping, sequence_events};
 use crate::output::say;
+use crate::webhooks::deliver_webhooks;
 
 /// Serves until stopped.
 ///
@@ -47,6 +48,9 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     let postman = tokio::spawn(empty_outbox(directory.clone(), post, sender));
     let housekeeper = tokio::spawn(run_housekeeping(directory.clone()));
     let resets = tokio::spawn(mail_resets(directory.clone()));
+    let sequencer = tokio::spawn(sequence_events(directory.clone()));
+    let webhooks = WebhookClient::new(config.webhook_networks.clone(), SystemResolver);
+    let webhooks = tokio::spawn(deliver_webhooks(directory.clone(), webhooks));
     let links = LinkBaseUrl(format!("http://{address}"));
     let app = rollcall::app(directory).layer(Extension(links)).layer(from_fn(client_address));
     let limits = if opened.engine.is_some() { Limits::of_processors() } else { Limits::of_network() };
@@ -56,6 +60,8 @@ pub async fn run(config: &Config, aws: bool) -> Result<(), Cause> {
     postman.abort();
     housekeeper.abort();
     resets.abort();
+    sequencer.abort();
+    webhooks.abort();
     sweeper.inspect(JoinHandle::abort);
     Ok(())
 }

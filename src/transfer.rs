@@ -6,18 +6,19 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ::deleted::PersonResponse;
 use indicatif::{ProgressBar, ProgressStyle};
 use rollcall::embedded::{Engine, STORE};
 use rollcall::import::{Format, Source, first_line, last_line, line_of, read, text_of};
-use shared::Directory;
 use shared::config::Config;
 use shared::directory::SystemCaller;
 use shared::directory::transfer::Damaged;
-use shared::directory::transfer::{ImportCounts, ImportEntry, Importer, Issue, IssueKind, Record, Report};
-use shared::error::Cause;
+use shared::directory::transfer::{Exporter, ImportCounts, ImportEntry, Importer, Issue, IssueKind, Record, Report};
+use shared::error::{Cause, Error};
+use shared::model::Username;
 use shared::model::ambient::{Ambient as _, System};
 
-use crate::commands::Import;
+use crate::commands::{Export, Import};
 use crate::connection::{OpenStore, open};
 use crate::output::{say, warn};
 
@@ -33,7 +34,10 @@ const LEFT_OUT: u8 = 2;
 /// When the file is incomplete or nothing in it is usable: then nothing is done. When the store is unavailable: then
 /// the same command resumes where this one ended.
 pub async fn import(config: &Config, options: Import) -> Result<ExitCode, Cause> {
-    let Import { format, file: path, dry_run, aws } = options;
+    let Import { format, file: path, dry_run, events, event_per_record, aws } = options;
+    if events && format != Format::Rollcall {
+        return Err("only exports of Rollcall have events: leave out --events".into());
+    }
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let total = if format == Format::Rollcall { lines_in(&path).map_err(|error| named(&error))? } else { None };
     let file = BufReader::new(File::open(&path).map_err(|error| named(&error))?);
@@ -55,7 +59,18 @@ pub async fn import(config: &Config, options: Import) -> Result<ExitCode, Cause>
     if opened.engine.is_some() {
         directory.store().table_create().await?;
     }
-    let taken = take_all(&directory, source, total, dry_run).await;
+    let taken = async {
+        let brings = (source.brings_groups, source.brings_organizations);
+        let mut importer = directory.importer(SystemCaller::Operator, brings.0, brings.1, dry_run).await?;
+        if events {
+            importer = importer.with_events();
+        }
+        if event_per_record {
+            importer = importer.with_event_per_record();
+        }
+        take_all(importer, source, total).await
+    };
+    let taken = taken.await;
     let settled = if dry_run { Ok(()) } else { opened.engine.as_ref().map_or(Ok(()), Engine::finish_bulk_load) };
     let report = taken?;
     settled?;
@@ -77,12 +92,25 @@ pub async fn import(config: &Config, options: Import) -> Result<ExitCode, Cause>
 ///
 /// # Errors
 /// When it cannot be written, or the store is unavailable.
-pub async fn export(config: &Config, file: Option<&Path>, aws: bool) -> Result<ExitCode, Cause> {
+pub async fn export(config: &Config, options: Export) -> Result<ExitCode, Cause> {
+    let Export { file, user, events, event_per_record, aws } = options;
+    if let Some(name) = user {
+        export_person(config, &name, file.as_deref(), aws).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let opened = open(config, aws).await?;
     let directory = opened.directory_without_keys(config);
+    let mut exporter = directory.exporter(SystemCaller::Operator)?;
+    if events {
+        exporter = exporter.with_events().await?;
+    }
+    if event_per_record {
+        exporter = exporter.with_event_per_record();
+    }
+    let total = directory.store().user_counts().await?.total();
     let left_out = match file {
-        Some(path) => write_file(&directory, path).await,
-        None => write_all(&directory, BufWriter::new(std::io::stdout())).await,
+        Some(path) => write_file(exporter, total, &path).await,
+        None => write_all(exporter, total, BufWriter::new(std::io::stdout())).await,
     }?;
     if left_out == 0 {
         return Ok(ExitCode::SUCCESS);
@@ -91,12 +119,36 @@ pub async fn export(config: &Config, file: Option<&Path>, aws: bool) -> Result<E
     Ok(ExitCode::from(LEFT_OUT))
 }
 
-/// Exports to a new file, which is deleted if it would be incomplete.
-async fn write_file(directory: &Directory, path: &Path) -> Result<usize, Cause> {
-    // It contains hashes, so only its owner has access.
+/// Exports everything that is stored about the user of that name to `file` or to standard output.
+///
+/// # Errors
+/// When there is no such user, it cannot be written, or the store is unavailable.
+async fn export_person(config: &Config, name: &str, file: Option<&Path>, aws: bool) -> Result<(), Cause> {
+    let opened = open(config, aws).await?;
+    let directory = opened.directory_without_keys(config);
+    let unknown = || format!("no such user: {name} in {}", opened.place);
+    let username = Username::of_existing(name).ok_or_else(unknown)?;
+    let person = match directory.export_named(SystemCaller::Operator, &username).await {
+        Err(Error::NotFound(_)) => return Err(unknown().into()),
+        person => PersonResponse::from(person?),
+    };
+    let mut output: Box<dyn Write> = match file {
+        Some(path) => Box::new(new_file(path)?),
+        None => Box::new(std::io::stdout()),
+    };
+    writeln!(output, "{}", serde_json::to_string_pretty(&person)?)?;
+    Ok(output.flush()?)
+}
+
+/// Creates a file that only its owner can read.
+fn new_file(path: &Path) -> Result<File, Cause> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let file = made.map_err(|error| format!("{}: {error}", path.display()))?;
-    let written = write_all(directory, BufWriter::new(file)).await;
+    made.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Exports to a new file, which is deleted if it would be incomplete.
+async fn write_file(exporter: Exporter<'_>, total: u64, path: &Path) -> Result<usize, Cause> {
+    let written = write_all(exporter, total, BufWriter::new(new_file(path)?)).await;
     if written.is_err() {
         std::fs::remove_file(path)?;
     }
@@ -113,15 +165,20 @@ async fn open_to_look(config: &Config, aws: bool) -> Result<OpenStore, Cause> {
     Ok(OpenStore::embedded(Engine::in_memory()?, place))
 }
 
-async fn take_all(directory: &Directory, source: Source, total: Option<u64>, dry_run: bool) -> Result<Report, Cause> {
-    let Source { mut entries, total: known, brings_groups, brings_organizations, passed_over, is_usable: _ } = source;
+async fn take_all(mut importer: Importer<'_>, source: Source, total: Option<u64>) -> Result<Report, Cause> {
+    let Source { mut entries, total: known, passed_over, .. } = source;
     let bar = bar(known.or(total))?;
     for (model, count) in passed_over {
         bar.suspend(|| warn(format_args!("ignored: {count} of {model}")));
     }
-    let mut importer = directory.importer(SystemCaller::Operator, brings_groups, brings_organizations, dry_run).await?;
     loop {
-        let piece: Vec<_> = entries.by_ref().take(PIECE).collect();
+        let (mut piece, mut weight) = (Vec::new(), 0);
+        while weight < PIECE
+            && let Some(entry) = entries.next()
+        {
+            weight += if let Ok(Record::Segment(segment)) = &entry.record { 1 + segment.events() } else { 1 };
+            piece.push(entry);
+        }
         if piece.is_empty() {
             break;
         }
@@ -132,6 +189,7 @@ async fn take_all(directory: &Directory, source: Source, total: Option<u64>, dry
         bar.inc(count);
     }
     bar.finish_and_clear();
+    importer.finish().await?;
     Ok(importer.report().clone())
 }
 
@@ -167,12 +225,16 @@ fn summary(report: &Report, dry_run: bool) -> Vec<String> {
         ("memberships", report.memberships),
         ("API tokens", report.tokens),
         ("login attempts", report.attempts),
+        ("events", report.events),
     ];
     let told = |(name, ImportCounts { made: new, here, refused }): (&str, ImportCounts)| {
         (new + here + refused > 0)
             .then(|| format!("{name:<16} {new:>8} {made}, {here} already here, {refused} skipped"))
     };
     let mut lines: Vec<String> = kinds.into_iter().filter_map(told).collect();
+    if report.events_ignored > 0 {
+        lines.push(format!("{:<16} {:>8} ignored; --events imports them", "events", report.events_ignored));
+    }
     if report.unusable > 0 {
         lines.push(format!("unusable entries {:>8}", report.unusable));
     }
@@ -180,10 +242,8 @@ fn summary(report: &Report, dry_run: bool) -> Vec<String> {
 }
 
 /// Exports everything and returns the number of unreadable records, each of which is reported on standard error.
-async fn write_all(directory: &Directory, mut output: impl Write) -> Result<usize, Cause> {
-    let total = directory.store().user_counts().await?.total();
+async fn write_all(mut exporter: Exporter<'_>, total: u64, mut output: impl Write) -> Result<usize, Cause> {
     let bar = bar(Some(total))?;
-    let mut exporter = directory.exporter(SystemCaller::Operator)?;
     let mut left_out = 0;
     writeln!(output, "{}", first_line()?)?;
     while let Some(records) = exporter.next().await? {
@@ -198,6 +258,7 @@ async fn write_all(directory: &Directory, mut output: impl Write) -> Result<usiz
     }
     writeln!(output, "{}", last_line()?)?;
     output.flush()?;
+    exporter.finish().await?;
     bar.finish_and_clear();
     Ok(left_out)
 }

@@ -137,8 +137,51 @@ const TABLE: &[(&str, [[u16; 9]; 7])] = &[
     ("/api/rollcall/v1/me/sessions/{session}/", [
         users(404), users(404), users(405), users(405), users(405), users(404), users(200),
     ]),
+    ("/api/rollcall/v1/events/", [
+        [401, 401, 403, 403, 200, 403, 200, 403, 200], [401, 401, 403, 403, 200, 403, 200, 403, 200],
+        [401, 401, 403, 403, 403, 405, 403, 403, 405], [401, 401, 403, 403, 403, 403, 405, 403, 405],
+        [401, 401, 403, 403, 403, 403, 405, 403, 405], [401, 401, 403, 403, 403, 403, 403, 405, 405], users(200),
+    ]),
     ("/api/rollcall/v1/users/{id}/unlock/", [
         superusers(405), superusers(405), superusers(200), superusers(405), superusers(405), superusers(405),
+        superusers(200),
+    ]),
+    ("/api/rollcall/v1/deleted/", [
+        [401, 401, 403, 403, 200, 403, 200, 403, 200], [401, 401, 403, 403, 200, 403, 200, 403, 200],
+        [401, 401, 403, 403, 403, 405, 403, 403, 405], [401, 401, 403, 403, 403, 403, 405, 403, 405],
+        [401, 401, 403, 403, 403, 403, 405, 403, 405], [401, 401, 403, 403, 403, 403, 403, 405, 405], users(200),
+    ]),
+    ("/api/rollcall/v1/deleted/{id}/", [
+        [401, 401, 403, 403, 404, 403, 404, 403, 200], [401, 401, 403, 403, 404, 403, 404, 403, 200],
+        [401, 401, 403, 403, 403, 405, 403, 403, 405], [401, 401, 403, 403, 403, 403, 405, 403, 405],
+        [401, 401, 403, 403, 403, 403, 405, 403, 405], [401, 401, 403, 403, 403, 403, 403, 404, 204], users(200),
+    ]),
+    ("/api/rollcall/v1/deleted/{id}/restore/", [
+        [401, 401, 403, 403, 405, 403, 405, 403, 405], [401, 401, 403, 403, 405, 403, 405, 403, 405],
+        [401, 401, 403, 403, 403, 404, 403, 403, 200], [401, 401, 403, 403, 403, 403, 405, 403, 405],
+        [401, 401, 403, 403, 403, 403, 405, 403, 405], [401, 401, 403, 403, 403, 403, 403, 405, 405], users(200),
+    ]),
+    ("/api/rollcall/v1/users/{id}/export/", [
+        superusers(200), superusers(200), users(405), users(405), users(405), users(405), users(200),
+    ]),
+    ("/api/rollcall/v1/webhooks/", [
+        superusers(200), superusers(200), superusers(201), superusers(405), superusers(405), superusers(405),
+        superusers(200),
+    ]),
+    ("/api/rollcall/v1/webhooks/{webhook}/", [
+        superusers(200), superusers(200), superusers(405), superusers(405), superusers(200), superusers(204),
+        superusers(200),
+    ]),
+    ("/api/rollcall/v1/webhooks/{webhook}/secret/", [
+        superusers(405), superusers(405), superusers(200), superusers(405), superusers(405), superusers(405),
+        superusers(200),
+    ]),
+    ("/api/rollcall/v1/webhooks/{webhook}/deliveries/", [
+        superusers(200), superusers(200), superusers(405), superusers(405), superusers(405), superusers(405),
+        superusers(200),
+    ]),
+    ("/api/rollcall/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver/", [
+        superusers(405), superusers(405), superusers(404), superusers(405), superusers(405), superusers(405),
         superusers(200),
     ]),
     ("/accounts/me/", [[303; 9], [303; 9], [303; 9], [405; 9], [405; 9], [405; 9], [405; 9]]),
@@ -206,6 +249,14 @@ async fn target(admin: &Client, template: &str, serial: usize) -> String {
                 format!("{list}{number}{rest}")
             }
         }
+    } else if template.starts_with("/api/rollcall/v1/deleted/") {
+        let user = admin.create_user(&name, &json!({})).await;
+        let id = user["id"].as_str().expect("an id");
+        assert_eq!(admin.delete(&format!("{USERS}{id}/")).await.status, StatusCode::NO_CONTENT);
+        template.replace("{id}", id)
+    } else if let Some((list, rest)) = template.split_once("{webhook}") {
+        format!("{list}{}{rest}", made(list, json!({"url": "https://hooks.example/"})).await)
+            .replace("{delivery}", "1.0")
     } else if let Some((list, rest)) = template.split_once("{number}") {
         format!("{list}{}{rest}", made(list, json!({"name": name, "permissions": []})).await)
     } else if let Some((list, rest)) = template.split_once("{id}") {
@@ -236,6 +287,7 @@ fn body(template: &str, serial: usize, organization: &str) -> Value {
         "/api/v1/users/user/{id}/password/" => {
             json!({"current_password": null, "new_password": secret, "confirm_password": secret})
         }
+        path if path.contains("/webhooks/") => json!({"url": "https://hooks.example/"}),
         path if path.contains("/email/") => json!({ "email": address }),
         path if path.contains("/user/{id}/organization/") => json!({"organization": organization, "is_admin": false}),
         path if path.contains("/group/") => json!({"name": name, "permissions": []}),

@@ -17,7 +17,7 @@ async fn copies_are_what_the_store_writes() {
     let counts = store.user_counts().await.expect("counts");
     assert_eq!(counts.total(), 4);
     let rows = store.user_rows(&counts, 1, 10).await.expect("rows");
-    assert_eq!(rows, users.iter().map(|user| user.row(&[])).collect::<Vec<_>>());
+    assert_eq!(rows, users.iter().map(|user| user.row(&[]).for_lists()).collect::<Vec<_>>());
     for user in &users {
         assert_eq!(store.user(user.id).await.expect("the store").as_ref(), Some(user));
         let write = UserWrite { before: Some(user), ..UserWrite::default() };

@@ -11,6 +11,7 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use lambda_http::request::LambdaRequest;
 use serde_json::{Value, json};
+use shared::directory::SystemCaller;
 use shared::lambda::{from_gateway, readable};
 use shared::model::UserId;
 use shared::web::ClientIp;
@@ -77,6 +78,13 @@ const EVENTS: &[(&str, &[Row])] = &[
         ("token", 200, 200),
         ("token-form", 200, 200),
     ]),
+    ("deleted", &[
+        ("export", 404, 200),
+        ("list", 200, 200),
+        ("purge", 404, 204),
+        ("read", 404, 200),
+        ("restore", 404, 200),
+    ]),
     ("docs", &[
         ("json", 200, 200),
         ("keys", 200, 200),
@@ -113,6 +121,19 @@ const EVENTS: &[(&str, &[Row])] = &[
         ("replace", 404, 200),
         ("update", 404, 200),
     ]),
+    ("events", &[
+        ("feed", 200, 200),
+        ("lines", 200, 200),
+        ("list", 200, 200),
+        ("webhooks-create", 201, 201),
+        ("webhooks-delete", 404, 204),
+        ("webhooks-deliveries", 404, 200),
+        ("webhooks-list", 200, 200),
+        ("webhooks-read", 404, 200),
+        ("webhooks-redeliver", 404, 200),
+        ("webhooks-secret", 404, 200),
+        ("webhooks-update", 404, 200),
+    ]),
     ("groups", &[
         ("create", 201, 201),
         ("delete", 204, 204),
@@ -127,6 +148,32 @@ const EVENTS: &[(&str, &[Row])] = &[
         ("list", 200, 200),
         ("read", 404, 200),
         ("replace", 404, 200),
+        ("update", 404, 200),
+    ]),
+    ("scim", &[
+        ("bulk", 200, 200),
+        ("configuration", 200, 200),
+        ("create", 201, 201),
+        ("delete", 404, 204),
+        ("group-create", 201, 201),
+        ("group-delete", 204, 204),
+        ("group-read", 200, 200),
+        ("group-replace", 200, 200),
+        ("group-update", 204, 204),
+        ("groups", 200, 200),
+        ("groups-by-search", 200, 200),
+        ("list", 200, 200),
+        ("list-by-search", 200, 200),
+        ("me", 200, 200),
+        ("me-replace", 200, 200),
+        ("me-update", 200, 200),
+        ("read", 404, 200),
+        ("replace", 404, 200),
+        ("resource-type", 200, 200),
+        ("resource-types", 200, 200),
+        ("schema", 200, 200),
+        ("schemas", 200, 200),
+        ("search", 200, 200),
         ("update", 404, 200),
     ]),
     ("users", &[
@@ -257,9 +304,24 @@ async fn with_token(app: &TestApp, function: &str, event: &str) -> String {
     event.replace("TOKEN", login.json()["token"].as_str().expect("a token"))
 }
 
-/// An event with the id of a user, or of an organization, that is there.
+/// The ids of a webhook and of a delivery that waits.
+async fn webhook_with_delivery(app: &TestApp) -> (String, String) {
+    let url = json!({"url": "https://hooks.example/"});
+    let made = app.admin().await.post("/api/rollcall/v1/webhooks/", &url).await.json();
+    let by = SystemCaller::Outbox;
+    let webhook = app.directory.active_webhooks(by).await.expect("webhooks").pop().expect("a webhook");
+    let lanes = app.directory.delivery_lanes(by, &webhook).await.expect("deliveries");
+    (made["id"].as_str().expect("an id").to_owned(), lanes[0][0].position.to_string())
+}
+
+/// An event with the id of a user, of an organization, or of a webhook and its delivery, that is there; of a deleted
+/// user, where it is about one.
 async fn with_id(app: &TestApp, sample: &Sample) -> String {
     let admin = app.admin().await;
+    if sample.path().contains("/webhooks/") {
+        let (id, delivery) = webhook_with_delivery(app).await;
+        return sample.event.to_string().replace(NOBODY, &id).replace("/1.0/", &format!("/{delivery}/"));
+    }
     let there = if sample.function == "organizations" {
         admin.post("/api/v1/users/organization/", &json!({"name": "Here", "slug": "here"})).await.json()
     } else {
@@ -267,6 +329,10 @@ async fn with_id(app: &TestApp, sample: &Sample) -> String {
     };
     let id = there["id"].as_str().expect("an id");
     let text = sample.event.to_string().replace(NOBODY, id);
+    if sample.path().starts_with("/api/rollcall/v1/deleted/") {
+        let deleted = admin.delete(&format!("/api/v1/users/user/{id}/")).await;
+        assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    }
     match app.directory.store().user(UserId(id.parse().expect("an id"))).await.expect("the store") {
         Some(user) => text
             .replace(NO_NUMBER, &user.number.to_string())

@@ -28,7 +28,7 @@ const PATIENT: RetryPolicy = RetryPolicy { pause: Duration::from_millis(1), dead
 const HASTY: RetryPolicy = RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_millis(300) };
 
 /// A call on a subject of its own.
-struct Trial {
+pub struct Trial {
     request: Box<dyn Fn() -> Request<axum::body::Body>>,
     /// The answer when it is carried out.
     done: StatusCode,
@@ -39,7 +39,7 @@ struct Trial {
 
 /// What a call has done.
 #[derive(Debug, PartialEq)]
-enum Effect {
+pub enum Effect {
     Nothing,
     All,
     /// Anything else.
@@ -47,9 +47,9 @@ enum Effect {
 }
 
 /// A table with `admin`, and means to get at it with and without trouble.
-struct Stage {
+pub struct Stage {
     app: TestApp,
-    admin: Client,
+    pub admin: Client,
     token: String,
     throttle: bool,
 }
@@ -85,7 +85,7 @@ impl Stage {
 
 impl Trial {
     /// A call with a JSON body.
-    fn json(method: Method, path: &str, body: Value, done: StatusCode) -> Self {
+    pub fn json(method: Method, path: &str, body: Value, done: StatusCode) -> Self {
         let path = path.to_owned();
         let request = move || {
             let request = Request::builder().method(method.clone()).uri(&path).header(HOST, "rollcall.example");
@@ -96,12 +96,12 @@ impl Trial {
         Self { request: Box::new(request), done, again: (done, None), effect: Box::new(effect) }
     }
 
-    fn again(mut self, status: StatusCode, body: Option<Value>) -> Self {
+    pub fn again(mut self, status: StatusCode, body: Option<Value>) -> Self {
         self.again = (status, body);
         self
     }
 
-    fn effect(mut self, effect: impl Fn(&Table) -> Effect + 'static) -> Self {
+    pub fn effect(mut self, effect: impl Fn(&Table) -> Effect + 'static) -> Self {
         self.effect = Box::new(effect);
         self
     }
@@ -119,8 +119,16 @@ impl Trial {
 
     /// The effect is that one item becomes another.
     fn turns(self, find: impl Fn(&Table) -> Option<Item> + 'static, before: Option<Item>, after: Option<Item>) -> Self {
+        // When it changed is not known in advance.
+        let timeless = |item: Option<Item>| {
+            item.map(|mut item| {
+                item.remove("modified");
+                item
+            })
+        };
+        let (before, after) = (timeless(before), timeless(after));
         assert_ne!(before, after);
-        self.effect(move |table| match find(table) {
+        self.effect(move |table| match timeless(find(table)) {
             now if now == before => Effect::Nothing,
             now if now == after => Effect::All,
             now => Effect::Odd(format!("should be {before:?} or {after:?} and is {now:?}")),
@@ -139,7 +147,7 @@ impl Trial {
 
 /// Puts calls through every trouble; `prepare` makes one, on a subject that bears the name it is given.
 /// Tells how often lasting trouble has left follow-up work.
-async fn endure(throttle: bool, prepare: impl AsyncFn(&Stage, String) -> Trial) -> usize {
+pub async fn endure(throttle: bool, prepare: impl AsyncFn(&Stage, String) -> Trial) -> usize {
     let stage = Stage::set(throttle).await;
     let trial = prepare(&stage, "calm".to_owned()).await;
     assert_eq!((trial.effect)(&stage.table()), Effect::Nothing);

@@ -32,7 +32,9 @@ async fn sound() -> Table {
 
 /// Items that nothing else calls for.
 fn stands_alone((pk, _): &Key) -> bool {
-    ["OUTBOX", "RETRIES", "INSTALLATION"].contains(&pk.as_str()) || pk.starts_with("THROTTLE#")
+    ["OUTBOX", "RETRIES", "INSTALLATION"].contains(&pk.as_str())
+        || pk.starts_with("THROTTLE#")
+        || pk.starts_with("PENDING#")
 }
 
 #[tokio::test]

@@ -177,3 +177,29 @@ fn functions_and_importers_use_only_their_part_of_shared() {
         }
     }
 }
+
+/// Otherwise each function compiles them again; see `shared/src/directory/mod.rs`.
+#[test]
+fn code_of_public_methods_of_the_directory_is_generated_once() {
+    let mut boxed = 0;
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shared/src/directory")) {
+        let code = code(&file);
+        let lines: Vec<&str> = code.lines().collect();
+        // Importer and exporter are of the program alone, attempts are generic.
+        if !code.contains("impl Directory {")
+            || file.ends_with("exporter.rs")
+            || file.ends_with("importer.rs")
+            || file.ends_with("updates.rs")
+        {
+            continue;
+        }
+        for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("    pub async fn ")) {
+            let signature = lines[index..].join(" ");
+            let signature = signature.split_once('{').expect("a body").0;
+            let is_generic = signature.contains("impl ") || line.contains("<E: ");
+            assert!(is_generic || lines[index - 1].trim() == "#[boxed]", "{}: {line}", file.display());
+            boxed += usize::from(!is_generic);
+        }
+    }
+    assert!(boxed > 100, "{boxed} methods were found");
+}

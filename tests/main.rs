@@ -10,9 +10,11 @@ mod bulk;
 mod cleanup;
 mod conditional;
 mod crash;
+mod deleted;
 mod docs;
 mod domains;
 mod edge;
+mod event_log;
 mod events;
 mod expiry;
 mod faults;
@@ -26,11 +28,11 @@ mod layers;
 mod limits;
 mod lists;
 mod lost_rights;
-mod mailer;
 mod managed;
 mod notices;
 mod openl2m;
 mod openwisp;
+mod outbox;
 mod poison;
 mod policies;
 mod program;
@@ -39,8 +41,14 @@ mod rights;
 mod rotation;
 mod routes;
 mod rows;
+mod scim;
 mod search;
 mod search_budgets;
 mod smtp;
+mod webhooks;
 
 use testing as support;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

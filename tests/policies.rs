@@ -10,14 +10,17 @@ use shared::model::{GroupId, MailKind, Organization, OrganizationId, User, UserI
 use shared::store::{Basis, GroupWriteOutcome, OrganizationWriteOutcome, UserWrite, WriteOutcome};
 
 use crate::events::acts_for_all;
-use crate::mailer::Scripted;
+use crate::outbox::Scripted;
+use crate::webhooks;
 
 use crate::support::parameters::{SIGNING, VERIFYING};
 use crate::support::policies::{Act, acting, parameter_of, policy_of};
+use crate::support::receiver::Receiver;
 use crate::support::{Browser, FUNCTIONS, Options, PASSWORD, TestApp, USERS};
 
 const GROUPS: &str = "/api/v1/users/group/";
 const ORGANIZATIONS: &str = "/api/v1/users/organization/";
+const EVENTS: &str = "/api/rollcall/v1/events/";
 const NEW: &str = "an0ther-Passw0rd";
 /// The tests' password as it was hashed before it was moved in.
 const OLD_HASH: &str = "pbkdf2_sha256$1000$W3Dkpsalt0$Meva6GdOqIIjORRrVMbBcB7r6d5P7dTb6b51xOKw8CE=";
@@ -30,7 +33,7 @@ async fn functions_do_all_that_their_policies_allow() {
     acts.extend(Box::pin(acts_on_groups_and_organizations()).await);
     acts.extend(Box::pin(acts_on_records_of_an_earlier_release()).await);
     acts.extend(Box::pin(acts_of_background_functions()).await);
-    let functions = FUNCTIONS.iter().map(|(name, _)| *name).chain(["housekeeping", "mailer"]);
+    let functions = FUNCTIONS.iter().map(|(name, _)| *name).chain(["housekeeping", "outbox"]);
     let mut idle = Vec::new();
     for function in functions {
         for statement in policy_of(function).iter().filter(|statement| statement.is_watched) {
@@ -57,14 +60,17 @@ async fn functions_read_the_keys_that_they_need_and_no_others() {
     for (function, parameter) in [
         ("admin-users", None),
         ("auth", Some(SIGNING)),
+        ("deleted", Some(VERIFYING)),
         ("docs", Some(VERIFYING)),
         ("edge-tokens", None),
         ("edge-users", None),
         ("emails", Some(VERIFYING)),
+        ("events", Some(VERIFYING)),
         ("groups", Some(VERIFYING)),
         ("housekeeping", None),
-        ("mailer", None),
+        ("outbox", None),
         ("organizations", Some(VERIFYING)),
+        ("scim", Some(VERIFYING)),
         ("users", Some(SIGNING)),
     ] {
         assert_eq!(parameter_of(function), parameter, "{function} is told so by its environment");
@@ -107,7 +113,7 @@ async fn acts_of_requests() -> BTreeSet<Act> {
     let member = json!({ "organization_users": { "organization": organization["id"], "is_admin": false } });
     let path = format!("{USERS}{}/", id(&admin.create_user("member", &member).await));
     let signed_in = app.signed_in("keeper").await;
-    for path in [USERS, GROUPS, ORGANIZATIONS, &path, &format!("{path}email/")] {
+    for path in [USERS, GROUPS, ORGANIZATIONS, &path, &format!("{path}email/"), EVENTS, "/scim/v2/Users"] {
         assert_eq!(signed_in.get(path).await.status, StatusCode::OK, "{path}");
     }
     // A page offers the members of an organization.
@@ -165,7 +171,8 @@ async fn acts_of_all_credentials() -> BTreeSet<Act> {
     let user = admin.create_user("jane", &json!({})).await;
     let mut browser = Browser::signed_in(&app, "admin").await;
     let token = app.api_token("admin").await;
-    for path in ["/api/v1/docs.json", GROUPS, ORGANIZATIONS, &format!("{USERS}{}/email/", id(&user))] {
+    let events = format!("{EVENTS}?order=oldest&since=2026-01-01T00:00:00Z");
+    for path in ["/api/v1/docs.json", GROUPS, ORGANIZATIONS, &format!("{USERS}{}/email/", id(&user)), &events] {
         app.environment.advance(24 * 60 * 60);
         assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
         assert_eq!(app.bearer(&token).get(path).await.status, StatusCode::OK, "{path}");
@@ -255,7 +262,7 @@ async fn stored(app: &TestApp, id: &str) -> User {
     app.directory.store().user(id).await.expect("the store").expect("the user")
 }
 
-/// What `housekeeping` and `mailer` do.
+/// What `housekeeping` and `outbox` do.
 async fn acts_of_background_functions() -> BTreeSet<Act> {
     let app = TestApp::start().await;
     let admin = app.admin().await;
@@ -279,7 +286,7 @@ async fn acts_of_background_functions() -> BTreeSet<Act> {
     let store = app.directory.store();
     let group = store.group(GroupId(group["id"].as_u64().expect("an id"))).await.expect("the store").expect("a group");
     assert_eq!(
-        store.group_write(Some(&group), None, &Basis::default()).await.expect("a removal"),
+        store.group_write(Some(&group), None, &Basis::default(), None).await.expect("a removal"),
         GroupWriteOutcome::Done
     );
     for (index, organization) in organizations.iter().enumerate() {
@@ -287,7 +294,8 @@ async fn acts_of_background_functions() -> BTreeSet<Act> {
         let before = store.organization(id).await.expect("the store").expect("an organization");
         let after = Organization { is_active: false, ..before.clone() };
         let after = (index == 0).then_some(&after);
-        let written = store.organization_write(Some(&before), after, &[], &Basis::default()).await.expect("a change");
+        let written =
+            store.organization_write(Some(&before), after, &[], &Basis::default(), None).await.expect("a change");
         assert_eq!(written, OrganizationWriteOutcome::Done);
     }
     let user = store.user(UserId::parse(id(&goes)).expect("an id")).await.expect("the store").expect("a user");
@@ -303,5 +311,19 @@ async fn acts_of_background_functions() -> BTreeSet<Act> {
     assert_eq!(transport.run(&app).await.len(), 0);
     app.environment.advance(5);
     assert_eq!(Scripted::default().run(&app).await.len(), 1);
+
+    // An event is sent to a webhook.
+    let receiver = Receiver::willing().await;
+    webhooks::subscribe(&admin, &receiver.url(), &["user.created"]).await;
+    admin.create_user("new", &json!({})).await;
+    webhooks::deliver(&app, &webhooks::client()).await;
+    assert_eq!(receiver.take().len(), 1);
+
+    // The time of a deleted user is over.
+    let over = admin.create_user("over", &json!({})).await;
+    assert_eq!(admin.delete(&format!("{USERS}{}/", id(&over))).await.status, StatusCode::NO_CONTENT);
+    app.environment.advance(40 * 24 * 60 * 60);
+    app.run_housekeeping().await.expect("a kept house");
+    app.cleanup().await.expect("the work");
     app.watch.acts()
 }

@@ -97,6 +97,47 @@ fn nobody_needs_to_listen() {
 }
 
 #[test]
+fn deleted_users_are_listed_restored_purged_and_exported() {
+    let folder = Folder::new("deleted");
+    let server = Server::start(&folder);
+    let mut admin = server.sign_in();
+    let jane = json!({"username": "jane", "email": "jane@mail.example", "password": "Orchid-lantern-42"});
+    let (status, jane) = admin.call("POST", USERS, &jane).expect("an answer");
+    assert_eq!(status, 201, "{jane}");
+    let id = jane["id"].as_str().expect("an id");
+    assert_eq!(admin.call("DELETE", &format!("{USERS}{id}/"), &Value::Null).expect("an answer").0, 204);
+    drop(server);
+    let run = |arguments: &[&str]| {
+        let output = program(&folder, arguments[0]).args(&arguments[1..]).output().expect("the program");
+        (output.status.success(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    for list in [&["deleted"][..], &["deleted", "list"]] {
+        let (success, lines) = run(list);
+        assert!(
+            success && lines.lines().count() == 1 && lines.starts_with(id) && lines.ends_with("  jane\n"),
+            "{lines}"
+        );
+    }
+    assert!(!run(&["export", "--user", "jane"]).0, "nobody has the name");
+    let (success, line) = run(&["deleted", "restore", id]);
+    assert!(success && line.starts_with("Restored jane in "), "{line}");
+    let (success, person) = run(&["export", "--user", "jane"]);
+    let person: Value = serde_json::from_str(&person).expect("JSON");
+    assert!(success && person["user"]["id"] == id, "{person}");
+    for arguments in [["deleted", "restore", id], ["deleted", "purge", id], ["deleted", "purge", "jane"]] {
+        assert!(!run(&arguments).0, "{arguments:?}");
+    }
+    let server = Server::start(&folder);
+    let mut admin = server.sign_in();
+    assert_eq!(admin.call("DELETE", &format!("{USERS}{id}/"), &Value::Null).expect("an answer").0, 204);
+    drop(server);
+    assert!(run(&["deleted", "purge", id]).0);
+    assert_eq!(run(&["deleted"]), (true, String::new()));
+    let table = folder.table();
+    assert_eq!((table.work_left(), table.deleted().count()), (0, 0));
+}
+
+#[test]
 fn the_embedded_store_loses_what_has_expired() {
     let folder = Folder::new("expiry");
     drop(Server::start(&folder));

@@ -1,7 +1,7 @@
 //! One rights model for all APIs: whatever anybody does through any of them, nobody gains a right that the actor lacks,
 //! and nobody takes over a person who is stronger.
 //!
-//! Random people in random directories act through the routes of all three APIs. `rights/model.rs` states, from the
+//! Random people in random directories act through the routes of all four APIs. `rights/model.rs` states, from the
 //! records alone and without the product's code for rights, what must hold after each act.
 //!
 //! A directory follows from its seed, so a failure can be repeated:
@@ -10,6 +10,7 @@
 mod acts;
 mod dice;
 mod model;
+mod people;
 mod state;
 mod world;
 mod writes;
@@ -35,11 +36,23 @@ const PROVEN: &[&str] = &[
     "POST /api/users/token/",
 ];
 
+/// Routes that only search.
+const SEARCHES: &[&str] = &["POST /scim/v2/Users/.search/", "POST /scim/v2/Groups/.search/", "POST /scim/v2/.search/"];
+
 /// Routes that are about nothing but the caller's own tokens and sessions.
 const OWN: &[&str] = &[
     "DELETE /api/rollcall/v1/me/tokens/{token}/",
     "DELETE /api/rollcall/v1/me/sessions/",
     "DELETE /api/rollcall/v1/me/sessions/{session}/",
+];
+
+/// Routes about webhooks, which give nobody a right. `access` says who may use them.
+const WEBHOOKS: &[&str] = &[
+    "POST /api/rollcall/v1/webhooks/",
+    "PATCH /api/rollcall/v1/webhooks/{webhook}/",
+    "DELETE /api/rollcall/v1/webhooks/{webhook}/",
+    "POST /api/rollcall/v1/webhooks/{webhook}/secret/",
+    "POST /api/rollcall/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver/",
 ];
 
 /// The outcomes of one route.
@@ -173,13 +186,14 @@ async fn no_act_gives_a_right_or_takes_over_a_stronger_person_4() {
 
 #[test]
 fn every_route_that_changes_something_is_tried() {
-    let served = [rollcall::openwisp_routes(), rollcall::openl2m_routes(), rollcall::edge_routes()];
+    let served =
+        [rollcall::openwisp_routes(), rollcall::openl2m_routes(), rollcall::edge_routes(), rollcall::scim_routes()];
     let mut changing = BTreeSet::new();
     for route in served.iter().flatten() {
         let methods = route.methods().into_iter().filter(|name| ["POST", "PUT", "PATCH", "DELETE"].contains(name));
         changing.extend(methods.map(|method| format!("{method} {}", route.endpoint.path)));
     }
-    let others = PROVEN.iter().chain(OWN).map(|name| (*name).to_owned());
+    let others = PROVEN.iter().chain(OWN).chain(WEBHOOKS).chain(SEARCHES).map(|name| (*name).to_owned());
     let tried: BTreeSet<String> = routes().iter().map(Route::name).chain(others).collect();
     assert_eq!(tried, changing);
 }

@@ -133,7 +133,7 @@ async fn who_only_verifies_can_neither_sign_nor_check_links() {
     let app = TestApp::start().await;
     let link = confirmation_by(&app, &app.token("admin").await, "jane").await;
     let key = link.trim_end_matches('/').rsplit('/').next().expect("a key");
-    for function in ["docs", "emails", "groups", "organizations", "edge-users", "housekeeping"] {
+    for function in ["docs", "emails", "events", "groups", "organizations", "edge-users", "housekeeping"] {
         let directory = app.directory_of(function);
         let error = directory.confirmable(key, &RequestOrigin::default()).await.expect_err(function);
         assert!(format!("{error:?}").contains("ROLLCALL_SIGNING_KEYS"), "{function}: {error:?}");

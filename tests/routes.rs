@@ -48,6 +48,15 @@ pub fn addresses() -> Vec<Address> {
     let openwisp = rollcall::openwisp_routes().into_iter().map(|route| fill(route, NOBODY, "1"));
     let others = rollcall::openl2m_routes().into_iter().chain(rollcall::edge_routes());
     let others = others.map(|route| fill(route, NO_EDGE_ID, NO_NUMBER));
+    let scim = rollcall::scim_routes().into_iter().map(|route| {
+        let id = match route.endpoint.path {
+            "/scim/v2/Users/{id}/" => NOBODY,
+            "/scim/v2/ResourceTypes/{id}/" => "User",
+            "/scim/v2/Schemas/{id}/" => "urn:ietf:params:scim:schemas:core:2.0:User",
+            _ => "1",
+        };
+        fill(route, id, "")
+    });
     let beside = auth::PAGES.into_iter().chain(docs::DOCUMENTS).chain([docs::KEYS]);
     let beside = beside.map(|path| (path.to_owned(), methods_of(path).collect()));
     let template = template();
@@ -57,12 +66,14 @@ pub fn addresses() -> Vec<Address> {
             .replace("{organization}", NOBODY)
             .replace("{token}", NO_EDGE_ID)
             .replace("{session}", NO_EDGE_ID)
+            .replace("{webhook}", NOBODY)
+            .replace("{delivery}", "1.0")
             .replace("{key}", "KEY")
             .replace("{pair}", "00000000000000000000000000000000-set-password");
         let function = choose(&routes, "GET", &path).expect("a route").function.clone();
         Address { path, methods, function }
     };
-    openwisp.chain(others).chain(beside).map(address).collect()
+    openwisp.chain(others).chain(scim).chain(beside).map(address).collect()
 }
 
 #[test]
@@ -136,9 +147,11 @@ async fn other_addresses_get_the_404_of_the_api() {
 #[test]
 fn the_template_has_every_function_of_the_workspace() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("functions");
-    let entries = std::fs::read_dir(folder).expect("the functions");
-    let written: BTreeSet<String> =
-        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    let entries = std::fs::read_dir(folder).expect("the functions").map(|entry| entry.expect("an entry"));
+    let written: BTreeSet<String> = entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().expect("a name"))
+        .collect();
     let template = template();
     let deployed: BTreeSet<String> = functions(&template).into_iter().map(|(name, _)| name).collect();
     assert_eq!(deployed, written);
@@ -206,14 +219,14 @@ fn reader<'a>(template: &'a Value, name: &str) -> (&'a Value, Vec<serde_json::Va
 }
 
 #[test]
-fn the_mailer_is_called_for_new_mails_and_every_minute() {
+fn the_outbox_is_called_for_new_mails_and_every_minute() {
     let template = template();
     let (source, patterns) = reader(&template, "NewMails");
     let wanted = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [keys::OUTBOX]}}}});
     assert_eq!(patterns, [wanted]);
     // It answers with nothing, which would be read as the success of all.
     assert!(source.get("FunctionResponseTypes").is_none());
-    let (_, properties) = functions(&template).into_iter().find(|(name, _)| name == "mailer").expect("it");
+    let (_, properties) = functions(&template).into_iter().find(|(name, _)| name == "outbox").expect("it");
     assert_eq!(properties["Events"]["Minutely"]["Properties"]["Schedule"], "rate(1 minute)");
 }
 

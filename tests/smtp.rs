@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailer::{Delivery, Sender, deliver};
+use outbox::{Delivery, Sender, deliver};
 use rollcall::mail::{MailTransport, empty_outbox};
 use serde_json::{Value, json};
 use shared::config::Config;
@@ -50,7 +50,7 @@ impl Setup {
     /// Sends until nothing is due or nothing can be sent.
     async fn run(&self) -> Delivery {
         loop {
-            let delivery = deliver(&self.app.directory, &self.post, &self.sender, mailer::BATCH).await;
+            let delivery = deliver(&self.app.directory, &self.post, &self.sender, outbox::BATCH).await;
             let delivery = delivery.expect("the outbox");
             if delivery != Delivery::Busy {
                 return delivery;

@@ -28,6 +28,9 @@ pub fn directory(config: &Config, connection: Connection, keys: KeySource, retry
             answer_limit: config.in_lambda.then_some(MOST_ANSWER),
             docs_access: config.docs_access,
             trusted_proxies: config.trusted_proxies.clone(),
+            event_retention: config.event_retention,
+            deleted_retention: config.deleted_retention,
+            webhook_networks: config.webhook_networks.clone(),
         },
     )
 }

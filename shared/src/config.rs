@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::model::TrustedProxies;
 use crate::model::{AsciiAddress, EmailAddress, Username, is_url};
+use crate::model::{Networks, TrustedProxies};
 use crate::secret::Secret;
 
 /// The variable for the keys of a process that signs.
@@ -77,6 +77,11 @@ pub struct Config {
     pub cost_header: bool,
     pub docs_access: DocsAccess,
     pub trusted_proxies: TrustedProxies,
+    /// How long events are kept, in seconds.
+    pub event_retention: i64,
+    /// How long deleted users can be restored, in seconds.
+    pub deleted_retention: i64,
+    pub webhook_networks: Networks,
     pub endpoint: Option<String>,
     pub ses_endpoint: Option<String>,
     pub ssm_endpoint: Option<String>,
@@ -86,6 +91,9 @@ pub struct Config {
     pub in_lambda: bool,
     pub log: Targets,
 }
+
+/// The seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
 
 /// AWS access keys from the environment.
 #[derive(Clone)]
@@ -148,7 +156,7 @@ impl Config {
                 "a duration such as 30d, 12h, 15m or 90s, or never",
                 token_ttl,
             )?
-            .unwrap_or(TokenTtl::Seconds(30 * 24 * 60 * 60)),
+            .unwrap_or(TokenTtl::Seconds(30 * DAY)),
             throttle: parsed(&get, "ROLLCALL_THROTTLE", "on or off", switch)?.unwrap_or(true),
             notices: parsed(&get, "ROLLCALL_NOTICES", "on or off", switch)?.unwrap_or(false),
             cost_header: parsed(&get, "ROLLCALL_COST_HEADER", "on or off", switch)?.unwrap_or(false),
@@ -163,6 +171,22 @@ impl Config {
                 "ROLLCALL_TRUSTED_PROXIES",
                 "networks separated by commas, such as 10.0.0.0/8,2001:db8::/32",
                 TrustedProxies::parse,
+            )?
+            .unwrap_or_default(),
+            event_retention: parsed(
+                &get,
+                "ROLLCALL_EVENT_RETENTION",
+                "a duration of at least 90d, such as 400d",
+                |text| duration(text).filter(|seconds| *seconds >= 90 * DAY),
+            )?
+            .unwrap_or(400 * DAY),
+            deleted_retention: parsed(&get, "ROLLCALL_DELETED_RETENTION", "a duration such as 30d or 12h", duration)?
+                .unwrap_or(30 * DAY),
+            webhook_networks: parsed(
+                &get,
+                "ROLLCALL_WEBHOOK_NETWORKS",
+                "networks separated by commas, such as 10.0.0.0/8,2001:db8::/32",
+                Networks::parse,
             )?
             .unwrap_or_default(),
             endpoint: parsed(&get, "AWS_ENDPOINT_URL_DYNAMODB", "a URL, such as http://127.0.0.1:8000", public_url)?,
@@ -240,19 +264,21 @@ fn switch(text: &str) -> Option<bool> {
 }
 
 fn token_ttl(text: &str) -> Option<TokenTtl> {
-    if text == "never" {
-        return Some(TokenTtl::Never);
-    }
+    if text == "never" { Some(TokenTtl::Never) } else { duration(text).map(TokenTtl::Seconds) }
+}
+
+/// The seconds, at least 1, of a duration such as `30d` or `15m`.
+fn duration(text: &str) -> Option<i64> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
+        "d" => DAY,
         _ => return None,
     };
     let number: u32 = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok()).flatten()?;
-    (number > 0).then(|| TokenTtl::Seconds(i64::from(number) * seconds))
+    (number > 0).then(|| i64::from(number) * seconds)
 }
 
 fn table_name(text: &str) -> Option<String> {
@@ -302,6 +328,7 @@ mod tests {
         assert!(config.throttle && !config.notices);
         assert!(!config.cost_header);
         assert_eq!(config.docs_access, DocsAccess::Users);
+        assert_eq!(config.deleted_retention, 2_592_000);
     }
 
     #[test]
@@ -327,6 +354,12 @@ mod tests {
             ("ROLLCALL_NOTICES", "yes"),
             ("ROLLCALL_DOCS", "everybody"),
             ("ROLLCALL_TRUSTED_PROXIES", "the proxy"),
+            ("ROLLCALL_WEBHOOK_NETWORKS", "the intranet"),
+            ("ROLLCALL_EVENT_RETENTION", "30d"),
+            ("ROLLCALL_EVENT_RETENTION", "long"),
+            ("ROLLCALL_DELETED_RETENTION", "never"),
+            ("ROLLCALL_DELETED_RETENTION", "0d"),
+            ("ROLLCALL_DELETED_RETENTION", "30"),
             ("RUST_LOG", "shared=loud"),
         ] {
             let error = read(name, value).err().expect(name);

@@ -15,6 +15,8 @@ pub enum Error {
     NotFound(Entity),
     /// Invalid values: all of them at once.
     Invalid(Vec<Violation>),
+    /// Others have values that a restored user needs: all of them at once.
+    Taken(Vec<Violation>),
     /// A rule of the directory forbids it.
     Refused(Refusal),
     /// The caller could not be authenticated.
@@ -57,6 +59,10 @@ pub enum Entity {
     Token,
     /// A session of a user.
     Session,
+    /// A webhook.
+    Webhook,
+    /// A delivery of a webhook.
+    Delivery,
 }
 
 /// Why a caller could not be authenticated.
@@ -107,6 +113,8 @@ pub enum Refusal {
     OwnersMembership,
     /// The user is in too many organizations to change when the user joined.
     TooManyToMove,
+    /// There is the maximum number of webhooks.
+    MostWebhooks,
 }
 
 /// One invalid value.
@@ -149,6 +157,8 @@ pub enum Rule {
     NotEmail,
     /// It is not a web URL.
     NotUrl,
+    /// It is a URL to which webhooks do not send.
+    UnsafeUrl,
     /// It has characters that are not allowed in user names.
     NotUsername,
     /// It is not an international telephone number.

@@ -28,13 +28,28 @@ use crate::web::middleware::with_fallback;
 use crate::web::path::decoded_once;
 use crate::web::request_context::{BaseUrl, ClientIp, LinkBaseUrl, RequestId};
 
+/// Reads the settings from Lambda's environment, begins to log, and runs a function's work on one thread.
+///
+/// # Errors
+/// When a setting is invalid, the work fails, or the runtime cannot start.
+pub fn run<W: Future<Output = Result<(), Cause>>>(work: impl FnOnce(Config) -> W) -> Result<(), Cause> {
+    let config = Config::from_environment()?;
+    log_as_json(&config);
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work(config))
+}
+
 /// Serves a function's routes in Lambda until the process ends.
 ///
 /// # Errors
 /// When a setting is missing or invalid, or the Lambda runtime is not available.
-pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) -> Result<(), lambda_http::Error> {
-    let config = Config::from_environment()?;
-    log_as_json(&config);
+pub fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) -> Result<(), Cause> {
+    run(|config| serve_requests::<D>(config, router))
+}
+
+async fn serve_requests<D: Dialect>(
+    config: Config,
+    router: impl FnOnce(Arc<Directory>) -> Router,
+) -> Result<(), Cause> {
     if D::HAS_SIGNED_TOKENS && config.keys().is_none() {
         return Err(format!("set {SIGNING_KEYS} or {VERIFYING_KEYS} to {KEY_LOCATION}").into());
     }
@@ -52,7 +67,7 @@ pub async fn serve<D: Dialect>(router: impl FnOnce(Arc<Directory>) -> Router) ->
 }
 
 /// Logs JSON lines to standard output for CloudWatch; `RUST_LOG` sets the levels.
-pub fn log_as_json(config: &Config) {
+fn log_as_json(config: &Config) {
     // The span of an invocation names its request; the list of enclosing spans would repeat it.
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
     // A second call in one process changes nothing.
@@ -138,7 +153,7 @@ pub fn from_gateway(request: lambda_http::Request) -> http::Request<Body> {
 }
 
 /// The first segments of our paths.
-const ROOTS: [&str; 3] = ["api", "accounts", ".well-known"];
+const ROOTS: [&str; 4] = ["api", "accounts", ".well-known", "scim"];
 
 /// Splits `/prod/api` into `/prod` and `/api`; a path outside the stage has no stage prefix. If a stage has the name of
 /// one of our first segments, it is a prefix only before such a segment.

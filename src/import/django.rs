@@ -291,7 +291,15 @@ impl Dump {
             references.groups.insert(Key::natural(&[&fields.name]), id);
             let (permissions, unknown) = references.permissions(&fields.permissions);
             let left_out = (unknown > 0).then(|| without_permissions(unknown));
-            let group = Group { id, version: 1, name: fields.name, permissions: permissions.into_iter().collect() };
+            let group = Group {
+                id,
+                version: 1,
+                name: fields.name,
+                permissions: permissions.into_iter().collect(),
+                external_id: None,
+                created: None,
+                modified: None,
+            };
             entries.push(ImportEntry {
                 origin,
                 record: Ok(Record::Group(group)),

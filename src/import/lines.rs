@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use serde::{Deserialize, Serialize};
-use shared::directory::transfer::{ImportEntry, Known, MembershipRecord, Record, TokenRecord, UserRecord};
+use shared::directory::transfer::{
+    DayRecord, ImportEntry, Known, MembershipRecord, Record, SegmentRecord, TokenRecord, UserRecord,
+};
 use shared::error::Cause;
 use shared::model::Sequence;
 use shared::model::{
-    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Flags, Group, GroupId, MembershipId, OpenWispDetails,
+    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Extras, Flags, Group, GroupId, MembershipId, OpenWispDetails,
     Organization, OrganizationId, PermissionId, PhoneNumber, SignInAttempt, SwitchProfile, Timestamp, TokenId,
     UserEmail, UserId, UserNumber, Username, date_text, parse_date,
 };
@@ -35,6 +37,12 @@ enum Line {
         id: GroupId,
         name: String,
         permissions: BTreeSet<PermissionId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        external_id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created: Option<Moment>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        modified: Option<Moment>,
     },
     Organization(OrganizationLine),
     Sequence {
@@ -43,6 +51,10 @@ enum Line {
     },
     User(Box<UserLine>),
     Attempt(AttemptLine),
+    /// A segment of the event log.
+    Events(SegmentRecord),
+    /// A closed day of the event log.
+    EventDay(DayRecord),
     /// The last line, without which a file is incomplete.
     End {},
 }
@@ -99,6 +111,15 @@ struct UserLine {
     tokens: Vec<TokenLine>,
     profile: SwitchProfile,
     sharing: EdgeProfile,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_caseless_name: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    extras: Extras,
+    /// Lines from before this attribute existed lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<Moment>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -254,7 +275,10 @@ impl Line {
             Self::Rollcall { layout } => {
                 return Err(format!("the file has layout {layout}; this release reads layout {LAYOUT}"));
             }
-            Self::Group { id, name, permissions } => Record::Group(Group { id, version: 1, name, permissions }),
+            Self::Group { id, name, permissions, external_id, created, modified } => {
+                let [created, modified] = [created, modified].map(|moment| moment.map(|moment| moment.0));
+                Record::Group(Group { id, version: 1, name, permissions, external_id, created, modified })
+            }
             Self::Organization(line) => Record::Organization(line.into()),
             Self::Sequence { name, given } => {
                 let sequence = match name {
@@ -265,6 +289,8 @@ impl Line {
                 Record::SequenceFloor(sequence, given)
             }
             Self::User(line) => Record::User(Box::new(line.user_record()?)),
+            Self::Events(segment) => Record::Segment(segment),
+            Self::EventDay(day) => Record::EventDay(day),
             Self::Attempt(AttemptLine { user, name, success, at, user_agent, address }) => {
                 Record::Attempt(user, name, SignInAttempt { success, at: at.0, user_agent, address })
             }
@@ -275,7 +301,10 @@ impl Line {
 impl From<Record> for Line {
     fn from(record: Record) -> Self {
         match record {
-            Record::Group(Group { id, version: _, name, permissions }) => Self::Group { id, name, permissions },
+            Record::Group(Group { id, version: _, name, permissions, external_id, created, modified }) => {
+                let [created, modified] = [created, modified].map(|moment| moment.map(Moment));
+                Self::Group { id, name, permissions, external_id, created, modified }
+            }
             Record::Organization(organization) => Self::Organization(organization.into()),
             Record::SequenceFloor(sequence, given) => {
                 let name = match sequence {
@@ -285,6 +314,8 @@ impl From<Record> for Line {
                 };
                 Self::Sequence { name, given }
             }
+            Record::Segment(segment) => Self::Events(segment),
+            Record::EventDay(day) => Self::EventDay(day),
             Record::User(user_record) => Self::User(Box::new((*user_record).into())),
             Record::Attempt(user, name, attempt) => {
                 let SignInAttempt { success, at, user_agent, address } = attempt;
@@ -376,6 +407,10 @@ impl UserLine {
         user.addresses = self.addresses.into_iter().map(UserEmail::from).collect();
         user.profile = self.profile;
         user.sharing = self.sharing;
+        user.has_caseless_name = self.has_caseless_name;
+        user.external_id = self.external_id;
+        user.extras = self.extras;
+        user.modified = self.modified.map_or(self.date_joined.0, |moment| moment.0);
         user_record.memberships = self.memberships.into_iter().map(MembershipRecord::from).collect();
         user_record.tokens = self.tokens.into_iter().map(TokenLine::transfer).collect::<Result<_, _>>()?;
         Ok(user_record)
@@ -412,6 +447,10 @@ impl From<UserRecord> for UserLine {
             tokens: tokens.into_iter().map(TokenLine::from).collect(),
             profile: user.profile,
             sharing: user.sharing,
+            has_caseless_name: user.has_caseless_name,
+            external_id: user.external_id,
+            extras: user.extras,
+            modified: (user.modified != user.date_joined).then_some(Moment(user.modified)),
         }
     }
 }

@@ -14,9 +14,9 @@ use shared::auth::password::{HashCost, Hasher};
 use shared::config::{DocsAccess, TokenTtl};
 use shared::directory::Settings;
 use shared::model::Mail;
-use shared::model::TrustedProxies;
 use shared::model::Username;
 use shared::model::ambient::Ambient as _;
+use shared::model::{Networks, TrustedProxies};
 use shared::store::{Connection, RetryPolicy, Store};
 use shared::web::LinkBaseUrl;
 use shared::{Directory, Result};
@@ -46,6 +46,12 @@ pub struct Options {
     pub docs_access: DocsAccess,
     /// Who is believed when it says for whom it asks.
     pub trusted_proxies: TrustedProxies,
+    /// How long events are kept, in seconds.
+    pub event_retention: i64,
+    /// How long deleted users can be restored, in seconds.
+    pub deleted_retention: i64,
+    /// Networks that webhooks may reach although they are not public.
+    pub webhook_networks: Networks,
     /// How long the store tries again.
     pub retry_policy: RetryPolicy,
     /// What the engine's connection is put through, for faults.
@@ -79,6 +85,9 @@ impl Default for Options {
             answer_limit: None,
             docs_access: DocsAccess::Users,
             trusted_proxies: TrustedProxies::default(),
+            event_retention: 400 * 24 * 60 * 60,
+            deleted_retention: 30 * 24 * 60 * 60,
+            webhook_networks: Networks::parse("127.0.0.0/8").expect("networks"),
             token_ttl: TokenTtl::Seconds(30 * 24 * 60 * 60),
             retry_policy: RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) },
             connection: Box::new(|connection| connection),
@@ -150,6 +159,9 @@ impl TestApp {
             answer_limit,
             docs_access,
             trusted_proxies,
+            event_retention,
+            deleted_retention,
+            webhook_networks,
         } = options;
         let watch = Arc::new(Watch::default());
         let connection = watch.over(connection(engine.connection()));
@@ -167,6 +179,9 @@ impl TestApp {
                 answer_limit,
                 docs_access,
                 trusted_proxies,
+                event_retention,
+                deleted_retention,
+                webhook_networks,
             },
         );
         let with_keys =
@@ -212,7 +227,7 @@ impl TestApp {
     pub async fn forget_mails(&self) {
         for mail in self.directory.due_mails(1000).await.expect("the outbox") {
             self.directory
-                .forget_mail(shared::directory::SystemCaller::Mailer, &mail)
+                .forget_mail(shared::directory::SystemCaller::Outbox, &mail)
                 .await
                 .expect("an emptier outbox");
         }

@@ -93,7 +93,7 @@ impl Census {
     /// The first page of a search.
     pub async fn first_page(&self, filter: &UserFilter) -> Measured {
         let range = PageRange::From { skip: 0, limit: PAGE };
-        let searched = Box::pin(self.app.directory.find_users(&self.caller, filter, range));
+        let searched = self.app.directory.find_users(&self.caller, filter, range);
         let (page, cost) = measured(searched).await;
         let page = page.expect("a page");
         let total = match page.total {

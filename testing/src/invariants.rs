@@ -2,13 +2,16 @@
 //!
 //! Reads the whole table as the engine has it and spells every key by itself, so that it shares no mistake with the store.
 
+mod wanted;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use dynoxide::AttributeValue;
 use serde_json::{Map, Value, json};
 use shared::model::Timestamp;
-use uuid::Uuid;
 
+pub use self::wanted::place_of_user;
+use self::wanted::{claims_on_ids, wanted_by_membership, wanted_by_organization, wanted_by_user};
 use super::Engine;
 
 /// An item: its attributes but for the key.
@@ -32,12 +35,16 @@ const NOT_IN_ROW: &[&str] = &[
     "notes",
     "manages",
     "holds",
+    "returning",
     "addresses",
     "reminded_of",
+    "has_caseless_name",
+    "modified",
 ];
 /// Partitions (up to the first `#`) whose items follow from users, memberships, groups and organizations alone.
 const DERIVED: &[&str] = &[
     "EXPIRY",
+    "EXTERNAL",
     "USERNAME",
     "EMAIL",
     "ADDRESS",
@@ -57,6 +64,8 @@ const DERIVED: &[&str] = &[
 ];
 /// A list row names so many organizations.
 const MOST_IN_ROW: usize = 20;
+/// A list row has extras of so many bytes.
+const MOST_EXTRAS: usize = 512;
 /// Groups with smaller ids are there from the start.
 const FIRST_GROUP: i64 = 3;
 
@@ -91,8 +100,14 @@ impl Table {
 
     /// The items of one partition, by sort key.
     pub fn partition(&self, pk: &str) -> impl Iterator<Item = (&str, &Item)> {
-        let of_partition = move |(key, item)| key_in(key, pk).map(|sk| (sk, item));
-        self.items.iter().filter_map(of_partition)
+        let start = (pk.to_owned(), String::new());
+        self.items.range(start..).map_while(move |((of, sk), item)| (of == pk).then_some((sk.as_str(), item)))
+    }
+
+    /// The items whose partition keys begin so.
+    fn under(&self, prefix: &'static str) -> impl Iterator<Item = (&Key, &Item)> {
+        let start = (prefix.to_owned(), String::new());
+        self.items.range(start..).take_while(move |((pk, _), _)| pk.starts_with(prefix))
     }
 
     /// The item of that key.
@@ -102,12 +117,17 @@ impl Table {
 
     /// All users.
     pub fn users(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|((pk, sk), _)| pk.starts_with("USER#") && sk == "USER").map(|(_, item)| item)
+        self.under("USER#").filter(|((_, sk), _)| sk == "USER").map(|(_, item)| item)
     }
 
     /// The user of that id.
     pub fn user(&self, id: &str) -> Option<&Item> {
         self.item(&format!("USER#{id}"), "USER")
+    }
+
+    /// All deleted users: id and record.
+    pub fn deleted(&self) -> impl Iterator<Item = (&str, &Item)> {
+        self.under("DELETED#").map(|((pk, _), item)| (&pk["DELETED#".len()..], item))
     }
 
     /// The user of that name.
@@ -136,8 +156,10 @@ impl Table {
         complaints.extend(self.owner_complaints());
         complaints.extend(self.number_complaints());
         complaints.extend(self.strangers());
+        complaints.extend(super::deletion::deletion_complaints(self));
         complaints.extend(super::index::index_complaints(self));
         complaints.extend(super::signed_in::sign_in_complaints(self));
+        complaints.extend(super::event_log::log_complaints(self));
         complaints
     }
 
@@ -147,8 +169,8 @@ impl Table {
         self.partition("WORK").filter(|(sk, _)| *sk != "NAMES").count()
     }
 
-    /// The ids of that kind whose changes have left work: `GROUP`, `ORGANIZATION`, `USER`.
-    fn work(&self, kind: &str) -> BTreeSet<&str> {
+    /// The ids of that kind whose changes have left work: `GROUP`, `ORGANIZATION`, `USER`, `RETURNING`, `PURGE`.
+    pub(crate) fn work(&self, kind: &str) -> BTreeSet<&str> {
         let id = move |sk: &'_ str| sk.split_once('#').is_some_and(|(of, _)| of == kind);
         self.partition("WORK").map(|(sk, _)| sk).filter(|sk| id(sk)).map(|sk| &sk[kind.len() + 1..]).collect()
     }
@@ -157,12 +179,15 @@ impl Table {
     fn derived_complaints(&self) -> Vec<String> {
         let mut wanted = BTreeMap::new();
         let mut complaints = Vec::new();
-        let group_name =
-            |(_, group): (&str, &Item)| (claim(format!("GROUPNAME#{}", text(&group["name"]))), Item::new());
+        let group_name = |(_, group): (&str, &Item)| {
+            let whose = Item::from_iter([("group".to_owned(), group["id"].clone())]);
+            (claim(format!("GROUPNAME#{}", text(&group["name"]))), whose)
+        };
         let all = (self.users().flat_map(wanted_by_user))
             .chain(self.memberships().flat_map(wanted_by_membership))
             .chain(self.organizations().flat_map(wanted_by_organization))
-            .chain(self.partition("GROUPS").map(group_name));
+            .chain(self.partition("GROUPS").map(group_name))
+            .chain(self.claims_of_deleted());
         for (key, item) in all {
             if wanted.insert(key.clone(), item).is_some() {
                 complaints.push(format!("two want {key:?}"));
@@ -196,17 +221,23 @@ impl Table {
         complaints
     }
 
+    /// A deleted user keeps the claims on ids, which a purge releases one by one.
+    fn claims_of_deleted(&self) -> impl Iterator<Item = (Key, Item)> {
+        let purged = self.work("PURGE");
+        self.deleted()
+            .flat_map(|(_, item)| claims_on_ids(item))
+            .filter(move |(key, item)| !purged.contains(text(&item["user"])) || self.items.contains_key(key))
+    }
+
     /// All memberships, each with the id of its user.
     fn memberships(&self) -> impl Iterator<Item = (&str, &Item)> {
-        self.items.iter().filter_map(|((pk, sk), item)| {
-            let user = pk.strip_prefix("USER#")?;
-            sk.starts_with("MEMBERSHIP#").then_some((user, item))
-        })
+        let memberships = self.under("USER#").filter(|((_, sk), _)| sk.starts_with("MEMBERSHIP#"));
+        memberships.map(|((pk, _), item)| (&pk["USER#".len()..], item))
     }
 
     /// All organizations.
     fn organizations(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(|((pk, _), _)| pk.starts_with("ORGANIZATION#")).map(|(_, item)| item)
+        self.under("ORGANIZATION#").map(|(_, item)| item)
     }
 
     fn organization(&self, id: &str) -> Option<&Item> {
@@ -216,8 +247,8 @@ impl Table {
     /// Adds to a list row the user's memberships, but those in organizations that are left out.
     fn add_memberships(&self, row: &mut Item, left_out: &BTreeSet<&str>) {
         let mut memberships: Vec<&Item> = self
-            .memberships()
-            .filter(|(user, membership)| row["id"] == *user && !left_out.contains(text(&membership["organization"])))
+            .partition(&format!("USER#{}", text(&row["id"])))
+            .filter(|(sk, item)| sk.starts_with("MEMBERSHIP#") && !left_out.contains(text(&item["organization"])))
             .map(|(_, membership)| membership)
             .collect();
         memberships.sort_by_key(|membership| text(&membership["organization"]));
@@ -242,10 +273,9 @@ impl Table {
             add(format!("{list} of {year}"), count.get("rows").map_or(0, number));
             add(format!("{list} that are off"), count.get("off").map_or(0, number));
         }
-        for ((pk, _), count) in &self.items {
-            if let Some(organization) = pk.strip_prefix("MEMBERCOUNT#") {
-                add(format!("members of {organization}"), count.get("members").map_or(0, number));
-            }
+        for ((pk, _), count) in self.under("MEMBERCOUNT#") {
+            let organization = &pk["MEMBERCOUNT#".len()..];
+            add(format!("members of {organization}"), count.get("members").map_or(0, number));
         }
         let year = |item: &Item, of: &str| Timestamp::from_micros(number(&item[of])).year();
         let off = self.users().filter(|user| user.get("is_active") != Some(&Value::Bool(true)));
@@ -391,13 +421,18 @@ impl Table {
             "THROTTLE" if sk == "COMMON" => pk == "THROTTLE#COMMON",
             "THROTTLE" if sk == "GUARD" => self.item(pk, sk).is_some_and(|item| number(&item["expires"]) > 0),
             "THROTTLE" => self.item(pk, sk).is_some_and(|item| number(&item["expires"]) == sk.parse().unwrap_or(0)),
-            "COUNT" | "GROUPS" | "WORK" | "SEQUENCE" | "OUTBOX" | "RETRIES" | "RESETS" | "INSTALLATION" => {
-                !pk.contains('#')
-            }
-            "GRAM" | "ACTIVE" | "GROUPED" | "TOKEN" | "TOKENS" | "ACCEPTED" | "REFUSED" => true,
+            "COUNT" | "GROUPS" | "WORK" | "SEQUENCE" | "OUTBOX" | "RETRIES" | "RESETS" | "INSTALLATION"
+            | "EVENTDAYS" | "WEBHOOKS" => !pk.contains('#'),
+            "DELETED" if sk == "DELETED" => pk.starts_with("DELETED#"),
+            "DELETED" => pk == "DELETED",
+            "GRAM" | "ACTIVE" | "GROUPED" | "TOKEN" | "TOKENS" | "SESSIONS" | "ACCEPTED" | "REFUSED"
+            // See `log_complaints`.
+            | "EVENTLOG" | "PENDING" | "EVENTS" | "EVENTSBY" => true,
+            "WEBHOOK" => sk == "CURSOR" || sk.starts_with("WAITING#") || sk.starts_with("DONE#"),
             "MEMBERCOUNT" => pk.split_once('#').is_some_and(|(_, organization)| {
                 self.organization(organization).is_some() || self.work("ORGANIZATION").contains(organization)
             }),
+            "JOINING" => self.work("MEMBERS").contains(&pk["JOINING#".len()..]),
             // See `shared_complaints`.
             "SHARED" => pk.matches('#').count() == 1 && self.items[&(pk.to_owned(), sk.to_owned())].is_empty(),
             kind => DERIVED.contains(&kind),
@@ -405,107 +440,6 @@ impl Table {
         let strangers = self.items.keys().filter(|(pk, sk)| !known(pk, sk));
         strangers.map(|key| format!("{key:?} belongs to nothing")).collect()
     }
-}
-
-/// What must exist because a user does; the list row without memberships.
-fn wanted_by_user(user: &Item) -> Vec<(Key, Item)> {
-    let id = text(&user["id"]);
-    let mine = || Item::from_iter([("user".to_owned(), json!(id))]);
-    let mine_as = |text: &str| Item::from_iter([("user".to_owned(), json!(id)), ("text".to_owned(), json!(text))]);
-    let (year, place) = place(number(&user["date_joined"]), id);
-    let serial = number(&user["number"]);
-    let mut wanted = vec![
-        (claim(format!("USERNAME#{}", text(&user["username"]))), mine()),
-        (claim(format!("EDGE#{}", text(&user["edge_id"]))), mine()),
-        ((format!("NUMBERS#{}", serial / 1000), format!("{serial:020}")), mine()),
-        ((format!("USERS#{year}"), place.clone()), row_of_user(user)),
-        ((format!("PLACES#USERS#{year}"), place), Item::new()),
-    ];
-    if let Some(email) = user.get("email").filter(|_| user.get("email_is_shared").is_none()) {
-        wanted.push((claim(format!("EMAIL#{}", text(email).to_lowercase())), mine_as(text(email))));
-    }
-    if let Some(phone) = user.get("phone_number") {
-        wanted.push((claim(format!("PHONE#{}", text(phone))), mine()));
-    }
-    for address in list(user, "addresses").iter().filter(|address| address["verified"] == true) {
-        wanted.push((claim(format!("ADDRESS#{}", text(&address["email"]).to_lowercase())), mine()));
-    }
-    if user.get("is_superuser") == Some(&json!(true)) {
-        wanted.push((("SUPERUSERS".to_owned(), id.to_owned()), Item::new()));
-    }
-    if let Some(due) = expiry_due(user) {
-        wanted.push((("EXPIRY".to_owned(), format!("{due}#{id}")), Item::new()));
-    }
-    for group in list(user, "groups") {
-        wanted.push(((format!("GROUP#{group}#USERS"), id.to_owned()), Item::new()));
-    }
-    wanted
-}
-
-/// The list row of a user, without memberships: no free text stands in it.
-fn row_of_user(user: &Item) -> Item {
-    let mut row = bare(user, NOT_IN_ROW);
-    let Some(Value::Object(sharing)) = row.get_mut("sharing") else { return row };
-    if sharing.insert("description".to_owned(), json!("")) != Some(json!("")) {
-        let default = json!({
-            "description": "", "can_inbox": true, "allow_rest_access": false, "organization": null, "memberships": ["WHITE"],
-        });
-        if Value::Object(sharing.clone()) == default {
-            row.remove("sharing");
-        }
-        row.insert("lacks_description".to_owned(), json!(true));
-    }
-    row
-}
-
-/// The day on which an active user's expiration date asks for something: a week before it, or the day after it
-/// when it was reminded of.
-fn expiry_due(user: &Item) -> Option<String> {
-    let last = user.get("expiration_date").filter(|_| user.get("is_active") == Some(&json!(true)))?;
-    let days = if user.get("reminded_of") == Some(last) { 1 } else { -7 };
-    let shape = time::macros::format_description!("[year]-[month]-[day]");
-    let last = time::Date::parse(text(last), &shape).expect("a day");
-    Some((last + time::Duration::days(days)).format(&shape).expect("a day"))
-}
-
-/// What must exist because a membership does.
-fn wanted_by_membership((user, membership): (&str, &Item)) -> Vec<(Key, Item)> {
-    let organization = text(&membership["organization"]);
-    let leads = Item::from_iter([("user".to_owned(), json!(user)), ("text".to_owned(), json!(organization))]);
-    let member = (format!("MEMBERS#{organization}"), text(&membership["place"]).to_owned());
-    let mut wanted = vec![(member, Item::new()), (claim(format!("MEMBERSHIP#{}", text(&membership["id"]))), leads)];
-    if membership.get("is_admin") == Some(&json!(true)) {
-        wanted.push(((format!("MANAGERS#{organization}"), user.to_owned()), Item::new()));
-    }
-    wanted
-}
-
-/// What must exist because an organization does.
-fn wanted_by_organization(organization: &Item) -> Vec<(Key, Item)> {
-    let id = text(&organization["id"]);
-    let (year, place) = place(number(&organization["created"]), id);
-    let has = Item::from_iter([("organization".to_owned(), json!(id))]);
-    let mut row = bare(organization, &["version", "owner", "description"]);
-    if organization.contains_key("description") {
-        row.insert("lacks_description".to_owned(), json!(true));
-    }
-    vec![
-        (claim(format!("SLUG#{}", text(&organization["slug"]))), has),
-        ((format!("ORGANIZATIONS#{year}"), place.clone()), row),
-        ((format!("PLACES#ORGANIZATIONS#{year}"), place), Item::new()),
-    ]
-}
-
-/// Where a user stands in lists.
-pub fn place_of_user(user: &Item) -> String {
-    place(number(&user["date_joined"]), text(&user["id"])).1
-}
-
-/// Year and place in the list of what began to exist then.
-fn place(micros: i64, id: &str) -> (String, String) {
-    let moment = Timestamp::from_micros(micros);
-    let id = Uuid::parse_str(id).expect("an id").simple();
-    (format!("{:04}", moment.year()), format!("{:015x}#{id}", moment.ordinal()))
 }
 
 fn without_memberships(row: &Item, left_out: &BTreeSet<&str>) -> Item {
@@ -527,10 +461,6 @@ fn kind(pk: &str) -> &str {
 fn bare(item: &Item, without: &[&str]) -> Item {
     let kept = item.iter().filter(|(name, _)| !without.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-fn key_in<'a>((of, sk): &'a Key, pk: &str) -> Option<&'a str> {
-    (of == pk).then_some(sk.as_str())
 }
 
 fn claim(pk: String) -> Key {

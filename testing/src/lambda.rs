@@ -128,9 +128,12 @@ impl Function {
 
     /// How long it has computed so far. Unlike the time until an answer, that does not depend on what else the machine does.
     pub fn computed(&self) -> Duration {
-        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id())).expect("Linux");
-        let nanoseconds = text.split_whitespace().next().expect("a figure");
-        Duration::from_nanos(nanoseconds.parse().expect("a figure"))
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("Linux");
+        // A thread may end meanwhile.
+        let texts = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
+        let first = |text: String| text.split_whitespace().next().and_then(|figure| figure.parse::<u64>().ok());
+        let nanoseconds = texts.map(|text| first(text).expect("a figure"));
+        Duration::from_nanos(nanoseconds.sum())
     }
 
     /// The most memory that it has held at once, in bytes.

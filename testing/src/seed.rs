@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use shared::model::Sequence;
 use shared::model::ambient::Ambient as _;
 use shared::model::{
-    EdgeId, EdgeProfile, EmailAddress, Flags, OpenWispDetails, SwitchProfile, User, UserId, UserNumber, Username,
+    EdgeId, EdgeProfile, EmailAddress, Extras, Flags, OpenWispDetails, SwitchProfile, User, UserId, UserNumber,
+    Username,
 };
 use shared::store::{UserWrite, WriteOutcome};
 
@@ -23,6 +24,7 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         api_tokens_ended: 0,
         others_api_tokens_ended: 0,
         username: Username::parse(username).expect("a name"),
+        has_caseless_name: false,
         email: EmailAddress::parse(&format!("{username}@mail.example")),
         email_is_shared: false,
         password: "!".into(),
@@ -35,10 +37,14 @@ pub async fn plain_user(app: &TestApp, username: &str) -> User {
         flags: Flags::active(),
         last_login: None,
         date_joined: app.environment.now(),
+        modified: app.environment.now(),
+        external_id: None,
+        extras: Extras::default(),
         groups: BTreeSet::new(),
         permissions: BTreeSet::new(),
         manages: BTreeSet::new(),
         holds: Some(BTreeSet::new()),
+        returning: Vec::new(),
         addresses: Vec::new(),
         reminded_of: None,
         profile: SwitchProfile::default(),

@@ -11,6 +11,8 @@ pub fn sign_in_complaints(table: &Table) -> Vec<String> {
     let mut complaints = Vec::new();
     let going: BTreeSet<&str> = table.partition("WORK").filter_map(|(sk, _)| sk.strip_prefix("USER#")).collect();
     let belongs = |user: &str| table.user(user).is_some() || going.contains(user);
+    // Attempts stay until the purge.
+    let deleted: BTreeSet<&str> = table.deleted().map(|(id, _)| id).collect();
     let of_kind = |kind: &'static str| {
         table.items.iter().filter_map(move |((pk, sk), item)| Some((pk.strip_prefix(kind)?, &sk[..], item)))
     };
@@ -26,6 +28,9 @@ pub fn sign_in_complaints(table: &Table) -> Vec<String> {
             complaints.push(format!("the token {id} belongs to nobody"));
         }
     }
+    for (user, sk, _) in of_kind("SESSIONS#").filter(|(user, ..)| !belongs(user)) {
+        complaints.push(format!("the session {sk} of {user} belongs to nobody"));
+    }
     for (user, sk, entry) in of_kind("TOKENS#") {
         if !belongs(user) {
             complaints.push(format!("{sk} of {user} belongs to nobody"));
@@ -39,7 +44,7 @@ pub fn sign_in_complaints(table: &Table) -> Vec<String> {
     for kind in ["ACCEPTED#", "REFUSED#"] {
         complaints.extend(
             of_kind(kind)
-                .filter(|(user, ..)| !belongs(user) && !is_nobodys(kind, user))
+                .filter(|(user, ..)| !belongs(user) && !deleted.contains(user) && !is_nobodys(kind, user))
                 .map(|(user, sk, _)| format!("{kind}{user} {sk} belongs to nobody")),
         );
     }

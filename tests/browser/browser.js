@@ -111,7 +111,7 @@ export async function picture(name, sizes = Object.keys(SIZES)) {
     await isAccessible(`${name} ${size}`);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(overflow, 0, `${name} at ${size} scrolls sideways`);
-    await page.screenshot({ path: `${SHOTS}${name}-${size}.png`, fullPage: true });
+    await page.screenshot({ path: `${SHOTS}${name}-${size}.png`, fullPage: true, timeout: 180_000 });
   }
   await page.setViewportSize(SIZES[1280][0]);
   await page.emulateMedia({ colorScheme: "light" });

@@ -68,7 +68,7 @@ async fn one(client: &Client, what: &str, method: Method, path: &str, body: &Val
         _ => StatusCode::OK,
     };
     peak.note(&answer, expected);
-    peak.within(what, most.0, most.1);
+    peak.within(what, most.0, most.1 + EVENT);
     answer
 }
 

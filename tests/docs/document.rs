@@ -9,10 +9,10 @@ use shared::web::fields::Field;
 use super::operations::{Api, Asked, Body, Operation, QUERIES, Refusal, Shape};
 use super::places::{Place, places};
 use super::record::Recorder;
-use super::{edge, openl2m, openwisp, schema};
+use super::{edge, openl2m, openwisp, schema, scim};
 
 /// The APIs.
-pub const APIS: [Api; 3] = [openwisp::OPENWISP, openl2m::OPENL2M, edge::EDGE];
+pub const APIS: [Api; 4] = [openwisp::OPENWISP, openl2m::OPENL2M, edge::EDGE, scim::SCIM];
 
 /// The heading of what says itself.
 const PLAIN_TAG: &str = "HEAD and OPTIONS";
@@ -39,6 +39,8 @@ pub async fn document() -> Value {
         },
         "required": ["name", "description", "renders", "parses"],
     }));
+    let scim = scim::schemas::schemas().await;
+    writer.schemas.extend(scim.into_iter().map(|(name, schema)| (name.to_owned(), schema)));
     for api in &APIS {
         writer.api(api).await;
     }
@@ -60,9 +62,9 @@ pub async fn document() -> Value {
         "paths": writer.paths,
         "components": {
             "securitySchemes": {
-                "Bearer": {"type": "http", "scheme": "bearer", "description": "OpenWISP: a token from `POST /api/v1/users/token/`, or an API token."},
+                "Bearer": {"type": "http", "scheme": "bearer", "description": "OpenWISP and SCIM: a token from `POST /api/v1/users/token/`, or an API token."},
                 "OpenL2mToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "OpenL2M: the word `Token`, a space, and a token from `POST /api/users/token/`."},
-                "Basic": {"type": "http", "scheme": "basic", "description": "Edge: user name and password."},
+                "Basic": {"type": "http", "scheme": "basic", "description": "Edge and SCIM: user name and password."},
                 "EdgeToken": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Edge: the word `Token`, a space, and `username:token`, plain or base64-encoded."},
             },
             "responses": writer.responses,
@@ -95,7 +97,7 @@ impl Writer {
                 }
             }
         }
-        if api.name == "Edge" {
+        if ["Edge", "Scim"].contains(&api.name) {
             for refusal in api.refusals {
                 self.refusal(api, refusal, &recorder).await;
             }
@@ -140,13 +142,22 @@ impl Writer {
         }
         let mut success = json!({ "description": operation.answer.says });
         let headers = headers(operation);
-        if !headers.is_empty() {
-            success["headers"] = headers.into();
+        if !headers.is_empty() && operation.answer.status != 204 {
+            success["headers"] = headers.clone().into();
         }
         if let Some(schema) = self.shape(api, place, operation) {
-            success["content"] = json!({"application/json": {"schema": schema, "example": example.expect("a body")}});
+            success["content"] = json!({api.media_type: {"schema": schema, "example": example.expect("a body")}});
         }
         let mut responses = Map::new();
+        if let Shape::NothingUnlessAsked(name) = operation.answer.shape {
+            let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+            let asked = json!({
+                "description": "With `attributes`: what is left.",
+                "headers": headers,
+                "content": {api.media_type: {"schema": schema}},
+            });
+            responses.insert("200".to_owned(), asked);
+        }
         responses.insert(operation.answer.status.to_string(), success);
         responses.extend(refused(
             api,
@@ -161,15 +172,20 @@ impl Writer {
     }
 
     fn body(&mut self, api: &Api, body: &Body, fields: &[&'static Field], recorder: &Recorder) -> Value {
+        let example: Value = serde_json::from_str(&recorder.shown_text(body.example)).expect("JSON");
+        let named = |name: String| json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
+        let mut json = named(body.name.to_owned());
+        json["example"] = example;
+        if api.media_type != "application/json" {
+            assert!(self.schemas.contains_key(body.name), "nobody says what {} is", body.name);
+            let also = named(body.name.to_owned());
+            return json!({"required": true, "content": {api.media_type: json, "application/json": also}});
+        }
         let schema = schema::body(api, body, fields);
         let form = schema::form(&schema);
         let known = self.schemas.insert(body.name.to_owned(), schema.clone());
         assert!(known.is_none_or(|known| known == schema), "two bodies are called {}", body.name);
         self.schemas.insert(format!("{}Form", body.name), form);
-        let example: Value = serde_json::from_str(&recorder.shown_text(body.example)).expect("JSON");
-        let named = |name: String| json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
-        let mut json = named(body.name.to_owned());
-        json["example"] = example;
         let required = schema.get("required").is_some();
         json!({
             "required": required,
@@ -187,8 +203,9 @@ impl Writer {
             fields = admin_users::fields();
         }
         let (name, schema) = match &operation.answer.shape {
-            Shape::Nothing => return None,
-            Shape::One(name, of) | Shape::Many(name, of) | Shape::Page(name, of) => {
+            Shape::Nothing | Shape::NothingUnlessAsked(_) => return None,
+            Shape::Known(name) => return Some(json!({ "$ref": format!("#/components/schemas/{name}") })),
+            Shape::One(name, of) | Shape::Many(name, of) | Shape::Page(name, of) | Shape::Continued(name, of) => {
                 (*name, schema::answer(api, &fields, *of))
             }
             Shape::WriteOutcome(name, text) => (*name, serde_json::from_str(text).expect("JSON")),
@@ -204,6 +221,12 @@ impl Writer {
                 page["properties"]["results"]["items"] = named;
                 page
             }
+            Shape::Continued(..) => {
+                let mut page =
+                    schema::answer(api, &[], super::operations::of::<shared::web::pagination::ContinuedPage<()>>);
+                page["properties"]["results"]["items"] = named;
+                page
+            }
             _ => named,
         })
     }
@@ -212,16 +235,21 @@ impl Writer {
         let example = match (&refusal.asked, recorder.provoke(api, &refusal.asked).await) {
             (_, Some(answer)) => {
                 assert_eq!(answer.status.as_u16(), refusal.status, "{} {}: {answer:?}", api.name, refusal.name);
-                answer.json()
+                if answer.body.is_empty() { Value::Null } else { answer.json() }
             }
             (Asked::WriteOutcome(text), None) => serde_json::from_str(text).expect("JSON"),
             (Asked::With(..), None) => unreachable!("it was asked"),
         };
-        let schema = if refusal.status == 400 { "Refusal" } else { "Detail" };
-        let mut written = json!({
-            "description": refusal.says,
-            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}, "example": example}},
-        });
+        let schema = match refusal.status {
+            _ if api.name == "Scim" => "ScimError",
+            400 | 409 => "Refusal",
+            _ => "Detail",
+        };
+        let mut written = json!({ "description": refusal.says });
+        if !example.is_null() {
+            let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
+            written["content"] = json!({api.media_type: {"schema": schema, "example": example}});
+        }
         let header = match refusal.status {
             401 => Some(("WWW-Authenticate", "The required authentication scheme.", "string")),
             429 | 503 => Some(("Retry-After", "Seconds to wait before the next attempt.", "integer")),
@@ -265,7 +293,7 @@ fn plain(api: &Api, place: &Place, method: &str) -> Value {
     let name: String = place.name.split_whitespace().collect();
     let mut success = json!({"description": "Like GET, without a body."});
     if method == "OPTIONS" {
-        let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Endpoint"}}});
+        let content = json!({api.media_type: {"schema": {"$ref": "#/components/schemas/Endpoint"}}});
         success = json!({"description": "Description of the endpoint.", "content": content});
     }
     let get = api.operations.iter().find(|operation| operation.path == place.path && operation.method == "GET");
@@ -325,7 +353,10 @@ fn query(name: &str) -> Value {
     let (_, schema, text) =
         QUERIES.iter().find(|(known, ..)| *known == name).unwrap_or_else(|| panic!("no query {name}"));
     let schema: Value = serde_json::from_str(schema).expect("JSON");
-    json!({"name": name.trim_end_matches("_100"), "in": "query", "description": text, "schema": schema})
+    let variants = ["_100", "_of_events", "_of_deliveries", "_mark"];
+    let name = variants.iter().fold(name, |name, variant| name.trim_end_matches(variant));
+    let place = if name.starts_with("If-") { "header" } else { "query" };
+    json!({"name": name, "in": place, "description": text, "schema": schema})
 }
 
 fn headers(operation: &Operation) -> Map<String, Value> {
@@ -333,7 +364,17 @@ fn headers(operation: &Operation) -> Map<String, Value> {
     if matches!(operation.answer.shape, Shape::Many(..)) {
         headers.insert("Link".to_owned(), json!({"description": "Other pages: `first`, `prev`, `next`, `last` (RFC 8288).", "schema": {"type": "string"}}));
     }
-    if operation.answer.status == 201 && operation.path.starts_with("/api/users/") {
+    let is_resource = matches!(
+        operation.answer.shape,
+        Shape::Known("ScimUser" | "ScimGroup") | Shape::NothingUnlessAsked("ScimGroup")
+    );
+    if is_resource {
+        headers.insert(
+            "ETag".to_owned(),
+            json!({"description": "The version of the resource.", "schema": {"type": "string"}}),
+        );
+    }
+    if operation.answer.status == 201 && (operation.path.starts_with("/api/users/") || is_resource) {
         headers.insert(
             "Location".to_owned(),
             json!({"description": "URL of the new object.", "schema": {"type": "string", "format": "uri"}}),
@@ -353,7 +394,6 @@ fn refused(
 ) -> Map<String, Value> {
     let writes = ["POST", "PUT", "PATCH", "DELETE"].contains(&method);
     let has_parts = place.path.contains('{');
-    let of_edge = api.name == "Edge";
     let applies = |status| match status {
         400 => writes,
         // Each user may use those of OpenWISP that are for users.
@@ -361,12 +401,13 @@ fn refused(
         401 | 403 => place.access != Access::Anyone,
         404 => {
             has_parts && (method != "OPTIONS" || place.below_user || api.name != "Edge")
-                || has_pages
+                || has_pages && api.name != "Scim"
                 || api.name == "OpenWisp"
         }
+        304 | 409 | 412 => false,
         413 | 415 => has_body,
         // A password comes with every request.
-        429 => of_edge,
+        429 => api.schemes.contains(&"Basic") && place.access != Access::Anyone,
         _ => true,
     };
     let listed = api.refusals.iter().filter(|refusal| applies(refusal.status) || more.contains(&refusal.status));

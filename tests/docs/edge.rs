@@ -12,6 +12,7 @@ const EDGE_ID: &str = r#"{"type": "string", "pattern": "^[0-9a-f]{24}$"}"#;
 
 pub const EDGE: Api = Api {
     name: "Edge",
+    media_type: "application/json",
     schemes: &["Basic", "EdgeToken"],
     authorization: "Basic YWRtaW46T3JjaGlkLWxhbnRlcm4tNDI=",
     tags: &[

@@ -30,6 +30,7 @@ const WHO: &str = r#"{"type": "object", "properties": {
 
 pub const OPENL2M: Api = Api {
     name: "OpenL2m",
+    media_type: "application/json",
     schemes: &["OpenL2mToken"],
     authorization: "Token {key}",
     tags: &[

@@ -1,19 +1,26 @@
 //! The OpenWISP Users API in words.
 
+mod deleted;
 mod emails;
+mod events;
 mod groups;
 mod me;
 mod memberships;
 mod organizations;
 mod passwords;
 mod users;
+mod webhooks;
 
 use crate::docs::operations::{Api, Asked, JSON, Refusal, THROTTLED, TOO_LARGE, UNAVAILABLE, forbidden, unsupported};
+
+/// The id of a webhook in a path.
+const WEBHOOK: (&str, &str) = (r#"{"type": "string", "format": "uuid"}"#, "The webhook's id.");
 
 const LIST_QUERIES: &[&str] = &["page", "page_size"];
 
 pub const OPENWISP: Api = Api {
     name: "OpenWisp",
+    media_type: "application/json",
     schemes: &["Bearer"],
     authorization: "Bearer {token}",
     tags: &[
@@ -40,6 +47,18 @@ pub const OPENWISP: Api = Api {
         (
             "Your own tokens and sessions",
             "List your own tokens and sessions, and end those that you do not recognise. These endpoints are specific to Rollcall; they accept the same credentials as OpenWISP's.",
+        ),
+        (
+            "Events",
+            "Who changed what, when, and through what. Superusers see all events; users who may view users see those about users in their sight. These endpoints are specific to Rollcall; they accept the same credentials as OpenWISP's.",
+        ),
+        (
+            "Deleted users, and exports",
+            "Restore or purge deleted users, and export everything about a user. Superusers see all deleted users, others those who were members of organizations that they manage, except superusers. These endpoints are specific to Rollcall; they accept the same credentials as OpenWISP's.",
+        ),
+        (
+            "Webhooks",
+            "Have events sent to a URL. For superusers. These endpoints are specific to Rollcall; they accept the same credentials as OpenWISP's.",
         ),
         ("OpenWISP: organizations", "Superusers see all organizations. Others see the active ones that they manage."),
     ],
@@ -125,13 +144,70 @@ pub const OPENWISP: Api = Api {
         ("current", "Whether this is the session of the request."),
         ("address", "IP address of the browser when you signed in."),
         ("user_agent", "User agent of the browser when you signed in."),
-        ("status", "`Success`"),
+        ("cursor", "A place in the log. Send it as `after` or `before` to continue there."),
+        ("at", "When it happened."),
+        ("action", "What happened."),
+        ("actor", "Who caused it."),
+        ("target", "What it happened to."),
+        ("type", "The kind of actor or target."),
+        ("credential", "How the actor was authenticated."),
+        ("via", "Method and route of the request, or the command or job."),
+        ("network", "The client's network: an IPv4 address, or the first 64 bits of an IPv6 address."),
+        ("request", "The id of the request, which its log line has too."),
+        ("version", "The version of the target afterwards, as in its `ETag`."),
+        (
+            "changes",
+            "The changed fields, by their names in exports. Neither value is told of secrets, nor of values that do not fit.",
+        ),
+        ("old", "The value before."),
+        ("new", "The value afterwards."),
+        ("erased", "Whether personal values were removed from it, because a person was erased."),
+        ("deleted", "Time of the deletion."),
+        ("deleted_by", "Id of the user who deleted it; `null`: the operator."),
+        ("restorable_until", "Until when it can be restored; then it is purged."),
+        ("external_id", "The id at the identity provider."),
+        ("scim_own", "What SCIM clients sent about the user and the user may change: JSON, or empty."),
+        ("scim_assigned", "What SCIM clients sent about the user and only others may change: JSON, or empty."),
+        ("openl2m_id", "Id in the OpenL2M API."),
+        ("edge_id", "Id in the Edge API."),
+        ("former_groups", "Ids of the groups that the user was in."),
+        ("former_organizations", "The organizations that the user was in."),
+        ("lost_groups", "Ids of former groups that no longer exist."),
+        ("lost_organizations", "Ids of former organizations that no longer exist."),
+        ("user", "The record."),
+        ("organizations", "The memberships, each with the name of its organization."),
+        ("user_groups", "The groups."),
+        ("api_tokens", "The API tokens, oldest first."),
+        ("sessions", "The browsers in which the user is signed in, oldest first."),
+        ("sign_ins", "Login attempts, newest first."),
+        ("events", "Events about the user and by the user, newest first."),
+        ("has_more_events", "Whether there are older events."),
+        ("has_more_sign_ins", "Whether there are older attempts than these 10,000."),
+        ("results", "The events, or the deliveries."),
+        ("actions", "Which events are sent; all of them if the list is empty."),
+        (
+            "paused",
+            "Why nothing is sent: by request, because it failed for a day, because its receiver is gone, or because its owner is no active superuser any more.",
+        ),
+        ("updated", "Time of the last change."),
+        ("secret", "What signs requests. Keep it: it is shown only once."),
+        ("event", "The event's id, which the header `webhook-id` has too."),
+        ("state", "Whether it waits to be sent, was received, or was given up."),
+        ("attempts", "How often it was attempted."),
+        ("first_attempt", "When it was first attempted."),
+        ("last_attempt", "When it was last attempted."),
+        ("next_attempt", "When it is attempted next."),
+        ("failure", "Why the last attempt got no response."),
+        ("status", "`Success`; of a delivery, the status of the last response."),
         ("message", "What was done."),
     ],
     parts: &[
         ("/api/v1/users/user/{id}/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
         ("/api/v1/users/user/{id}/password/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
         ("/api/rollcall/v1/users/{id}/unlock/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
+        ("/api/rollcall/v1/users/{id}/export/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
+        ("/api/rollcall/v1/deleted/{id}/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
+        ("/api/rollcall/v1/deleted/{id}/restore/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
         ("/api/v1/users/user/{id}/email/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
         ("/api/v1/users/user/{id}/email/{number}/", r#"{"type": "string", "format": "uuid"}"#, "The user's id."),
         (
@@ -161,6 +237,15 @@ pub const OPENWISP: Api = Api {
             "/api/rollcall/v1/me/sessions/{session}/",
             r#"{"type": "string", "pattern": "^[0-9a-f]{24}$"}"#,
             "The id of one of your sessions.",
+        ),
+        ("/api/rollcall/v1/webhooks/{webhook}/", WEBHOOK.0, WEBHOOK.1),
+        ("/api/rollcall/v1/webhooks/{webhook}/secret/", WEBHOOK.0, WEBHOOK.1),
+        ("/api/rollcall/v1/webhooks/{webhook}/deliveries/", WEBHOOK.0, WEBHOOK.1),
+        ("/api/rollcall/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver/", WEBHOOK.0, WEBHOOK.1),
+        (
+            "/api/rollcall/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver/",
+            r#"{"type": "string", "pattern": "^[0-9]+[.][0-9]+$"}"#,
+            "The delivery's id: the event's cursor.",
         ),
     ],
     refusals: &[
@@ -194,6 +279,12 @@ pub const OPENWISP: Api = Api {
             says: "The `Accept` header allows neither JSON nor HTML.",
             asked: Asked::With("GET", "/api/v1/users/user/", Some(("accept", "image/png")), ""),
         },
+        Refusal {
+            status: 409,
+            name: "Conflict",
+            says: "Others have values that the user needs (all of them, by field). Nothing was changed.",
+            asked: Asked::WriteOutcome(r#"{"username": ["A user with that username already exists."]}"#),
+        },
         TOO_LARGE,
         unsupported("/api/v1/users/user/"),
         THROTTLED,
@@ -202,6 +293,15 @@ pub const OPENWISP: Api = Api {
     // In the order in which they are made for the examples.
     operations: &[
         passwords::OBTAIN_TOKEN,
+        events::LIST_EVENTS,
+        webhooks::CREATE_WEBHOOK,
+        webhooks::LIST_WEBHOOKS,
+        webhooks::READ_WEBHOOK,
+        webhooks::UPDATE_WEBHOOK,
+        webhooks::ROTATE_WEBHOOK_SECRET,
+        webhooks::LIST_DELIVERIES,
+        webhooks::REDELIVER,
+        webhooks::DELETE_WEBHOOK,
         me::LIST_OWN_TOKENS,
         me::READ_OWN_TOKEN,
         me::DELETE_OWN_TOKEN,
@@ -239,7 +339,12 @@ pub const OPENWISP: Api = Api {
         passwords::CONFIRM_RESET,
         passwords::CHANGE_PASSWORD,
         emails::DELETE_EMAIL,
+        deleted::EXPORT_USER,
         users::DELETE_USER,
+        deleted::LIST_DELETED,
+        deleted::READ_DELETED,
+        deleted::RESTORE_DELETED,
+        deleted::PURGE_DELETED,
         groups::DELETE_GROUP,
         organizations::DELETE_ORGANIZATION,
         me::SIGN_OUT_EVERYWHERE,

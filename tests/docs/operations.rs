@@ -10,6 +10,8 @@ use shared::web::fields::Field;
 pub struct Api {
     /// What its components are called after.
     pub name: &'static str,
+    /// The media type of its responses.
+    pub media_type: &'static str,
     /// How its credentials are called among the document's; each suffices.
     pub schemes: &'static [&'static str],
     /// The `Authorization` header of the superuser, with [variables](Operation::keeps).
@@ -76,8 +78,14 @@ pub enum Shape {
     Many(&'static str, fn(&mut SchemaGenerator) -> Schema),
     /// A page of them, in an envelope.
     Page(&'static str, fn(&mut SchemaGenerator) -> Schema),
+    /// A part of a list that continues from marks, in an envelope.
+    Continued(&'static str, fn(&mut SchemaGenerator) -> Schema),
     /// An object for which there is no type: its schema.
     WriteOutcome(&'static str, &'static str),
+    /// An object with a schema that is written elsewhere.
+    Known(&'static str),
+    /// Nothing, or that object with 200 for callers who say what they want of it.
+    NothingUnlessAsked(&'static str),
 }
 
 /// One way to refuse, which operations have in common.
@@ -156,9 +164,40 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "Return a part of the list: users with greater ids. Without it, the whole list is returned.",
     ),
     (
+        "after_mark",
+        r#"{"type": "string", "examples": ["0e2d31cfc2f5a4e#019aab41-9d51-7c39-9f0d-6a1b5de2f844"]}"#,
+        "Where the part begins, as the link `next` says it.",
+    ),
+    (
         "limit",
         r#"{"type": "integer", "minimum": 1, "maximum": 5000, "default": 1000, "examples": [100]}"#,
         "Maximum number of users in a part.",
+    ),
+    (
+        "target",
+        r#"{"type": "string", "examples": ["user:01890a5d-ac96-774b-bcce-b302099a8057"]}"#,
+        "Only events that happened to this: `user:<id>`, `group:<number>`, `organization:<id>`, `webhook:<id>` or `directory`.",
+    ),
+    ("actor", r#"{"type": "string", "format": "uuid"}"#, "Only events that this user caused."),
+    (
+        "action",
+        r#"{"type": "string", "examples": ["user.created", "user.updated,user.deleted"]}"#,
+        "Only these actions; several with commas.",
+    ),
+    ("since", r#"{"type": "string", "format": "date-time"}"#, "Only events that happened then or later."),
+    ("until", r#"{"type": "string", "format": "date-time"}"#, "Only events that happened earlier."),
+    ("after_of_events", r#"{"type": "string", "examples": ["12.3"]}"#, "Only events after this cursor."),
+    ("before", r#"{"type": "string", "examples": ["12.3"]}"#, "Only events before this cursor."),
+    ("order", r#"{"type": "string", "enum": ["newest", "oldest"], "default": "newest"}"#, "Which come first."),
+    (
+        "limit_of_events",
+        r#"{"type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "examples": [10]}"#,
+        "Events per page, at most 1,000.",
+    ),
+    (
+        "limit_of_deliveries",
+        r#"{"type": "integer", "minimum": 1, "maximum": 500, "default": 100, "examples": [10]}"#,
+        "Deliveries per page, at most 500.",
     ),
     (
         "username",
@@ -197,7 +236,52 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         r#"{"type": "string", "pattern": "^(true|false)$", "examples": ["true"]}"#,
         "Only active or only inactive users.",
     ),
+    (
+        "filter",
+        r#"{"type": "string", "examples": ["userName eq \"jane\""]}"#,
+        "Only resources that meet this condition.",
+    ),
+    (
+        "attributes",
+        r#"{"type": "string", "examples": ["userName,emails.value"]}"#,
+        "Only these attributes, with commas between them, beside `schemas` and `id`.",
+    ),
+    (
+        "excludedAttributes",
+        r#"{"type": "string", "examples": ["groups"]}"#,
+        "All attributes but these, with commas between them.",
+    ),
+    (
+        "startIndex",
+        r#"{"type": "integer", "minimum": 1, "default": 1, "examples": [1]}"#,
+        "The number of the first resource, from 1.",
+    ),
+    (
+        "count",
+        r#"{"type": "integer", "minimum": 0, "maximum": 1000, "default": 100, "examples": [10]}"#,
+        "Resources per page; more than 1,000 are 1,000.",
+    ),
+    (
+        "cursor",
+        r#"{"type": "string"}"#,
+        "Pages by cursor instead of `startIndex`: empty for the first page, then the `nextCursor` of the page before. A cursor is good for an hour.",
+    ),
+    (
+        "sortBy",
+        r#"{"type": "string", "examples": ["userName"]}"#,
+        "The attribute to sort by. Ignored among more than 1,000 users.",
+    ),
+    (
+        "sortOrder",
+        r#"{"type": "string", "enum": ["ascending", "descending"], "default": "ascending"}"#,
+        "The order of `sortBy`.",
+    ),
+    ("If-Match", TAG_SCHEMA, "Change the resource only if it has one of these versions."),
+    ("If-None-Match", TAG_SCHEMA, "Send the resource only if it has none of these versions."),
 ];
+
+/// The schema of an `ETag`, or of a list of them.
+const TAG_SCHEMA: &str = r#"{"type": "string", "pattern": "^([*]|W/\"[0-9]+\"(, W/\"[0-9]+\")*)$"}"#;
 
 /// The schema of `T`, whole.
 pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

@@ -1,5 +1,6 @@
 //! The endpoints of all APIs, as far as they describe themselves alike.
 
+use shared::dialect::scim::SEARCH;
 use shared::model::Model;
 use shared::web::endpoint::{Access, Route};
 use shared::web::fields::Field;
@@ -35,20 +36,28 @@ pub fn places(api: &str) -> Vec<Place> {
         "OpenWisp" => rollcall::openwisp_routes(),
         "OpenL2m" => rollcall::openl2m_routes(),
         "Edge" => rollcall::edge_routes(),
+        "Scim" => rollcall::scim_routes(),
         other => panic!("no API {other}"),
     };
     routes.into_iter().map(Place::from).collect()
 }
 
 impl Place {
-    /// The path as people read it: a lone number is an id too.
+    /// The path as people read it: a lone number is an id too, and SCIM has no final slashes.
     pub fn shown_path(&self) -> String {
+        if self.path.starts_with("/scim/") {
+            return self.path.trim_end_matches('/').to_owned();
+        }
         if self.path.contains("{id}") { self.path.to_owned() } else { self.path.replace("{number}", "{id}") }
     }
 
     /// Who may make a request of that method.
     pub fn who(&self, method: &str) -> String {
+        let method = if self.path.ends_with(SEARCH) && method == "POST" { "GET" } else { method };
         match self.access {
+            Access::User if self.path.ends_with(SEARCH) && method != "OPTIONS" => {
+                "For superusers, and for users with the permissions *Can view user* and *Can view group*.".to_owned()
+            }
             Access::Anyone => "For anyone.".to_owned(),
             Access::User => "For any user.".to_owned(),
             Access::Staff => "For superusers and staff.".to_owned(),

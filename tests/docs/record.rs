@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
 use http::header::AUTHORIZATION;
+use http::{Method, StatusCode};
 use serde_json::Value;
 use shared::auth::Login;
-use shared::directory::RequestOrigin;
+use shared::directory::{RequestOrigin, SystemCaller};
 use shared::model::MailKind;
 
 use super::operations::{Api, Asked, Operation};
@@ -28,7 +28,8 @@ impl Recorder {
         let app = TestApp::start().await;
         let mut kept = BTreeMap::new();
         // The superuser has an API token, and has signed in with two browsers.
-        app.api_token("admin").await;
+        let token = app.api_token("admin").await;
+        kept.insert("api_token", (token.clone(), token));
         let id = app.directory.store().superusers(None).await.expect("superusers").ids[0];
         let tokens = app.directory.store().tokens(id).await.expect("tokens");
         let shown = "0671a7b5f4c2a09be85d1c37".to_owned();
@@ -36,8 +37,11 @@ impl Recorder {
         for (variable, shown) in
             [("my_session", "0671a7b60b13c54d92e7a8f6"), ("my_other_session", "0671a7b60c8841fe53ab0d29")]
         {
-            let origin =
-                RequestOrigin { address: Some("192.0.2.7".to_owned()), user_agent: Some("Mozilla/5.0".to_owned()) };
+            let origin = RequestOrigin {
+                address: Some("192.0.2.7".to_owned()),
+                user_agent: Some("Mozilla/5.0".to_owned()),
+                ..RequestOrigin::default()
+            };
             let login = Login { identifier: "admin".to_owned(), password: PASSWORD.into() };
             app.directory.start_session(login, &origin).await.expect("a session");
             let sessions = app.directory.store().sessions(id).await.expect("sessions");
@@ -64,6 +68,20 @@ impl Recorder {
             let login = Login { identifier: "admin".to_owned(), password: (*password).into() };
             let token = self.app.directory.obtain_token(login, &RequestOrigin::default()).await.expect("a token");
             self.kept.get_mut("token").expect("a token").0 = token.into_text();
+        }
+        if operation.id == "restoreDeletedUser" {
+            // So that the next operation has somebody to purge.
+            let path = operation.at.replace("/api/rollcall/v1/deleted/", "/api/v1/users/user/").replace("restore/", "");
+            let again = self.send(api, Method::DELETE, &path, None, String::new()).await;
+            assert_eq!(again.status, StatusCode::NO_CONTENT, "{again:?}");
+        }
+        if operation.id == "createWebhook" {
+            // What the background task does before it sends.
+            let by = SystemCaller::Outbox;
+            for webhook in self.app.directory.active_webhooks(by).await.expect("webhooks") {
+                let lanes = self.app.directory.delivery_lanes(by, &webhook).await.expect("deliveries");
+                self.kept.insert("delivery", (lanes[0][0].position.to_string(), "12.4".to_owned()));
+            }
         }
         for mail in self.app.mails().await {
             let MailKind::PasswordReset { link } = mail.kind else { continue };

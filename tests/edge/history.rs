@@ -189,7 +189,8 @@ async fn strangers_cannot_fill_the_history() {
             for answer in answers {
                 assert_eq!(answer.status, 401);
                 let (_, write) = answer.cost();
-                assert!(write <= 3.0, "{write}");
+                // Three tries, and the event.
+                assert!(write <= 4.0, "{write}");
                 spent += write;
             }
         }
@@ -199,7 +200,7 @@ async fn strangers_cannot_fill_the_history() {
     }
     let (_, refused) = stored(&app, "bob", false).await;
     assert!((100..=124).contains(&refused.len()), "{}", refused.len());
-    assert!(spent <= 3.0 * 124.0, "{spent}");
+    assert!(spent <= 4.0 * 124.0, "{spent}");
     // What counts for the owner is all there.
     assert_eq!(stored(&app, "bob", true).await.1.len(), 1);
     assert_eq!(walked(&admin, &bob, 7).await.len(), refused.len() + 1);

@@ -116,6 +116,13 @@ async fn everything_of_a_removed_user_goes() {
     let table = Table::read(&app.engine);
     table.assert_sound();
     assert!(table.items.keys().all(|(pk, _)| !pk.starts_with("TOKEN")), "{:?}", table.items.keys());
+    // The access history stays until the purge.
+    let id = table.deleted().next().expect("bob").0;
+    let purged = app.admin().await.delete(&format!("/api/rollcall/v1/deleted/{id}/")).await;
+    assert_eq!(purged.status, 204);
+    app.cleanup().await.expect("the work done");
+    let table = Table::read(&app.engine);
+    table.assert_sound();
     let left = table.items.keys().filter(|(pk, _)| pk.starts_with("ACCEPTED#")).count();
     let admins = admin.get("/api/users/?username=admin").await.json();
     let own = admin.get(&format!("{}history/?page_size=100", path_of(&admins[0]))).await.json();

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::text_of;
-use crate::mailer::Scripted;
+use crate::outbox::Scripted;
 use crate::support::TestApp;
 use crate::support::gateway::{functions, template};
 
 /// The events that are no requests, with what of the template sends such ones to the function they are named for.
 pub(super) const JOBS: &[(&str, &str)] = &[
-    ("mailer-mails", "NewMails"),
-    ("mailer-minutely", "Minutely"),
+    ("outbox-mails", "NewMails"),
+    ("outbox-minutely", "Minutely"),
     ("housekeeping-work", "NewWork"),
     ("housekeeping-hourly", "Hourly"),
 ];
@@ -55,7 +55,7 @@ async fn events_of_jobs_run_as_they_are() {
         let user = admin.create_user("jane", &fields).await;
         // What called them does not matter to the functions.
         serde_json::from_str::<serde::de::IgnoredAny>(&text_of(event)).expect("JSON");
-        if event.starts_with("mailer") {
+        if event.starts_with("outbox") {
             assert_eq!(
                 Scripted::default().run(&app).await,
                 BTreeSet::from(["jane@mail.example".to_owned()]),

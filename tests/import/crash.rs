@@ -24,10 +24,18 @@ pub async fn outcome(app: &TestApp) -> Vec<String> {
             // The one of the installation.
             return "the default organization".to_owned();
         }
+        if line["record"] == "group" {
+            // When it was imported.
+            let map = line.as_object_mut().expect("a group");
+            map.remove("created");
+            map.remove("modified");
+        }
         if line["record"] == "user" {
             let map = line.as_object_mut().expect("a user");
             let is_openwisp = map["id"].as_str().is_some_and(|id| id.starts_with("0000"));
             map.remove("edge_id");
+            // When it was imported.
+            map.remove("modified");
             map.remove(if is_openwisp { "number" } else { "id" });
             for part in ["tokens", "addresses"] {
                 for entry in map[part].as_array_mut().expect("entries") {
@@ -143,7 +151,12 @@ fn a_killed_program_goes_on_where_it_was() {
     whole.assert_sound();
     assert_eq!(whole.users().count(), USERS);
     assert!(program().output().expect("the program").status.success());
-    assert_eq!(read().items, whole.items, "once more changes nothing");
+    // But that there is an event of each import.
+    let without_events = |mut table: Table| {
+        table.items.retain(|(pk, _), _| !pk.starts_with("PENDING#"));
+        table.items
+    };
+    assert_eq!(without_events(read()), without_events(whole), "once more changes nothing");
     // What stays behind is in the way of nobody.
     let _ = std::fs::remove_dir_all(&folder);
 }

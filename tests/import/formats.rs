@@ -319,11 +319,17 @@ async fn who_has_changed_since_stays_as_changed() {
 }
 
 #[tokio::test]
-async fn who_was_removed_may_come_again() {
+async fn who_was_removed_may_come_again_once_purged() {
     let app = new_directory().await;
     take_in(&app, Format::OpenWisp, OPENWISP).await;
     let admin = app.signed_in("user1").await;
     assert_eq!(admin.delete(&format!("{USERS}{THIRD}/")).await.status, 204);
+    let conflicts = told(&look(&app, Format::OpenWisp, OPENWISP).await, IssueKind::Conflict);
+    assert!(
+        conflicts.iter().any(|line| line.ends_with(&format!("restore or purge the user {THIRD} first"))),
+        "{conflicts:?}"
+    );
+    assert_eq!(admin.delete(&format!("/api/rollcall/v1/deleted/{THIRD}/")).await.status, 204);
     let report = take_in(&app, Format::OpenWisp, OPENWISP).await;
     assert_eq!(report.users, ImportCounts { made: 1, here: 3, refused: 1 });
     assert_eq!(admin.get(&format!("{USERS}{THIRD}/")).await.status, 200);

@@ -2,6 +2,7 @@
 
 mod alone;
 mod crash;
+mod events;
 mod formats;
 mod lines;
 mod shapes;
@@ -13,7 +14,8 @@ use std::io::Cursor;
 
 use rollcall::import::{Format, Source, first_line, last_line, line_of, read};
 use shared::Directory;
-use shared::directory::transfer::{IssueKind, Report};
+use shared::directory::SystemCaller;
+use shared::directory::transfer::{Exporter, Importer, IssueKind, Report};
 use shared::model::Timestamp;
 
 use crate::support::invariants::{Item, Key};
@@ -38,10 +40,22 @@ async fn new_directory() -> TestApp {
 
 /// Takes a file in, in pieces of that many entries.
 async fn take(directory: &Directory, format: Format, text: &str, dry: bool, piece: usize) -> shared::Result<Report> {
+    take_with(directory, format, text, dry, piece, |importer| importer).await
+}
+
+/// The same by an importer with further options.
+async fn take_with<'a>(
+    directory: &'a Directory,
+    format: Format,
+    text: &str,
+    dry: bool,
+    piece: usize,
+    options: fn(Importer<'a>) -> Importer<'a>,
+) -> shared::Result<Report> {
     let source = read(format, Cursor::new(text.as_bytes().to_vec()), now()).expect("a whole file");
     let Source { mut entries, brings_groups, brings_organizations, .. } = source;
-    let mut importer =
-        directory.importer(shared::directory::SystemCaller::Operator, brings_groups, brings_organizations, dry).await?;
+    let importer = directory.importer(SystemCaller::Operator, brings_groups, brings_organizations, dry).await?;
+    let mut importer = options(importer);
     loop {
         let entries: Vec<_> = entries.by_ref().take(piece).collect();
         if entries.is_empty() {
@@ -68,8 +82,11 @@ async fn look(app: &TestApp, format: Format, text: &str) -> Report {
 
 /// Everything, as `rollcall export` writes it.
 pub async fn exported(app: &TestApp) -> String {
+    written(app.directory.exporter(SystemCaller::Operator).expect("an export")).await
+}
+
+async fn written(mut exporter: Exporter<'_>) -> String {
     let mut text = first_line().expect("a line") + "\n";
-    let mut exporter = app.directory.exporter(shared::directory::SystemCaller::Operator).expect("an export");
     while let Some(records) = exporter.next().await.expect("records") {
         for record in records {
             text.push_str(&line_of(&record).expect("a line"));
@@ -89,7 +106,7 @@ fn table(app: &TestApp) -> Table {
 /// What two directories of the same content have alike: all but how often records have changed, which shards count,
 /// and what passes by itself.
 fn content(table: &Table) -> BTreeMap<Key, Item> {
-    let passing = ["COUNT", "MEMBERCOUNT#", "OUTBOX", "RETRIES", "THROTTLE#"];
+    let passing = ["COUNT", "EVENT", "MEMBERCOUNT#", "OUTBOX", "PENDING#", "RETRIES", "THROTTLE#"];
     let items = table.items.iter().filter(|((pk, _), _)| !passing.iter().any(|kind| pk.starts_with(kind)));
     let without_versions = |(key, item): (&Key, &Item)| {
         let mut item = item.clone();

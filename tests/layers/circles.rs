@@ -35,6 +35,8 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "store::transaction",
             "store::users",
             "store::users::claims",
+            "store::users::deleted",
+            "store::users::event",
             "store::users::write",
         ],
     ),

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 URL = os.environ["ROLLCALL_URL"].rstrip("/")
 ADMIN = ("admin", os.environ["ROLLCALL_ADMIN_PASSWORD"])
@@ -54,7 +55,7 @@ def authorization(path: str, username: str, password: str) -> str:
     """A header of the API that an address belongs to."""
     if path.startswith("/api/v1/"):
         return bearer(username, password)
-    if path.startswith("/api/rollcall/"):
+    if path.startswith(("/api/rollcall/", "/scim/")):
         # An API token, which stays good after signing out everywhere.
         return token(username, password).replace("Token", "Bearer")
     return basic(username, password) if path.startswith("/api/users/") else token(username, password)
@@ -73,8 +74,16 @@ def ids(path: str, admin: str, caller: str) -> dict:
         # Not the one that is shown with the requests.
         known = "Bearer " + token(caller, PASSWORD).removeprefix("Token ")
         return {"token": call("/api/rollcall/v1/me/tokens/", known)["results"][-1]["id"]}
+    if path.startswith("/api/rollcall/v1/users/"):
+        return {"id": made_user(admin)["id"]}
     if path.startswith("/api/rollcall/"):
         return {}
+    if path.startswith("/scim/v2/ResourceTypes/"):
+        return {"id": "User"}
+    if path.startswith("/scim/v2/Schemas/"):
+        return {"id": "urn:ietf:params:scim:schemas:core:2.0:Group"}
+    if path.startswith("/scim/v2/Groups/"):
+        return {"id": call("/scim/v2/Groups", admin, {"displayName": next(NAMES)})["id"]}
     if path.startswith("/api/v1/users/group/"):
         return {"id": call("/api/v1/users/group/", admin, {"name": next(NAMES), "permissions": []})["id"]}
     if path.startswith("/api/v1/users/organization/"):
@@ -106,7 +115,7 @@ def holds(folder: str, path: str, methods: list[str], admin: str) -> bool:
     """Runs the requests of an address, and asks whether its caller was known to the end."""
     caller = made_user(admin, is_superuser=True, is_staff=True)["username"]
     known = authorization(path, caller, PASSWORD)
-    config = os.path.join(folder, "schemathesis.toml")
+    config = os.path.join(folder, f"{caller}.toml")
     with open(config, "w", encoding="utf-8") as file:
         file.write(f"[headers]\nAuthorization = {json.dumps(known)}\n[parameters]\n")
         for name, value in ids(path, admin, caller).items():
@@ -133,6 +142,8 @@ def known_path(path: str) -> str:
         return USERS
     if path.startswith("/api/rollcall/"):
         return "/api/rollcall/v1/me/tokens/"
+    if path.startswith("/scim/"):
+        return "/scim/v2/Users?count=1"
     return "/api/users/" if path.startswith("/api/users/") else "/api/admin/users/"
 
 
@@ -146,7 +157,8 @@ def main() -> int:
         for path, item in document["paths"].items():
             methods = [method for method in item if method in ("get", "post", "put", "patch", "head", "options")]
             runs += [(path, methods)] + ([(path, ["delete"])] if "delete" in item else [])
-        outcomes = [holds(folder, path, methods, admin) for path, methods in runs]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            outcomes = list(pool.map(lambda run: holds(folder, *run, admin), runs))
     print(f"{sum(outcomes)} of {len(outcomes)} runs hold")
     return 0 if all(outcomes) else 1
 

@@ -253,7 +253,7 @@ async fn a_network_is_known_for_ninety_days_and_the_operator_unlocks() {
     assert_status(&login(&app, HOME, "jane", PASSWORD).await, StatusCode::BAD_REQUEST, "no home any more");
     let jane = Username::parse("jane").expect("a name");
     let unlock = |by| app.directory.unlock_named(by, &jane);
-    assert!(unlock(SystemCaller::Mailer).await.is_err(), "only the operator");
+    assert!(unlock(SystemCaller::Outbox).await.is_err(), "only the operator");
     assert_eq!(unlock(SystemCaller::Operator).await.expect("an answer"), 100);
     assert_eq!(unlock(SystemCaller::Operator).await.expect("an answer"), 0);
     assert_status(&login(&app, "203.0.113.2", "jane", PASSWORD).await, StatusCode::OK, "unlocked");

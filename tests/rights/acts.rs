@@ -1,10 +1,12 @@
-//! Random acts: every route of the three APIs that changes something, with bodies that mostly make sense.
+//! Random acts: every route of the four APIs that changes something, with bodies that mostly make sense.
 
 #![expect(clippy::unnecessary_wraps, reason = "drafts of all routes are made by functions of one type")]
 
+mod deleted;
 mod fields;
 mod locks;
 mod memberships;
+mod scim;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use shared::model::{Action, GroupId, Model, Permission, PermissionId, UserId, date_text};
 
+use self::deleted::{purge, restore};
 use self::fields::{EDGE_FIELDS, NEW_FIELDS, OPENL2M_FIELDS, OPENWISP_FIELDS};
 use self::locks::unlock;
 use self::memberships::{change_membership, join, leave};
@@ -29,6 +32,7 @@ pub enum Api {
     OpenWisp,
     OpenL2m,
     Edge,
+    Scim,
 }
 
 /// What a route asks of its callers, whatever the request is about.
@@ -40,6 +44,8 @@ pub enum Needs {
     Permission(Action, Model),
     /// To be the person that it is about, or to be permitted to change users.
     OneselfOrChangeUser,
+    /// To be permitted to change users or groups.
+    ChangeUserOrGroup,
     /// To be a superuser.
     Superuser,
     /// To be Edge's staff, or a superuser.
@@ -109,8 +115,10 @@ const EDGE: &str = "/api/users/";
 #[rustfmt::skip]
 pub fn routes() -> Vec<Route> {
     use Action::{Add, Change, Delete};
-    use Api::{Edge, OpenL2m, OpenWisp};
-    use Needs::{EdgeOneselfOrStaff, EdgeStaff, Nothing, OneselfOrChangeUser, Permission as Has, Superuser};
+    use Api::{Edge, OpenL2m, OpenWisp, Scim};
+    use Needs::{
+        ChangeUserOrGroup, EdgeOneselfOrStaff, EdgeStaff, Nothing, OneselfOrChangeUser, Permission as Has, Superuser,
+    };
     let route = |method, path, api, needs, weight, make| Route { method, path, api, needs, weight, make };
     vec![
         route(Method::POST, "/api/v1/users/user/", OpenWisp, Has(Add, Model::User), 3, create_user),
@@ -135,6 +143,8 @@ pub fn routes() -> Vec<Route> {
         route(Method::PATCH, "/api/v1/users/organization/{id}/", OpenWisp, Has(Change, Model::Organization), 4, change_organization),
         route(Method::DELETE, "/api/v1/users/organization/{id}/", OpenWisp, Has(Delete, Model::Organization), 1, delete_organization),
         route(Method::POST, "/api/rollcall/v1/users/{id}/unlock/", OpenWisp, Superuser, 1, unlock),
+        route(Method::DELETE, "/api/rollcall/v1/deleted/{id}/", OpenWisp, Has(Delete, Model::User), 5, purge),
+        route(Method::POST, "/api/rollcall/v1/deleted/{id}/restore/", OpenWisp, Has(Add, Model::User), 12, restore),
         route(Method::POST, "/api/admin/users/", OpenL2m, Superuser, 1, create_openl2m),
         route(Method::POST, "/api/admin/users/{number}/", OpenL2m, Superuser, 2, change_openl2m),
         route(Method::PATCH, "/api/admin/users/{number}/", OpenL2m, Superuser, 2, change_openl2m),
@@ -144,13 +154,27 @@ pub fn routes() -> Vec<Route> {
         route(Method::POST, "/api/users/{id}/tokens/", Edge, EdgeOneselfOrStaff, 3, create_token),
         route(Method::PATCH, "/api/users/{id}/tokens/{token}/", Edge, EdgeOneselfOrStaff, 3, switch_token),
         route(Method::DELETE, "/api/users/{id}/tokens/{token}/", Edge, EdgeOneselfOrStaff, 3, delete_token),
+        route(Method::POST, "/scim/v2/Users/", Scim, Has(Add, Model::User), 2, scim::create_user),
+        route(Method::PUT, "/scim/v2/Users/{id}/", Scim, Has(Change, Model::User), 3, scim::replace_user),
+        route(Method::PATCH, "/scim/v2/Users/{id}/", Scim, Has(Change, Model::User), 6, scim::change_user),
+        route(Method::DELETE, "/scim/v2/Users/{id}/", Scim, Has(Delete, Model::User), 1, scim::delete_user),
+        route(Method::POST, "/scim/v2/Groups/", Scim, Has(Add, Model::Group), 2, scim::create_group),
+        route(Method::PUT, "/scim/v2/Groups/{id}/", Scim, ChangeUserOrGroup, 3, scim::replace_group),
+        route(Method::PATCH, "/scim/v2/Groups/{id}/", Scim, ChangeUserOrGroup, 6, scim::change_group),
+        route(Method::DELETE, "/scim/v2/Groups/{id}/", Scim, Has(Delete, Model::Group), 1, scim::delete_group),
+        route(Method::PUT, "/scim/v2/Me/", Scim, Nothing, 2, scim::replace_oneself),
+        route(Method::PATCH, "/scim/v2/Me/", Scim, Nothing, 3, scim::change_oneself),
+        route(Method::POST, "/scim/v2/Bulk/", Scim, Nothing, 3, scim::bulk),
     ]
 }
 
 impl Act {
-    /// Whether OpenWISP is asked to set the password of who acts, which needs no permission.
-    pub fn is_about_own_password(&self) -> bool {
-        self.needs == Needs::Nothing || self.needs == Needs::OneselfOrChangeUser
+    /// Whether it is about the account of who acts and needs no permission: its password in OpenWISP, its profile in SCIM.
+    pub fn is_about_oneself(&self) -> bool {
+        match self.api {
+            Api::Scim => self.path == "/scim/v2/Me",
+            _ => self.needs == Needs::Nothing || self.needs == Needs::OneselfOrChangeUser,
+        }
     }
 }
 
@@ -169,13 +193,15 @@ impl Route {
 
     /// Whether somebody has what it asks for, as far as can be said before it is known what it is about.
     pub fn may_suit(&self, state: &State, person: &Person, rights: &Rights) -> bool {
-        let needs_sight = self.api == Api::OpenWisp && self.path.contains("{id}") && !rights.are_everything();
+        let is_seen_by_managers = self.api == Api::OpenWisp || self.path.starts_with("/scim/v2/Users/");
+        let needs_sight = is_seen_by_managers && self.path.contains("{id}") && !rights.are_everything();
         if needs_sight && state.managed_by(person.user.id).is_empty() {
             return false;
         }
         match self.needs {
             Needs::Nothing | Needs::OneselfOrChangeUser => true,
             Needs::Permission(action, model) => rights.hold(Right::Permitted(Permission { action, model })),
+            Needs::ChangeUserOrGroup => may_change_users_or_groups(rights),
             Needs::Superuser => rights.are_everything(),
             Needs::EdgeStaff => rights.are_everything() || edge_staff(&person.user),
             Needs::EdgeOneselfOrStaff => {
@@ -183,6 +209,12 @@ impl Route {
             }
         }
     }
+}
+
+/// Whether somebody may change users or groups.
+pub fn may_change_users_or_groups(rights: &Rights) -> bool {
+    let may = |model| rights.hold(Right::Permitted(Permission { action: Action::Change, model }));
+    may(Model::User) || may(Model::Group)
 }
 
 /// The permissions about what endpoints serve, which are worth more here than the others.

@@ -9,11 +9,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use shared::model::{
-    Action, ApiToken, Date, Group, GroupId, Membership, Model, Organization, OrganizationId, Permission, PermissionId,
-    User, UserId,
+    Action, Date, Group, GroupId, Membership, Model, Organization, OrganizationId, Permission, PermissionId, User,
+    UserId,
 };
 
-use super::acts::{Act, Api, Needs};
+use super::acts::{Act, Api, Needs, may_change_users_or_groups};
+use super::people::difference;
 use super::state::{Person, State};
 
 /// Nobody has a right afterwards that neither this person nor the actor had before.
@@ -28,6 +29,9 @@ pub const GROUP: &str = "a group gains, loses and takes along only permissions t
 pub const ORGANIZATION: &str = "an organization changes only by who manages it and has the permission";
 /// Memberships change only by those who manage the organization.
 pub const MEMBERSHIP: &str = "a membership changes only by who manages its organization";
+/// Deleted people are people still.
+pub const DELETED: &str =
+    "a deleted person is restored as it was, or purged, by who sees it and holds every right of it";
 /// Who lacks what a route asks for is refused.
 pub const LET_IN: &str = "a route refuses who lacks what it asks for";
 /// What is refused changes nothing.
@@ -183,7 +187,7 @@ impl State {
         let Person { user, memberships, .. } = person;
         match api {
             _ if caller.user.flags.is_superuser => true,
-            Api::OpenWisp => {
+            Api::OpenWisp | Api::Scim => {
                 let managed = self.managed_by(actor);
                 !user.flags.is_superuser && memberships.iter().any(|one| managed.contains(&one.organization))
             }
@@ -211,6 +215,7 @@ impl Outcome<'_> {
         if self.status >= 400 {
             found.extend(self.changes_in_spite_of_refusal());
         }
+        found.extend(self.restored_otherwise());
         let rights = self.before.rights_of(self.actor);
         if rights.are_everything() {
             return found;
@@ -222,6 +227,7 @@ impl Outcome<'_> {
         found.extend(self.changes_of_groups(&rights));
         found.extend(self.changes_of_organizations(&rights));
         found.extend(self.changes_of_memberships());
+        found.extend(self.changes_of_deleted(&rights));
         found
     }
 
@@ -236,6 +242,7 @@ impl Outcome<'_> {
                 Needs::Nothing => true,
                 Needs::Permission(action, model) => has(action, model),
                 Needs::OneselfOrChangeUser => oneself || has(Action::Change, Model::User),
+                Needs::ChangeUserOrGroup => may_change_users_or_groups(&rights),
                 Needs::Superuser => rights.are_everything(),
                 Needs::EdgeStaff => rights.hold(Right::EdgeStaff),
                 Needs::EdgeOneselfOrStaff => {
@@ -255,6 +262,9 @@ impl Outcome<'_> {
         }
         if before.groups != after.groups {
             found.push(told(format!("the groups were {:?} and are {:?}", before.groups, after.groups)));
+        }
+        if before.deleted != after.deleted {
+            found.push(told("somebody was deleted, restored or purged".to_owned()));
         }
         if before.organizations != after.organizations {
             let (was, is) = (&before.organizations, &after.organizations);
@@ -317,7 +327,11 @@ impl Outcome<'_> {
         for (was, is) in self.changed_people() {
             let Some(was) = was else { continue };
             let own = was.user.id == self.actor;
-            let excused = own && self.act.is_about_own_password();
+            let excused = own && self.act.is_about_oneself();
+            if excused && self.act.api == Api::Scim && is.map(Person::without_profile) != Some(was.without_profile()) {
+                let detail = format!("{} changes more than its profile", difference(Some(was), is));
+                found.push(Violation { sentence: LET_IN, detail });
+            }
             let left = |person| self.without_what_went(person);
             if excused || is.is_some_and(|is| left(is) == left(was)) {
                 continue;
@@ -410,6 +424,40 @@ impl Outcome<'_> {
         found
     }
 
+    /// Who is not among the deleted any more was restored or purged by somebody who sees the person and holds every right
+    /// that the person had, as far as that still exists.
+    fn changes_of_deleted(&self, rights: &Rights) -> Vec<Violation> {
+        let mut found = Vec::new();
+        for (id, was) in self.before.deleted.iter().filter(|(id, _)| !self.after.deleted.contains_key(id)) {
+            let lacking = rights.lacking(&self.before.rights(was));
+            let sees = self.before.sees(self.actor, self.act.api, was);
+            if !lacking.is_empty() || !sees {
+                let (actor, lacking) = (self.name(self.actor), listed(&lacking));
+                let detail = format!("{} ({id}); {actor} sees it: {sees}; and lacks: {lacking}", was.user.username);
+                found.push(Violation { sentence: DELETED, detail });
+            }
+        }
+        found
+    }
+
+    /// A restored person is who was deleted, but for groups and organizations that are gone, and for what ended.
+    fn restored_otherwise(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        for (id, was) in &self.before.deleted {
+            let Some(is) = self.after.people.get(id) else { continue };
+            let mut was = was.without_bookkeeping();
+            was.user.groups.retain(|group| self.before.groups.contains_key(group));
+            was.memberships.retain(|one| self.before.organizations.contains_key(&one.organization));
+            was.user.token_version += 1;
+            was.user.api_tokens_ended += 1;
+            if was != is.without_bookkeeping() {
+                let detail = difference(Some(&was), Some(is));
+                found.push(Violation { sentence: DELETED, detail });
+            }
+        }
+        found
+    }
+
     /// Whether nothing of an organization changed but that its owner went, or that a first manager came.
     fn is_same(&self, was: &Organization, is: &Organization) -> bool {
         let has = |state: &State, owner| {
@@ -466,76 +514,4 @@ impl Outcome<'_> {
     fn name(&self, id: UserId) -> String {
         self.before.people.get(&id).map_or_else(|| id.to_string(), |person| person.user.username.to_string())
     }
-}
-
-impl Person {
-    /// This person without what changes by use, or follows from other records.
-    fn without_bookkeeping(&self) -> Self {
-        let mut person = self.clone();
-        person.user.version = 0;
-        person.user.has_signed_in = false;
-        // They follow from the memberships, from which organizations are active and from who owns them.
-        person.user.manages.clear();
-        person.user.holds = None;
-        // They come in no order that matters.
-        person.memberships.sort_by_key(|membership| membership.organization);
-        for ApiToken { last_used, .. } in &mut person.tokens {
-            *last_used = None;
-        }
-        person
-    }
-
-    /// This person without what regular users of Edge may change about themselves.
-    fn without_own_fields(&self) -> Self {
-        let mut person = self.without_bookkeeping();
-        let user = &mut person.user;
-        user.first_name.clear();
-        user.last_name.clear();
-        user.email = None;
-        user.email_is_shared = false;
-        user.sharing.description.clear();
-        user.password = "".into();
-        user.token_version = 0;
-        person.tokens.clear();
-        person
-    }
-}
-
-/// What is different about a person, in the words of the records.
-fn difference(was: Option<&Person>, is: Option<&Person>) -> String {
-    let (was, is) = match (was, is) {
-        (Some(was), Some(is)) => (was, is),
-        (Some(was), None) => return format!("{} is gone", was.user.username),
-        (None, Some(is)) => return format!("{} is new", is.user.username),
-        (None, None) => return "nobody".to_owned(),
-    };
-    let (before, after) = (told(was), told(is));
-    let only = |these: &[String], those: &[String]| {
-        let only: Vec<&str> = these.iter().filter(|one| !those.contains(one)).map(String::as_str).collect();
-        if only.is_empty() { "nothing".to_owned() } else { only.join(", ") }
-    };
-    format!("{}: was {}; is {}", was.user.username, only(&before, &after), only(&after, &before))
-}
-
-/// Every value of a person, after the names of the fields that lead to it.
-fn told(person: &Person) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let mut values = Vec::new();
-    for line in format!("{:#?}", person.without_bookkeeping()).lines() {
-        let depth = (line.len() - line.trim_start().len()) / 4;
-        names.truncate(depth);
-        let text = line.trim().trim_end_matches(',');
-        let (name, value) = text.split_once(": ").unwrap_or(("", text));
-        let opens = value.ends_with(['{', '[', '(']);
-        if !opens && !value.starts_with(['}', ']', ')']) {
-            let path = names.iter().map(String::as_str).chain([name]).filter(|name| !name.is_empty());
-            let path = path.collect::<Vec<_>>().join(".");
-            // Ids of tokens are shown byte by byte, which tells nobody anything.
-            if path != "tokens.id" {
-                values.push(format!("{path} = {value}"));
-            }
-        }
-        names.push(name.to_owned());
-    }
-    values
 }

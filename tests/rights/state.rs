@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dynoxide::AttributeValue;
-use shared::model::{ApiToken, Group, GroupId, Membership, Organization, OrganizationId, User, UserId};
+use shared::model::{ApiToken, DeletedUser, Group, GroupId, Membership, Organization, OrganizationId, User, UserId};
 
 use crate::support::TestApp;
 
@@ -14,6 +14,8 @@ pub struct State {
     pub people: BTreeMap<UserId, Arc<Person>>,
     pub groups: BTreeMap<GroupId, Group>,
     pub organizations: BTreeMap<OrganizationId, Organization>,
+    /// As they were when they were deleted; they have no tokens.
+    pub deleted: BTreeMap<UserId, Arc<Person>>,
 }
 
 /// A user with all that belongs to it.
@@ -49,6 +51,14 @@ impl State {
             match store.organization(id).await.expect("an organization or none") {
                 Some(organization) => drop(self.organizations.insert(id, organization)),
                 None => drop(self.organizations.remove(&id)),
+            }
+        }
+        for id in after("DELETED#").filter_map(UserId::parse) {
+            match store.deleted_user(id).await.expect("a deleted user or none") {
+                Some(DeletedUser { user, memberships, .. }) => {
+                    self.deleted.insert(id, Arc::new(Person { user, memberships, tokens: Vec::new() }));
+                }
+                None => drop(self.deleted.remove(&id)),
             }
         }
         let listed: BTreeSet<UserId> = after("TOKENS#").filter_map(UserId::parse).collect();

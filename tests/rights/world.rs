@@ -148,7 +148,7 @@ impl World {
         let weight = |route: &Route| {
             let is_creation = route.method == Method::POST && !route.path.contains('{');
             let is_crowded = match route.path {
-                "/api/v1/users/group/" => self.state.groups.len() > MANY_OTHERS,
+                "/api/v1/users/group/" | "/scim/v2/Groups/" => self.state.groups.len() > MANY_OTHERS,
                 "/api/v1/users/organization/" => self.state.organizations.len() > MANY_OTHERS,
                 _ => self.state.people.len() > MANY_PEOPLE,
             };
@@ -195,7 +195,7 @@ impl World {
         let id = person.user.id;
         let username = &person.user.username;
         let mut credentials = self.credentials.remove(&id).unwrap_or_default();
-        let wants_jwt = api == Api::OpenWisp;
+        let wants_jwt = matches!(api, Api::OpenWisp | Api::Scim);
         if wants_jwt && credentials.jwt.is_none() {
             credentials.jwt = self.sign_in(person, "/api/v1/users/token/").await;
         }
@@ -206,7 +206,7 @@ impl World {
         self.follow().await;
         let password = self.passwords.get(&id).copied().unwrap_or(PASSWORD);
         let shown = match (api, credentials) {
-            (Api::OpenWisp, Credentials { jwt, .. }) => jwt.map(|jwt| format!("Bearer {jwt}")),
+            (Api::OpenWisp | Api::Scim, Credentials { jwt, .. }) => jwt.map(|jwt| format!("Bearer {jwt}")),
             (Api::OpenL2m, Credentials { token, .. }) => token.map(|token| format!("Token {token}")),
             (Api::Edge, Credentials { token: Some(token), .. }) => Some(format!("Token {username}:{token}")),
             // Who has as many tokens as there may be still has a password.

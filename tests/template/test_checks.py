@@ -36,7 +36,7 @@ def test_sam_builds_each_program_for_the_architecture_that_is_asked_for():
         stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"), parameter_overrides=asked)
         functions = list(SamFunctionProvider(stacks).get_all())
         assert {function.metadata["BuildProperties"]["Binary"] for function in functions} == {
-            folder.name for folder in (ROOT / "functions").iterdir()
+            folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir()
         }
         assert [function.architectures for function in functions] == [[built]] * len(functions)
 

@@ -208,7 +208,7 @@ def test_what_the_stand_in_holds_is_what_the_template_says(cloud, deployed, stac
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
     mappings = cloud.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert {made["EventSourceArn"] for made in mappings} == {table["LatestStreamArn"]}
-    assert {made["FunctionArn"].rsplit(":", 1)[1] for made in mappings} == {deployed["Mailer"], deployed["Housekeeping"]}
+    assert {made["FunctionArn"].rsplit(":", 1)[1] for made in mappings} == {deployed["Outbox"], deployed["Housekeeping"]}
     for name in binaries(stack):
         made = cloud.client("lambda").get_function_configuration(FunctionName=deployed[name])
         assert made["Environment"]["Variables"]["ROLLCALL_TABLE"] == deployed["Table"]
@@ -258,13 +258,13 @@ def test_a_mail_goes_from_the_outbox_to_ses_and_housekeeping_finds_a_kept_house(
         "SizeBytes": 1,
         "StreamViewType": "NEW_IMAGE",
     }
-    [pattern] = [made["Pattern"] for made in mailer_filter(cloud, deployed)]
+    [pattern] = [made["Pattern"] for made in outbox_filter(cloud, deployed)]
     assert json.loads(pattern) == {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [item["pk"]["S"]]}}}}
     record = {"eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": REGION}
     event = {"Records": [{**record, "dynamodb": change}]}
 
     # Until the address is verified, the mail is put off.
-    assert gateway.invoke("mailer", event) is None
+    assert gateway.invoke("outbox", event) is None
     assert mails("OUTBOX") == {}
     waits = mails("RETRIES")["joe@site.example"]
     due, name = waits["sk"]["S"].split("#")
@@ -273,15 +273,15 @@ def test_a_mail_goes_from_the_outbox_to_ses_and_housekeeping_finds_a_kept_house(
     # As if its time had come.
     table.delete_item(TableName=deployed["Table"], Key={"pk": waits["pk"], "sk": waits["sk"]})
     table.put_item(TableName=deployed["Table"], Item={**waits, "sk": {"S": f"{'0' * len(due)}#{name}"}})
-    assert gateway.invoke("mailer", {}) is None
+    assert gateway.invoke("outbox", {}) is None
     assert "joe@site.example" not in mails("RETRIES")
     assert cloud.client("ses").get_send_quota()["SentLast24Hours"] == 1
     assert gateway.invoke("housekeeping", {}) is None
 
 
-def mailer_filter(cloud, deployed):
-    """What the mailer is told of, as it was deployed."""
-    mappings = cloud.client("lambda").list_event_source_mappings(FunctionName=deployed["Mailer"])["EventSourceMappings"]
+def outbox_filter(cloud, deployed):
+    """What the function is told of, as it was deployed."""
+    mappings = cloud.client("lambda").list_event_source_mappings(FunctionName=deployed["Outbox"])["EventSourceMappings"]
     return mappings[0]["FilterCriteria"]["Filters"]
 
 

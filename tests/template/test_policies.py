@@ -44,7 +44,7 @@ def in_order(statements):
 
 def test_every_function_has_a_role_of_its_own_that_lambda_alone_takes(stack):
     functions = of_type(stack, "AWS::Lambda::Function")
-    assert len(functions) == 11
+    assert len(functions) == 14
     assert {name: made["Role"] for name, made in functions.items()} == {
         name: {"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in functions
     }
@@ -75,7 +75,7 @@ def test_those_who_sign_read_the_private_keys_those_who_verify_the_public_ones_a
     # OpenL2M and Edge have no signed tokens, and send no mail.
     assert readers == {
         "ReadSigningKeys": {"auth", "users"},
-        "ReadVerifyingKeys": {"emails", "groups", "organizations", "docs"},
+        "ReadVerifyingKeys": {"deleted", "docs", "emails", "events", "groups", "organizations", "scim"},
     }
     for name, parameter in [("ReadSigningKeys", "SigningKeysParameter"), ("ReadVerifyingKeys", "VerifyingKeysParameter")]:
         [statement] = written[name]["PolicyDocument"]["Statement"]
@@ -87,7 +87,7 @@ def test_those_who_sign_read_the_private_keys_those_who_verify_the_public_ones_a
 
 
 def test_items_of_the_table_are_all_that_functions_behind_the_api_have(stack):
-    for binary in set(binaries(stack).values()) - {"mailer", "housekeeping"}:
+    for binary in set(binaries(stack).values()) - {"outbox", "housekeeping"}:
         for statement in statements(stack, binary):
             assert statement["Effect"] == "Allow" and statement["Resource"] == TABLE, binary
             assert set(listed(statement["Action"])) <= ON_ITEMS, binary
@@ -97,13 +97,20 @@ def test_the_documentation_reads_credentials_and_counts_and_nothing_else(stack):
     for statement in statements(stack, "docs"):
         keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
         assert keys and "*" not in keys
-        assert set(listed(statement["Action"])) <= {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        # A wrong password is an event.
+        wanted = {"dynamodb:PutItem"} if keys == ["PENDING#*"] else {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+        assert set(listed(statement["Action"])) <= wanted
 
 
-def test_the_mailer_has_the_outbox_and_sends_from_one_address(stack):
-    moves, *reads, sends, tells = statements(stack, "mailer")
+def test_the_function_outbox_has_mails_webhooks_and_the_log_and_sends_from_one_address(stack):
+    moves, webhooks, owners, log, *reads, sends, tells = statements(stack, "outbox")
     assert moves["Action"] == ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"] and moves["Resource"] == TABLE
     assert moves["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["OUTBOX", "RETRIES"]}}
+    on_items = [(webhooks, ["WEBHOOKS", "WEBHOOK#*"]), (owners, ["USER#*"]), (log, ["EVENTLOG", "EVENTLOG#*", "EVENTS#*", "EVENTSBY#*", "PENDING#*"])]
+    for statement, keys in on_items:
+        assert statement["Resource"] == TABLE and set(listed(statement["Action"])) <= ON_ITEMS
+        assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
+    assert owners["Action"] == "dynamodb:GetItem"
     assert reads == READS_STREAM
     assert sends["Action"] == "ses:SendEmail"
     assert sends["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}}
@@ -111,7 +118,7 @@ def test_the_mailer_has_the_outbox_and_sends_from_one_address(stack):
     assert arn == "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${Identity}"
     assert names == {"Identity": {"Fn::If": ["HasMailIdentity", {"Ref": "MailIdentity"}, {"Ref": "MailFrom"}]}}
     assert (tells["Action"], tells["Resource"]) == ("sqs:SendMessage", MAILS)
-    others = set(binaries(stack).values()) - {"mailer"}
+    others = set(binaries(stack).values()) - {"outbox"}
     assert "ses:" not in repr([statements(stack, binary) for binary in others])
 
 

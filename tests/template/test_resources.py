@@ -9,7 +9,7 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 from stack import ROOT, binaries, of_type, routes, source, transformed
 
-QUEUES = {"UnsentMails": "mailer", "UnfinishedWork": "housekeeping"}
+QUEUES = {"UnsentMails": "outbox", "UnfinishedWork": "housekeeping"}
 
 
 def arn(name):
@@ -55,7 +55,7 @@ def test_the_stream_has_two_readers_that_give_up_into_their_queues(stack):
         assert reader["MaximumRecordAgeInSeconds"] == 6 * 60 * 60
         assert reader["DestinationConfig"] == {"OnFailure": {"Destination": arn(queue)}}
         [each] = reader["FilterCriteria"]["Filters"]
-        assert json.loads(each["Pattern"])["dynamodb"]["Keys"]["pk"]["S"] == {"mailer": ["OUTBOX"], "housekeeping": ["RESETS", "WORK"]}[binary]
+        assert json.loads(each["Pattern"])["dynamodb"]["Keys"]["pk"]["S"] == {"outbox": ["OUTBOX"], "housekeeping": ["RESETS", "WORK"]}[binary]
 
 
 def test_housekeeping_is_called_every_hour_and_when_a_day_begins(stack):
@@ -71,15 +71,15 @@ def test_housekeeping_is_called_every_hour_and_when_a_day_begins(stack):
     assert sorted(map(repr, may_call(stack, "Housekeeping"))) == sorted(repr(arn(name)) for name in rules)
 
 
-def test_the_mailer_is_called_every_minute_and_a_failed_call_is_left_to_the_next(stack):
-    [(name, rule)] = rules_of(stack, "Mailer").items()
+def test_the_outbox_is_called_every_minute_and_a_failed_call_is_left_to_the_next(stack):
+    [(name, rule)] = rules_of(stack, "Outbox").items()
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     [target] = rule["Targets"]
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     assert "DeadLetterConfig" not in target
-    invocation = invocation_of(stack, "Mailer")
+    invocation = invocation_of(stack, "Outbox")
     assert (invocation["MaximumRetryAttempts"], invocation["MaximumEventAgeInSeconds"]) == (0, 60)
-    assert may_call(stack, "Mailer") == [arn(name)]
+    assert may_call(stack, "Outbox") == [arn(name)]
 
 
 def rules_of(stack, function):
@@ -133,11 +133,11 @@ def watched(stack):
 
 def test_alarms_watch_errors_throttles_queues_lateness_and_refused_mails(stack):
     seen = set(watched(stack))
-    serving = {name for name, binary in binaries(stack).items() if binary not in ("mailer", "housekeeping")}
+    serving = {name for name, binary in binaries(stack).items() if binary not in ("outbox", "housekeeping")}
     assert seen == (
         {("AWS/Lambda", "Errors", name) for name in binaries(stack)}
         | {("AWS/Lambda", "Throttles", name) for name in serving}
-        | {("AWS/Lambda", "IteratorAge", name) for name in ("Mailer", "Housekeeping")}
+        | {("AWS/Lambda", "IteratorAge", name) for name in ("Outbox", "Housekeeping")}
         | {("AWS/SQS", "ApproximateNumberOfMessagesVisible", name) for name in QUEUES}
         | {("AWS/DynamoDB", f"{kind}ThrottleEvents", "Table") for kind in ("Read", "Write")}
         | {("own", name, None) for name in ("RefusedMails", "RefusedSignIns", "LimitedRequests", "FailedWork")}
@@ -157,10 +157,10 @@ def test_alarms_are_quiet_without_trouble_and_told_to_the_topic(stack):
             assert len(alarm["Metrics"]) - 1 <= 10
 
 
-def test_a_mail_that_was_not_sent_is_told_from_the_line_that_the_mailer_logs(stack):
+def test_a_mail_that_was_not_sent_is_told_from_the_line_that_the_outbox_logs(stack):
     made = of_type(stack, "AWS::Logs::MetricFilter")["RefusedMails"]
     [text] = re.findall(r'^\{ \$\.message = "(.*)\*" \}$', made["FilterPattern"])
-    lines = re.findall(r'warn!\((?:.*, )?"(.*)"\)', (ROOT / "functions/mailer/src/lib.rs").read_text())
+    lines = re.findall(r'warn!\((?:.*, )?"(.*)"\)', (ROOT / "functions/outbox/src/lib.rs").read_text())
     assert len(lines) == 3 and all(line.startswith(text) for line in lines)
     assert made["LogGroupName"] == {"Ref": "Logs"}
     [to] = made["MetricTransformations"]
@@ -186,7 +186,7 @@ def test_concurrency_is_reserved_where_that_is_asked_for(stack):
     for name, binary in binaries(stack).items():
         reserved = stack["Resources"][name]["Properties"].get("ReservedConcurrentExecutions")
         of_api = {"Fn::If": ["HasConcurrency", {"Ref": "FunctionConcurrency"}, {"Ref": "AWS::NoValue"}]}
-        assert reserved == ({"Ref": "AWS::NoValue"} if binary in ("mailer", "housekeeping") else of_api), name
+        assert reserved == ({"Ref": "AWS::NoValue"} if binary in ("outbox", "housekeeping") else of_api), name
     assert stack["Parameters"]["FunctionConcurrency"]["Default"] == ""
 
 
@@ -239,7 +239,7 @@ def test_functions_get_settings_that_the_program_knows_and_no_secret(stack):
     keys = {name: {} for name in binaries(stack)}
     for name in ("Auth", "Users"):
         keys[name] = {"ROLLCALL_SIGNING_KEYS": {"Fn::Sub": "ssm:${SigningKeysParameter}"}}
-    for name in ("Emails", "Groups", "Organizations", "Docs"):
+    for name in ("Deleted", "Docs", "Emails", "Events", "Groups", "Organizations", "Scim"):
         keys[name] = {"ROLLCALL_VERIFYING_KEYS": {"Fn::Sub": "ssm:${VerifyingKeysParameter}"}}
     for name, function in of_type(stack, "AWS::Lambda::Function").items():
         given = function["Environment"]["Variables"]
@@ -252,7 +252,7 @@ def test_functions_get_settings_that_the_program_knows_and_no_secret(stack):
 
 def test_a_request_is_not_waited_for_longer_than_the_gateway_does(stack):
     for name, binary in binaries(stack).items():
-        if binary not in ("mailer", "housekeeping"):
+        if binary not in ("outbox", "housekeeping"):
             assert stack["Resources"][name]["Properties"]["Timeout"] < 30
 
 

@@ -17,16 +17,16 @@ def of_event(path):
     """An event's function, method and path. The in-process tests send each to its function, which answers."""
     event = json.loads(path.read_text())
     http = event["requestContext"]["http"]
-    functions = sorted((folder.name for folder in (ROOT / "functions").iterdir()), key=len)
+    functions = sorted((folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir()), key=len)
     function = [name for name in functions if path.name.startswith(f"{name}-")][-1]
     return function, http["method"], http["path"]
 
 
-# Those of the mailer and of housekeeping come from a stream or a schedule.
+# those of outbox and of housekeeping come from a stream or a schedule.
 EVENTS = [
     of_event(path)
     for path in sorted((ROOT / "events").glob("*.json"))
-    if not path.stem.startswith(("mailer-", "housekeeping-"))
+    if not path.stem.startswith(("outbox-", "housekeeping-"))
 ]
 
 
@@ -34,7 +34,7 @@ def documented():
     """Every method of every path in the OpenAPI document, which is written from the routers: with an event's path."""
     paths = json.loads((ROOT / "functions/docs/openapi.json").read_text())["paths"]
     for pattern, operations in paths.items():
-        form = re.compile(re.sub(r"\{\w+\}", "[^/]+", pattern))
+        form = re.compile(re.sub(r"\{\w+\}", "[^/]+", pattern.rstrip("/")) + "/?")
         for method in METHODS & operations.keys():
             # HEAD and OPTIONS have no events of their own.
             verbs = {"head": {"GET"}, "options": {verb.upper() for verb in operations}}.get(method, {method.upper()})

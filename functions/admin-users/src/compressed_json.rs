@@ -28,7 +28,7 @@ pub fn respond(
     // Formatted here, not by the middleware: compressed data cannot be formatted later, and other data would grow.
     let json = match representation {
         Representation::Json(Some(spaces)) => serde_json::to_value(value).map(|value| indented(&value, spaces).into()),
-        Representation::Json(None) | Representation::Html => serde_json::to_vec(value),
+        Representation::Json(None) | Representation::Html | Representation::Lines => serde_json::to_vec(value),
     };
     let json: Vec<u8> = json.map_err(|error| Error::Internal(error.into()))?;
     let compressed = json.len() >= WORTH_IT && accepts_gzip(asked);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use shared::Directory;
 use shared::dialect::openl2m::OpenL2m;
+use shared::error::Cause;
 use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
 const LIST: Endpoint =
@@ -49,6 +50,14 @@ pub fn routes() -> Vec<Route> {
         Route::new(&ENVIRONMENT).get(discovery::environment),
         Route::new(&STATS).get(discovery::stats),
     ]
+}
+
+/// Serves this function's routes in Lambda until the process ends.
+///
+/// # Errors
+/// When a setting is missing or invalid, or the Lambda runtime is not available.
+pub fn run() -> Result<(), Cause> {
+    shared::lambda::serve::<OpenL2m>(router)
 }
 
 /// The routes of this function.

@@ -25,6 +25,7 @@ use shared::dialect::openwisp::OpenWisp;
 use shared::dialect::{
     openwisp::page::ACCOUNT_PATH, openwisp::page::LOGIN_PATH, openwisp::page::LOGOUT_PATH, openwisp::page::STYLE_PATH,
 };
+use shared::error::Cause;
 use shared::web::endpoint::{Access, Endpoint, Route, add_final_slash, mount_all};
 
 const TOKEN: Endpoint = Endpoint {
@@ -87,6 +88,14 @@ pub fn routes() -> Vec<Route> {
 /// The OpenL2M endpoints that this function serves, with their handlers.
 pub fn openl2m_routes() -> Vec<Route> {
     vec![Route::new(&openl2m::TOKEN).post(openl2m::obtain_token)]
+}
+
+/// Serves this function's routes in Lambda until the process ends.
+///
+/// # Errors
+/// When a setting is missing or invalid, or the Lambda runtime is not available.
+pub fn run() -> Result<(), Cause> {
+    shared::lambda::serve::<OpenWisp>(router)
 }
 
 /// The routes of this function.

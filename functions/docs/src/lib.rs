@@ -16,6 +16,7 @@ use axum::routing::{MethodRouter, any, get};
 use http::Method;
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
+use shared::error::Cause;
 use shared::web::endpoint::add_final_slash;
 use shared::web::{Failure, Rejection};
 
@@ -32,6 +33,14 @@ pub const DOCUMENT: &str = include_str!("../openapi.json");
 /// The paths of the pages' assets, which are public.
 pub fn asset_paths() -> impl Iterator<Item = &'static str> {
     assets::ALL.iter().map(|asset| asset.path)
+}
+
+/// Serves this function's routes in Lambda until the process ends.
+///
+/// # Errors
+/// When a setting is missing or invalid, or the Lambda runtime is not available.
+pub fn run() -> Result<(), Cause> {
+    shared::lambda::serve::<OpenWisp>(router)
 }
 
 /// The routes of this function.

@@ -65,7 +65,7 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
 
 impl Operation<'_> {
     fn show(&self, document: &Value) -> Markup {
-        let body = &self.value["requestBody"]["content"]["application/json"];
+        let body = json_of(&self.value["requestBody"]);
         html! {
             section id=(text(&self.value["operationId"])) {
                 h3 { (text(&self.value["summary"])) }
@@ -78,7 +78,7 @@ impl Operation<'_> {
                 }
                 @for (status, response) in entries(&self.value["responses"]) {
                     @let response = resolved(document, response);
-                    @let content = &response["content"]["application/json"];
+                    @let content = json_of(response);
                     @if status.starts_with('2') {
                         p { b { (status) } " " (text(&response["description"])) }
                         @if !content.is_null() {
@@ -160,6 +160,11 @@ fn example(content: &Value, caption: &str) -> Markup {
             pre tabindex="0" { code { (serde_json::to_string_pretty(example).unwrap_or_default()) } }
         }
     }
+}
+
+/// What a body or a response holds as JSON: the first of its media types.
+fn json_of(message: &Value) -> &Value {
+    entries(&message["content"]).next().map_or(&Value::Null, |(_, content)| content)
 }
 
 /// The type of a value, in a few words.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use shared::Directory;
 use shared::dialect::edge::Edge;
+use shared::error::Cause;
 use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
 const LIST: Endpoint = Endpoint { path: "/api/users/", name: "Users", access: Access::Staff, ..Endpoint::PLAIN };
@@ -28,6 +29,14 @@ pub fn routes() -> Vec<Route> {
         Route::new(&DETAIL).get(handlers::read).patch(handlers::update).delete(handlers::delete),
         Route::new(&HISTORY).get(history::list),
     ]
+}
+
+/// Serves this function's routes in Lambda until the process ends.
+///
+/// # Errors
+/// When a setting is missing or invalid, or the Lambda runtime is not available.
+pub fn run() -> Result<(), Cause> {
+    shared::lambda::serve::<Edge>(router)
 }
 
 /// The routes of this function.

@@ -1,8 +1,5 @@
 //! Starts the `edge-users` function in Lambda.
 
-use shared::dialect::edge::Edge;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::serve::<Edge>(edge_users::router).await
+fn main() -> Result<(), shared::error::Cause> {
+    edge_users::run()
 }

@@ -25,7 +25,7 @@ pub struct GroupResponse {
 }
 
 impl From<Group> for GroupResponse {
-    fn from(Group { id, name, permissions, version: _ }: Group) -> Self {
+    fn from(Group { id, name, permissions, .. }: Group) -> Self {
         let shown = |id: PermissionId| Permission::by_id(id).map(|permission| format!("{id}: {permission}"));
         Self { id, name, permissions: permissions.into_iter().filter_map(shown).collect() }
     }
@@ -36,7 +36,7 @@ pub fn changes(input: &Input, partial: bool) -> Draft<GroupChanges> {
     let mut reader = Reader::new(input, partial);
     let name = reader.text(&NAME).value();
     let permissions = reader.references_that(&PERMISSIONS, PermissionId, number_before_colon).value();
-    Draft { content: GroupChanges { name, permissions }, violations: reader.finish() }
+    Draft { content: GroupChanges { name, permissions, ..GroupChanges::default() }, violations: reader.finish() }
 }
 
 fn number_before_colon(value: &Value) -> Value {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
+use shared::error::Cause;
 use shared::model::Model;
 use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
@@ -37,6 +38,14 @@ pub fn routes() -> Vec<Route> {
         Route::new(&LIST).get(handlers::list).post(handlers::create),
         Route::new(&DETAIL).get(handlers::read).put(handlers::change).patch(handlers::change).delete(handlers::delete),
     ]
+}
+
+/// Serves this function's routes in Lambda until the process ends.
+///
+/// # Errors
+/// When a setting is missing or invalid, or the Lambda runtime is not available.
+pub fn run() -> Result<(), Cause> {
+    shared::lambda::serve::<OpenWisp>(router)
 }
 
 /// The routes of this function.

@@ -1,8 +1,5 @@
 //! Starts the `organizations` function in Lambda.
 
-use shared::dialect::openwisp::OpenWisp;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::serve::<OpenWisp>(organizations::router).await
+fn main() -> Result<(), shared::error::Cause> {
+    organizations::run()
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use axum::Router;
 use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
+use shared::error::Cause;
 use shared::model::Model;
 use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
 
@@ -36,6 +37,7 @@ const DETAIL: Endpoint = Endpoint {
     name: "User Detail",
     about: "A user with all fields.",
     access: Access::Model(Model::User),
+    is_user: true,
     fields: wire::detail_fields,
     ..Endpoint::PLAIN
 };
@@ -86,6 +88,14 @@ pub fn routes() -> Vec<Route> {
         Route::new(&UNLOCK).post(unlock::unlock),
         Route::new(&MEMBERSHIP).get(memberships::read).patch(memberships::change).delete(memberships::delete),
     ]
+}
+
+/// Serves this function's routes in Lambda until the process ends.
+///
+/// # Errors
+/// When a setting is missing or invalid, or the Lambda runtime is not available.
+pub fn run() -> Result<(), Cause> {
+    shared::lambda::serve::<OpenWisp>(router)
 }
 
 /// The routes of this function.

@@ -10,6 +10,7 @@ pub(crate) mod link;
 pub mod password;
 mod password_policy;
 pub(crate) mod session_token;
+pub(crate) mod webhook_signature;
 
 pub use self::api_token::{is_api_token, token_hash};
 pub use self::credential::{Credential, Login};

@@ -97,7 +97,7 @@ pub async fn user_of(directory: &Directory, caller: &Caller, id: &str) -> Result
 }
 
 /// `base64(username:password)`, read as UTF-8 or else as ISO 8859-1 (RFC 7617).
-fn basic(pair: &[u8]) -> Result<Credential> {
+pub(super) fn basic(pair: &[u8]) -> Result<Credential> {
     let bytes = STANDARD.decode(pair).map_err(|_| Error::Unauthenticated(Unauthenticated::BasicNotBase64))?;
     let text =
         String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());

@@ -63,10 +63,13 @@ fn of_domain(error: &Error) -> (StatusCode, Value) {
                 Entity::Membership => "OrganizationUser",
                 Entity::Session => "Session",
                 Entity::Token => "Token",
+                Entity::Webhook => "Webhook",
+                Entity::Delivery => "Delivery",
             };
             (StatusCode::NOT_FOUND, detail(&format!("No {model} matches the given query.")))
         }
         Error::Invalid(violations) => (StatusCode::BAD_REQUEST, messages::by_field(violations)),
+        Error::Taken(violations) => (StatusCode::CONFLICT, messages::by_field(violations)),
         Error::Refused(refusal) => {
             let sentence = messages::refusal(*refusal);
             (StatusCode::BAD_REQUEST, detail(sentence))

@@ -28,6 +28,9 @@ pub fn sentence(violation: &Violation) -> String {
         Rule::NotUsername => "Enter a valid username. This value may contain only letters, numbers, and \
                               @/./+/-/_ characters."
             .to_owned(),
+        Rule::UnsafeUrl => "Webhooks send to public addresses by https, and to others only in the networks that the \
+                             operator has named."
+            .to_owned(),
         Rule::NotPhone => "The phone number entered is not valid.".to_owned(),
         Rule::NotList(kind) => format!("Expected a list of items but got type \"{}\".", python_name(*kind)),
         Rule::NotObject(kind) => format!("Invalid data. Expected a dictionary, but got {}.", python_name(*kind)),
@@ -87,6 +90,7 @@ pub fn refusal(refusal: Refusal) -> &'static str {
         Refusal::TooMuchAtOnce => "This changes too much at once. Change fewer things with one request.",
         Refusal::MostTokens => "The user has 100 API tokens, which is the most. Delete one first.",
         Refusal::OwnersMembership => OWNERS_MEMBERSHIP,
+        Refusal::MostWebhooks => "There are 20 webhooks, which is the most. Delete one first.",
         Refusal::TooManyToMove => "The user is in too many organizations for date_joined to be changed.",
     }
 }

@@ -2,10 +2,12 @@
 
 pub mod edge;
 mod error_bodies;
+pub mod event;
 pub mod field_names;
 pub mod messages;
 pub mod openl2m;
 pub mod openwisp;
+pub mod scim;
 
 use http::HeaderMap;
 

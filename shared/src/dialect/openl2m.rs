@@ -73,7 +73,7 @@ impl Dialect for OpenL2m {
         match negotiate(uri, headers)? {
             // There are no pages; clients that prefer HTML get JSON (section 10.8).
             Representation::Html => Ok(Representation::Json(None)),
-            json @ Representation::Json(_) => Ok(json),
+            chosen @ (Representation::Json(_) | Representation::Lines) => Ok(chosen),
         }
     }
 }

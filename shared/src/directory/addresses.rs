@@ -1,5 +1,7 @@
 //! A user's e-mail addresses: add, change, remove (`contracts/openwisp.md` section 10).
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Act, Caller, Directory, Draft, Expected, Subject};
 use crate::error::{Entity, Error, Result, Rule, Violation};
 use crate::model::Sequence;
@@ -31,6 +33,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all violations.
+    #[boxed]
     pub async fn add_address(
         &self,
         caller: &Caller,
@@ -60,6 +63,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::NotFound`] if it was deleted meanwhile, [`Error::Changed`] if
     /// the user is not at an `expected` version.
+    #[boxed]
     pub async fn change_address(
         &self,
         caller: &Caller,
@@ -98,6 +102,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`], or when the store is unavailable.
+    #[boxed]
     pub async fn check_may_change_addresses(&self, caller: &Caller, owner: &Subject, action: Action) -> Result<()> {
         self.must_manage(caller, owner, Some((action, Model::EmailAddress))).await.map(drop)
     }
@@ -106,6 +111,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Changed`] if the user is not at an `expected` version.
+    #[boxed]
     pub async fn delete_address(
         &self,
         caller: &Caller,
@@ -169,6 +175,7 @@ impl Directory {
                 after: Some(&after),
                 mails: self.notices(before, &after),
                 basis: Some(&basis),
+                actor: Some(&caller.actor()),
                 ..UserWrite::default()
             };
             let written = self.store.user_write(&write).await?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use tokio::time::Instant;
 
 use super::{Directory, SystemCaller};
@@ -16,7 +17,7 @@ use crate::model::CleanupTask;
 use crate::model::{Backoff, GroupId, Membership, Organization, OrganizationId, Timestamp, User, UserId};
 use crate::store::{
     Basis, ChangedCompanions, Direction, Member, MembershipLeft, MembershipWrite, OrganizationState,
-    OrganizationWriteOutcome, PendingTask, UserWrite,
+    OrganizationWriteOutcome, PendingTask, UserWrite, resets_of,
 };
 
 /// How many steps are taken at once.
@@ -74,6 +75,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store cannot list the tasks or save a note; the next call continues where this one ended.
+    #[boxed]
     pub async fn cleanup(&self, by: SystemCaller) -> Result<()> {
         let deadline = Instant::now() + PASS;
         let now = self.ambient.now();
@@ -168,6 +170,14 @@ impl Directory {
                 }
                 Ok(course.reached(users.len(), users.last()))
             }
+            CleanupTask::Members(id) => {
+                let after = course.after.as_deref().and_then(UserId::parse);
+                let changes = self.store.group_changes(id, after, STEPS).await?;
+                for (&user, &joins) in &changes {
+                    course.note(user, self.follow_group(user, id, joins).await);
+                }
+                Ok(course.reached(changes.len(), changes.keys().next_back()))
+            }
             CleanupTask::Organization(id) => match self.store.organization(id).await? {
                 Some(_) => {
                     let after = course.after.as_deref().and_then(UserId::parse);
@@ -184,7 +194,12 @@ impl Directory {
                 // All of its tokens are deleted with it.
                 Ok(Progress::unless(self.store.ended_tokens_remove_some(&user, STEPS).await?))
             }
+            // Somebody has finished this and restored the user.
+            CleanupTask::User(id) if self.store.user(id).await?.is_some() => Ok(Progress::Nothing),
             CleanupTask::User(id) => Ok(self.leave_nothing(id, course).await),
+            CleanupTask::Returning(id) => self.bring_back(id, course).await,
+            CleanupTask::Purge(id) => self.purge_rest(id).await,
+            CleanupTask::Erasure(id) => Ok(Progress::unless(self.erase_from_events(id).await?)),
         }
     }
 
@@ -271,7 +286,8 @@ impl Directory {
         self.store.user_write(&write).await?.is_done()
     }
 
-    /// Deletes what belonged to a removed user: memberships and ownership, tokens, sessions and login attempts.
+    /// Deletes what belonged to a removed user: memberships and ownership, tokens and sessions. Whatever a restoration
+    /// would bring back is in the record of the deleted user, or stays.
     async fn leave_nothing(&self, id: UserId, course: &mut Course) -> Progress {
         let after = course.after.as_deref().and_then(OrganizationId::parse);
         let mut left = match self.store.memberships_left(id, after, STEPS).await {
@@ -286,11 +302,9 @@ impl Directory {
                 Progress::Nothing
             }
         };
-        course.note("guard", self.store.guard_remove(id).await);
         for (what, removed) in [
             ("tokens", self.store.tokens_remove_some(id, STEPS).await),
             ("sessions", self.store.sessions_remove_some(id, STEPS).await),
-            ("attempts", self.store.attempts_remove_some(id, STEPS).await),
         ] {
             match removed {
                 Ok(true) => {}
@@ -304,11 +318,13 @@ impl Directory {
     /// Removes a deleted user from an organization, and from its ownership.
     async fn leave(&self, id: UserId, left: &MembershipLeft) -> Result<()> {
         let membership = left.membership.as_ref().map_err(|error| Error::internal(error.to_string()))?;
-        self.disown(membership).await?;
+        self.disown(id, membership).await?;
         self.store.membership_remove(id, &left.position, membership).await
     }
 
-    async fn disown(&self, membership: &Membership) -> Result<()> {
+    async fn disown(&self, id: UserId, membership: &Membership) -> Result<()> {
+        let mut gone = Basis::default();
+        gone.rest_on_absence(id);
         let mut attempts = self.store.attempts();
         loop {
             attempts.next().await?;
@@ -317,8 +333,71 @@ impl Directory {
                 return Ok(());
             }
             let after = Organization { owner: None, ..before.clone() };
-            let written = self.store.organization_write(Some(&before), Some(&after), &[], &Basis::default()).await?;
-            if written == OrganizationWriteOutcome::Done {
+            let written = self.store.organization_write(Some(&before), Some(&after), &[], &gone, None).await?;
+            // Somebody may have restored the user.
+            if written == OrganizationWriteOutcome::Done || self.store.user(id).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes what is left of a deleted user whom nobody can restore.
+    async fn purge_rest(&self, id: UserId) -> Result<Progress> {
+        let Some(deleted) = self.store.deleted_user(id).await? else { return Ok(Progress::Nothing) };
+        if self.store.deleted_waits(&deleted).await? {
+            return Ok(Progress::Nothing);
+        }
+        if !self.store.attempts_remove_some(id, STEPS).await? {
+            return Ok(Progress::Something);
+        }
+        self.store.guard_remove(id).await?;
+        self.store.failures_remove(&resets_of(id)).await?;
+        self.store.search_forget(&deleted.user).await?;
+        self.store.purge_end(&deleted).await?;
+        Ok(Progress::Nothing)
+    }
+
+    /// Makes memberships of a restored user that did not fit into one transaction.
+    async fn bring_back(&self, id: UserId, course: &mut Course) -> Result<Progress> {
+        let Some(user) = self.store.user(id).await? else { return Ok(Progress::Nothing) };
+        for membership in user.returning.iter().take(STEPS) {
+            course.note(membership.organization, self.bring_back_one(id, membership).await);
+        }
+        Ok(Progress::unless(user.returning.len() <= STEPS || course.failures > 0))
+    }
+
+    async fn bring_back_one(&self, id: UserId, membership: &Membership) -> Result<()> {
+        let mut attempts = self.store.attempts();
+        loop {
+            attempts.next().await?;
+            let Some((before, mut memberships)) = self.store.user_with_memberships(id).await? else { return Ok(()) };
+            if !before.returning.contains(membership) {
+                return Ok(());
+            }
+            let mut after = before.clone();
+            after.returning.retain(|returning| returning != membership);
+            let is_member = memberships.iter().any(|other| other.organization == membership.organization);
+            let organization = self.store.organization(membership.organization).await?.filter(|_| !is_member);
+            let mut change = None;
+            if let Some(organization) = &organization {
+                let becomes_owner = organization.takes_as_owner(membership);
+                after.place_in(organization.id, membership.is_admin, becomes_owner, organization.is_active);
+                memberships.push(membership.clone());
+                change = Some(MembershipWrite {
+                    organization: OrganizationState::There(organization),
+                    before: None,
+                    after: Some(membership),
+                    becomes_owner,
+                });
+            }
+            let write = UserWrite {
+                before: Some(&before),
+                after: Some(&after),
+                memberships: Some(&memberships),
+                membership: change,
+                ..UserWrite::default()
+            };
+            if self.store.user_write(&write).await?.is_done()? {
                 return Ok(());
             }
         }
@@ -337,7 +416,12 @@ impl Directory {
                 CleanupTask::Organization(id) => {
                     changed.insert(id);
                 }
-                CleanupTask::User(_) | CleanupTask::EndedTokens(_) => {}
+                CleanupTask::Members(_)
+                | CleanupTask::User(_)
+                | CleanupTask::EndedTokens(_)
+                | CleanupTask::Returning(_)
+                | CleanupTask::Purge(_)
+                | CleanupTask::Erasure(_) => {}
             }
         }
         let there = self.store.organizations(&changed).await?;
@@ -384,9 +468,13 @@ impl Progress {
 fn in_words(work: CleanupTask) -> (&'static str, String) {
     match work {
         CleanupTask::Group(id) => ("group", id.to_string()),
+        CleanupTask::Members(id) => ("members", id.to_string()),
         CleanupTask::Organization(id) => ("organization", id.to_string()),
         CleanupTask::User(id) => ("user", id.to_string()),
         CleanupTask::EndedTokens(id) => ("ended_tokens", id.to_string()),
+        CleanupTask::Returning(id) => ("returning", id.to_string()),
+        CleanupTask::Purge(id) => ("purge", id.to_string()),
+        CleanupTask::Erasure(id) => ("erasure", id.to_string()),
     }
 }
 

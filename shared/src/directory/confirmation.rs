@@ -1,11 +1,13 @@
 //! Confirming an e-mail address by the mailed link (`contracts/openwisp.md` section 13.1).
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Directory, Holdings};
 use crate::auth::link::ConfirmationKey;
 use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Guessed;
 use crate::error::Result;
-use crate::model::{EmailAddress, User, UserEmail, Username};
+use crate::model::{CredentialKind, EmailAddress, User, UserEmail, Username};
 use crate::store::{Basis, UserWrite, WriteOutcome};
 
 /// An address that a link can confirm.
@@ -22,6 +24,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Throttled`](crate::Error::Throttled) after too many failures.
+    #[boxed]
     pub async fn confirmable(&self, key: &str, origin: &RequestOrigin) -> Result<Option<Confirmable>> {
         let found = self.guess_confirmable(key, origin).await?;
         Ok(found.map(|(user, entry)| Confirmable { username: user.username, email: entry.email }))
@@ -35,6 +38,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Throttled`](crate::Error::Throttled) after too many failures.
+    #[boxed]
     pub async fn confirm_address(&self, key: &str, origin: &RequestOrigin) -> Result<bool> {
         let mut first = self.guess_confirmable(key, origin).await?;
         if first.is_none() {
@@ -79,6 +83,7 @@ impl Directory {
                 memberships: memberships.as_deref(),
                 mails: self.notices(&before, &after),
                 basis: Some(&basis),
+                actor: Some(&origin.actor_signed_in(&before, CredentialKind::MailedLink)),
                 ..UserWrite::default()
             };
             let written = self.store.user_write(&write).await?;

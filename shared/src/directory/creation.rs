@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use async_recursion::async_recursion as boxed;
+
 use super::memberships::MembershipPlan;
 use super::users::{too_long, unknown_permission};
-use super::{Act, Caller, Directory, Draft, Holdings, Rights, UserDetail, UserField, new_mail};
+use super::{Act, Caller, Directory, Draft, Holdings, Rights, SystemCaller, UserDetail, UserField, new_mail};
 use crate::auth::link::confirmation_key;
 use crate::error::{Error, Result};
 use crate::model::{
     AddressId, EdgeId, Field, Mail, MailKind, NewUser, References, Sequence, User, UserEmail, UserId, UserNumber,
 };
 use crate::store::{Basis, UserWrite};
+
+/// A hash that no password has.
+const NO_PASSWORD: &str = "!";
 
 impl Directory {
     /// Creates a user. Without `email_verified`, a mail with a link below `base` (if given) asks the user to confirm
@@ -19,6 +24,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::Forbidden`] when the caller may not create such a user. Nothing
     /// is created then.
+    #[boxed]
     pub async fn create_user(&self, caller: &Caller, draft: Draft<NewUser>, base: Option<&str>) -> Result<UserDetail> {
         let mut draft = draft;
         let may_set = |field| caller.may(Act::SetField(field, None));
@@ -29,7 +35,7 @@ impl Directory {
         self.insert_user(draft, Some(caller), base).await
     }
 
-    /// Creates a user; without a caller, no rights are checked. Without `base` no mail is sent.
+    /// Creates a user; without a caller, the operator does it and no rights are checked. Without `base` no mail is sent.
     pub(super) async fn insert_user(
         &self,
         draft: Draft<NewUser>,
@@ -52,8 +58,8 @@ impl Directory {
         violations.extend(self.unknown_groups(&BTreeSet::new(), &content.groups).await?);
         violations.extend(unknown_permission(Field::Permissions, &content.permissions));
         violations.extend(groups_beyond);
-        let (Some(username), Some(password), true) = (&content.username, &content.password, violations.is_empty())
-        else {
+        let has_password = content.password.is_some() || content.may_lack_password;
+        let (Some(username), true) = (&content.username, has_password && violations.is_empty()) else {
             let NewUser { username, email, phone_number, .. } = &content;
             let email = email.as_ref().filter(|_| !content.may_share_email);
             violations.extend(self.taken(username.as_ref(), email, phone_number.as_ref(), None).await?);
@@ -65,17 +71,35 @@ impl Directory {
         if !long.is_empty() {
             return Err(Error::Invalid(long));
         }
-        self.check_expiration(None, &user)?;
+        self.check_expiration(None, &user, content.may_be_expired)?;
         if let Some(plan) = &plan {
             plan.apply_to(&mut user);
         }
         if let Some(caller) = &caller {
             self.must_create(caller, &user).await?;
         }
-        user.password = self.hasher.hash(password.clone()).await?;
+        if user.has_caseless_name
+            && let Some(taken) = self.caseless_name_taken(username, id).await?
+        {
+            return Err(Error::Invalid(vec![taken]));
+        }
+        if user.phone_number.is_none() {
+            user.phone_number = self.free_number(&content.phones, id).await?;
+        }
+        user.password = match &content.password {
+            Some(password) => self.hasher.hash(password.clone()).await?,
+            None => NO_PASSWORD.into(),
+        };
         user.number = UserNumber(self.store.sequence_next(Sequence::Users).await?);
         user.date_joined = self.ambient.now();
+        user.modified = user.date_joined;
         let mails = self.first_address(&mut user, content.email_verified, base).await?;
+        if !content.other_emails.is_empty() {
+            let emails: Vec<_> = user.email.clone().into_iter().chain(content.other_emails.clone()).collect();
+            if let Some(violation) = self.set_addresses(&mut user, &emails).await? {
+                return Err(Error::Invalid(vec![violation]));
+            }
+        }
         // Changed records are read again; the user is new.
         let mut attempts = self.store.attempts();
         loop {
@@ -94,6 +118,7 @@ impl Directory {
                 membership: plan.as_ref().map(MembershipPlan::write),
                 mails: mails.clone(),
                 basis: Some(&basis),
+                actor: Some(&caller.as_ref().map_or_else(|| SystemCaller::Operator.actor(), Caller::actor)),
                 ..UserWrite::default()
             };
             if let Some(user) = self.write_user(write, content.may_share_email).await? {

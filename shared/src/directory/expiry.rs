@@ -5,6 +5,7 @@
 //! did not run, and may run any number of times: a step is one transaction of the user's record, its entry and its
 //! mail, so it happens once or not at all.
 
+use async_recursion::async_recursion as boxed;
 use tokio::time::Instant;
 
 use super::cleanup::{Failed, PASS};
@@ -24,6 +25,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store cannot list the entries or save a note; the next call continues where this one stopped.
+    #[boxed]
     pub async fn expire_accounts(&self, by: SystemCaller) -> Result<()> {
         let deadline = Instant::now() + PASS;
         let now = self.ambient.now();
@@ -76,6 +78,8 @@ impl Directory {
                 after: Some(&after),
                 memberships: Some(&memberships),
                 mails: self.expiry_mail(&before, expiry).into_iter().collect(),
+                // A reminder changes nothing that an event tells.
+                actor: Some(&SystemCaller::Housekeeping.actor()),
                 ..UserWrite::default()
             };
             if self.store.user_write(&write).await?.is_done()? {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use async_recursion::async_recursion as boxed;
 use tokio::sync::OnceCell;
 
 use super::users::unknown_permission;
@@ -18,6 +19,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not view them.
+    #[boxed]
     pub async fn groups(&self, caller: &Caller, range: PageRange) -> Result<Page<Group>> {
         caller.must(Act::Request(Action::View, Model::Group))?;
         Ok(range.cut(self.groups_by_name().await?))
@@ -27,6 +29,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may do nothing with users.
+    #[boxed]
     pub async fn group_choices(&self, caller: &Caller) -> Result<Vec<Group>> {
         if Action::ALL.into_iter().any(|action| caller.may(Act::Model(action, Model::User))) {
             self.groups_by_name().await
@@ -45,8 +48,31 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`] if the group does not exist.
+    #[boxed]
     pub async fn group(&self, caller: &Caller, action: Action, id: GroupId) -> Result<Group> {
         caller.must(Act::Request(action, Model::Group))?;
+        self.store.group(id).await?.ok_or(Error::NotFound(Entity::Group))
+    }
+
+    /// The group with that name.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the caller may not view groups.
+    #[boxed]
+    pub async fn group_by_name(&self, caller: &Caller, name: &str) -> Result<Option<Group>> {
+        caller.must(Act::Request(Action::View, Model::Group))?;
+        self.store.group_by_name(name).await
+    }
+
+    /// A group whose members the caller may change, or that the caller may change itself.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::NotFound`] if the group does not exist.
+    #[boxed]
+    pub async fn group_to_fill(&self, caller: &Caller, id: GroupId) -> Result<Group> {
+        if !caller.may(Act::Model(Action::Change, Model::User)) {
+            caller.must(Act::Model(Action::Change, Model::Group))?;
+        }
         self.store.group(id).await?.ok_or(Error::NotFound(Entity::Group))
     }
 
@@ -54,6 +80,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all violations.
+    #[boxed]
     pub async fn create_group(&self, caller: &Caller, draft: Draft<GroupChanges>) -> Result<Group> {
         let Draft { content, mut violations } = draft;
         violations
@@ -71,8 +98,18 @@ impl Directory {
             };
             let number = number.get_or_try_init(|| self.store.sequence_next(Sequence::Groups)).await?;
             let id = GroupId(number + FIRST_ID - 1);
-            let group = Group { id, version: 1, name: name.clone(), permissions: given.clone() };
-            match self.store.group_write(None, Some(&group), &basis).await? {
+            let now = Some(self.ambient.now());
+            let mut group = Group {
+                id,
+                version: 1,
+                name: name.clone(),
+                permissions: given.clone(),
+                external_id: None,
+                created: now,
+                modified: now,
+            };
+            content.external_id.apply(&mut group.external_id);
+            match self.store.group_write(None, Some(&group), &basis, Some(&caller.actor())).await? {
                 GroupWriteOutcome::Done => return Ok(group),
                 GroupWriteOutcome::NameTaken => return Err(Error::invalid(Field::GroupName, Rule::Taken)),
                 GroupWriteOutcome::Stale => {}
@@ -85,6 +122,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::Changed`] if the group is not at an `expected` version. Nothing
     /// is changed then.
+    #[boxed]
     pub async fn change_group(
         &self,
         caller: &Caller,
@@ -105,6 +143,7 @@ impl Directory {
             if let Some(permissions) = content.permissions.as_deref() {
                 after.permissions.clone_from(permissions);
             }
+            content.external_id.apply(&mut after.external_id);
             let (basis, beyond) =
                 self.must_change_group(caller, Action::Change, &before.permissions, &after.permissions).await?;
             expected.check(before.version)?;
@@ -115,7 +154,8 @@ impl Directory {
             if after == *before {
                 return Ok(after);
             }
-            match self.store.group_write(Some(before), Some(&after), &basis).await? {
+            after.modified = Some(self.ambient.now());
+            match self.store.group_write(Some(before), Some(&after), &basis, Some(&caller.actor())).await? {
                 GroupWriteOutcome::Done => return Ok(Group { version: before.version + 1, ..after }),
                 GroupWriteOutcome::NameTaken => return Err(Error::invalid(Field::GroupName, Rule::Taken)),
                 GroupWriteOutcome::Stale => {}
@@ -129,6 +169,7 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Forbidden`] if it has permissions that the caller
     /// lacks, [`Error::Changed`] if it is not at an `expected` version.
+    #[boxed]
     pub async fn delete_group(&self, caller: &Caller, group: Group, expected: &Expected) -> Result<()> {
         let mut attempts = self.attempts(caller, group);
         loop {
@@ -139,7 +180,7 @@ impl Directory {
                 return Err(Error::Forbidden);
             }
             expected.check(before.version)?;
-            match self.store.group_write(Some(before), None, &basis).await? {
+            match self.store.group_write(Some(before), None, &basis, Some(&caller.actor())).await? {
                 GroupWriteOutcome::Stale => {}
                 GroupWriteOutcome::Done | GroupWriteOutcome::NameTaken => {
                     self.clean_up_after(CleanupTask::Group(before.id)).await;

@@ -1,29 +1,37 @@
 //! The access history of an API (`contracts/edge.md` section 8).
 
+use async_recursion::async_recursion as boxed;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::page::count;
 use super::{Act, Caller, Directory, Page, PageRange, Total};
 use crate::directory::RequestOrigin;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{AttemptPlace, HistoryMark, SignInAttempt, Timestamp, User, UserId, UserRow};
-use crate::store::History;
+use crate::model::{AttemptPlace, EventAction, HistoryMark, SignInAttempt, Timestamp, User, UserId, UserRow};
+use crate::store::{History, NewEvent};
 
 /// The largest offset of a page of a history.
 const MOST_OFFSET: u64 = 10_000;
 
 impl Directory {
-    /// Records an attempt of a user that was accepted or refused.
-    pub(crate) async fn note_attempt(&self, user: UserId, success: bool, origin: &RequestOrigin) -> Result<()> {
+    /// Records a refused attempt of a user. It is also an event, if the history has room for it.
+    pub(crate) async fn note_refusal(&self, user: UserId, origin: &RequestOrigin) -> Result<()> {
+        if self.store.attempt_insert(user, &self.attempt_of(false, origin)).await? {
+            let event = NewEvent::new(EventAction::SignInRefused, origin.actor(), Self::target_of(user, None));
+            self.store.event_insert(event).await?;
+        }
+        Ok(())
+    }
+
+    fn attempt_of(&self, success: bool, origin: &RequestOrigin) -> SignInAttempt {
         let user_agent = origin.short_agent(SignInAttempt::MOST_AGENT);
-        let attempt = SignInAttempt { success, at: self.ambient.now(), user_agent, address: origin.address.clone() };
-        self.store.attempt_insert(user, &attempt).await
+        SignInAttempt { success, at: self.ambient.now(), user_agent, address: origin.address.clone() }
     }
 
     /// Records that a user was admitted; from then on the user's record says that such an entry exists.
     pub(crate) async fn note_success(&self, user: User, origin: &RequestOrigin) -> Result<User> {
         let user = if user.has_signed_in { user } else { self.mark_signed_in(user.id).await? };
-        self.note_attempt(user.id, true, origin).await?;
+        self.store.attempt_insert(user.id, &self.attempt_of(true, origin)).await?;
         Ok(user)
     }
 
@@ -38,7 +46,7 @@ impl Directory {
                 return Ok(before);
             }
             let after = User { has_signed_in: true, ..before.clone() };
-            if self.rewrite(&before, &after, &memberships).await? {
+            if self.rewrite(&before, &after, &memberships, None).await? {
                 return Ok(User { version: before.version + 1, ..after });
             }
         }
@@ -51,6 +59,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not see them, or when the store is unavailable.
+    #[boxed]
     pub async fn history(
         &self,
         caller: &Caller,
@@ -113,6 +122,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller may not see it, or when the store is unavailable.
+    #[boxed]
     pub async fn previous_sign_in(&self, caller: &Caller, user: &User) -> Result<Option<Timestamp>> {
         caller.must(Act::SeeTokensOf(user))?;
         self.last_sign_in_but_one(user.id, user.has_signed_in).await
@@ -127,6 +137,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the caller does not see all users, or when the store is unavailable.
+    #[boxed]
     pub async fn with_previous_sign_in(
         &self,
         caller: &Caller,

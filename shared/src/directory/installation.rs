@@ -1,5 +1,7 @@
 //! What exists from the start: the default groups and the first superuser.
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Directory, Draft, SystemCaller};
 use crate::auth::violations_without_user;
 use crate::error::{Result, Violation};
@@ -13,6 +15,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn install(&self, by: SystemCaller) -> Result<bool> {
         by.must_be_operator()?;
         self.install_without(false, false).await
@@ -39,7 +42,7 @@ impl Directory {
                 modified: now,
             };
             // It may exist from a start that was interrupted before the next step.
-            self.store.organization_write(None, Some(&organization), &[], &Basis::default()).await?;
+            self.store.organization_write(None, Some(&organization), &[], &Basis::default(), None).await?;
         }
         let defaults = default_groups();
         self.store.installation_insert(if groups { &[] } else { &defaults }).await
@@ -49,6 +52,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn is_empty(&self) -> Result<bool> {
         Ok(self.store.user_counts().await?.total() == 0)
     }
@@ -59,6 +63,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) when the name or the e-mail address is taken, or when the password has
     /// fewer than 8 characters or only digits.
+    #[boxed]
     pub async fn create_superuser(
         &self,
         by: SystemCaller,

@@ -104,6 +104,25 @@ impl Directory {
         Ok(Page::new(self.rows_of(&page).await?, skip, total))
     }
 
+    /// At most `limit` members of some organizations except hidden ones, newest first, after a position.
+    pub(super) async fn members_after(
+        &self,
+        organizations: &[OrganizationId],
+        hidden: &BTreeSet<UserId>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
+        let part = |&id| Part::new(Positions::Members(id), after.map(ToOwned::to_owned));
+        let parts = organizations.iter().map(part).collect();
+        let mut merged = Merged { directory: self, hidden, way: Direction::ToOlder, at_once: limit.max(1), parts };
+        let mut members = Vec::new();
+        while members.len() < limit {
+            let Some(member) = merged.next().await? else { break };
+            members.push(member);
+        }
+        Ok(members)
+    }
+
     /// All active or all inactive users, newest first. `None` if the index has a stale entry, so that ranks are unknown,
     /// or if the table is too old to count them.
     pub(super) async fn switched_page(&self, on: bool, range: PageRange) -> Result<Option<Page<UserRow>>> {

@@ -1,5 +1,7 @@
 //! Memberships: requested with a user (`contracts/openwisp.md` section 8), and individually (section 15).
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Act, Caller, Directory, Draft, Page, PageRange, UserDetail, Visibility};
 use crate::error::{Entity, Error, Refusal, Result, Rule, Violation};
 use crate::model::{
@@ -62,6 +64,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user does not exist or is out of sight.
+    #[boxed]
     pub async fn memberships(&self, caller: &Caller, id: UserId, range: PageRange) -> Result<Page<Membership>> {
         let detail = self.user(caller, id).await?;
         let mut memberships = self.ordered(caller, detail).await?.memberships;
@@ -73,6 +76,7 @@ impl Directory {
     ///
     /// # Errors
     /// As there; and if the user is not in the organization, or the caller may not see that.
+    #[boxed]
     pub async fn membership(&self, caller: &Caller, id: UserId, organization: OrganizationId) -> Result<Membership> {
         let mut memberships = self.user(caller, id).await?.memberships.into_iter();
         let found = memberships.find(|membership| membership.organization == organization);
@@ -84,6 +88,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`] if the user does not exist or is out of sight.
+    #[boxed]
     pub async fn check_may_change_memberships(&self, caller: &Caller, id: UserId, action: Action) -> Result<()> {
         let subject = self.subject(caller, id).await?;
         self.must_manage(caller, &subject, Some((action, Model::OrganizationUser))).await.map(drop)
@@ -93,6 +98,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::Forbidden`]. Nothing is changed then.
+    #[boxed]
     pub async fn add_membership(&self, caller: &Caller, id: UserId, draft: Draft<NewMembership>) -> Result<Membership> {
         let Draft { content: NewMembership { organization, is_admin }, violations } = draft;
         let (Some(named), true) = (organization, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
@@ -112,6 +118,7 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] when the user is not a member, or the caller may not see that; [`Error::Refused`] for the owner's
     /// membership; [`Error::Forbidden`].
+    #[boxed]
     pub async fn change_membership(
         &self,
         caller: &Caller,
@@ -136,6 +143,7 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::change_membership`].
+    #[boxed]
     pub async fn remove_membership(&self, caller: &Caller, id: UserId, organization: OrganizationId) -> Result<()> {
         let removed = self.write_membership_of(caller, id, Action::Delete, organization, |_, organization, before| {
             let (organization, before) = member(organization, before)?;
@@ -173,6 +181,7 @@ impl Directory {
                 memberships: Some(&memberships),
                 membership: Some(plan.write()),
                 basis: Some(&basis),
+                actor: Some(&caller.actor()),
                 ..UserWrite::default()
             };
             if self.store.user_write(&write).await?.is_done()? {
@@ -204,6 +213,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the organization does not exist or is out of sight.
+    #[boxed]
     pub async fn members_of(
         &self,
         caller: &Caller,

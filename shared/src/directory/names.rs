@@ -7,6 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Act, Caller, Directory, UserDetail};
 use crate::error::Result;
 use crate::model::{Membership, OrganizationId};
@@ -33,6 +35,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn ordered(&self, caller: &Caller, mut detail: UserDetail) -> Result<UserDetail> {
         let UserDetail { memberships, names, .. } = &mut detail;
         self.order(caller, vec![memberships], names).await?;

@@ -1,5 +1,7 @@
 //! Organizations: create, read, change, remove (`contracts/openwisp.md` section 12).
 
+use async_recursion::async_recursion as boxed;
+
 use super::users::too_long;
 use super::{Act, Caller, Directory, Draft, Expected, Page, PageRange, Subject, Visibility};
 use crate::error::{Entity, Error, Result, Rule, Violation};
@@ -14,6 +16,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn organizations(&self, caller: &Caller, range: PageRange) -> Result<Page<Organization>> {
         match caller.visibility() {
             Visibility::Everyone => {
@@ -42,6 +45,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] if it does not exist or is out of sight.
+    #[boxed]
     pub async fn organization(&self, caller: &Caller, id: OrganizationId) -> Result<Organization> {
         let found = self.store.organization(id).await?;
         let seen = |found: &Organization| caller.may(Act::SeeOrganization { id, is_active: found.is_active });
@@ -52,6 +56,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`] with all violations, for a taken slug with the organization that has it.
+    #[boxed]
     pub async fn create_organization(
         &self,
         caller: &Caller,
@@ -90,7 +95,11 @@ impl Directory {
         loop {
             let (caller, ()) = attempts.next().await?;
             caller.must(Act::Model(Action::Add, Model::Organization))?;
-            match self.store.organization_write(None, Some(&organization), &[], &caller.basis()).await? {
+            match self
+                .store
+                .organization_write(None, Some(&organization), &[], &caller.basis(), Some(&caller.actor()))
+                .await?
+            {
                 OrganizationWriteOutcome::Done => return Ok(organization),
                 OrganizationWriteOutcome::SlugTaken(by) => {
                     return Err(Error::Invalid(vec![
@@ -108,6 +117,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::Changed`] if the organization is not at an `expected` version.
     /// Nothing is changed then.
+    #[boxed]
     pub async fn change_organization(
         &self,
         caller: &Caller,
@@ -143,7 +153,11 @@ impl Directory {
             let owners = self.owners_of(before, &after).await?;
             let basis = self.must_change_owners(caller, &owners).await?;
             let owners: Vec<_> = owners.iter().map(|(before, after)| (before, after)).collect();
-            match self.store.organization_write(Some(before), Some(&after), &owners, &basis).await? {
+            match self
+                .store
+                .organization_write(Some(before), Some(&after), &owners, &basis, Some(&caller.actor()))
+                .await?
+            {
                 OrganizationWriteOutcome::Done => {
                     if after.is_active != before.is_active {
                         self.clean_up_after(CleanupTask::Organization(before.id)).await;
@@ -160,6 +174,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] if it was deleted meanwhile, [`Error::Changed`] if it is not at an `expected` version.
+    #[boxed]
     pub async fn delete_organization(
         &self,
         caller: &Caller,
@@ -171,7 +186,8 @@ impl Directory {
             let (caller, before) = attempts.next().await?;
             caller.must(Act::Model(Action::Delete, Model::Organization))?;
             expected.check(before.version)?;
-            let written = self.store.organization_write(Some(before), None, &[], &caller.basis()).await?;
+            let written =
+                self.store.organization_write(Some(before), None, &[], &caller.basis(), Some(&caller.actor())).await?;
             if written == OrganizationWriteOutcome::Done {
                 self.clean_up_after(CleanupTask::Organization(before.id)).await;
                 return Ok(());

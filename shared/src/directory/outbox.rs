@@ -1,5 +1,7 @@
 //! Mails waiting to be sent.
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Directory, SystemCaller};
 use crate::error::Result;
 use crate::model::Mail;
@@ -10,6 +12,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn waiting_mails(&self, limit: usize) -> Result<Vec<Mail>> {
         self.store.outbox(limit).await
     }
@@ -19,6 +22,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn due_mails(&self, limit: usize) -> Result<Vec<QueuedMail>> {
         self.store.outbox_due(limit).await
     }
@@ -28,6 +32,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn take_mail(&self, by: SystemCaller, mail: QueuedMail) -> Result<Option<QueuedMail>> {
         tracing::debug!(by = ?by, mail.id = mail.mail.id, "mail taken from the outbox");
         self.store.outbox_take(mail).await
@@ -37,6 +42,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn give_mail_back(&self, by: SystemCaller, mail: &QueuedMail) -> Result<()> {
         tracing::debug!(by = ?by, mail.id = mail.mail.id, "mail returned to the outbox");
         self.store.outbox_give_back(mail).await
@@ -46,6 +52,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn forget_mail(&self, by: SystemCaller, mail: &QueuedMail) -> Result<()> {
         tracing::debug!(by = ?by, mail.id = mail.mail.id, "mail completed");
         self.store.outbox_remove(mail).await

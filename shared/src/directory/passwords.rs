@@ -1,5 +1,6 @@
 //! Setting, changing and resetting passwords (`contracts/openwisp.md` section 9).
 
+use async_recursion::async_recursion as boxed;
 use tokio::sync::OnceCell;
 
 use super::updates::Target;
@@ -11,7 +12,7 @@ use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Guessed;
 use crate::error::{Error, Result, Rule, Violation};
 use crate::model::CleanupTask;
-use crate::model::{Action, Field, MAX_PASSWORD, Model, User, UserId};
+use crate::model::{Action, CredentialKind, EventAction, Field, MAX_PASSWORD, Model, User, UserId};
 use crate::secret::Secret;
 use crate::store::UserWrite;
 
@@ -57,6 +58,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`], or when the store is unavailable.
+    #[boxed]
     pub async fn check_may_set_password(&self, caller: &Caller, of: &Subject) -> Result<()> {
         self.must_manage(caller, of, need(caller, &of.user)).await.map(drop)
     }
@@ -68,6 +70,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::Forbidden`].
+    #[boxed]
     pub async fn set_password(
         &self,
         caller: &Caller,
@@ -101,6 +104,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with all violations.
+    #[boxed]
     pub async fn change_own_password(
         &self,
         caller: &Caller,
@@ -120,6 +124,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Invalid`] with the violations; the pair remains valid if the password is refused.
+    #[boxed]
     pub async fn reset_password(&self, reset: ResetPassword, origin: &RequestOrigin) -> Result<()> {
         let ResetPassword { uid, token, new, again } = reset;
         let mut guess = self.attempt(Guessed::Secret, &uid, origin).await?;
@@ -140,7 +145,15 @@ impl Directory {
             };
             let after = User { api_tokens_ended: user.api_tokens_ended + 1, ..with_password(&user, &hash) };
             let mails = self.notices(&user, &after);
-            let write = UserWrite { before: Some(&user), after: Some(&after), mails, ..UserWrite::default() };
+            let actor = origin.actor_signed_in(&user, CredentialKind::MailedLink);
+            let write = UserWrite {
+                before: Some(&user),
+                after: Some(&after),
+                mails,
+                actor: Some(&actor),
+                action: Some(EventAction::PasswordReset),
+                ..UserWrite::default()
+            };
             if self.store.user_write(&write).await?.is_done()? {
                 self.clean_up_after(CleanupTask::EndedTokens(user.id)).await;
                 // The user owns the mailbox, so this counts as a successful login, whatever others have tried.
@@ -154,6 +167,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Throttled`] after too many failures.
+    #[boxed]
     pub async fn is_reset_pair(&self, uid: &str, token: &str, origin: &RequestOrigin) -> Result<bool> {
         let attempt = self.attempt(Guessed::Secret, uid, origin).await?;
         let is_good = match self.user_of_uid(uid).await? {
@@ -255,6 +269,7 @@ impl Directory {
                 after: Some(&after),
                 mails: self.notices(user, &after),
                 basis: Some(&basis),
+                actor: Some(&caller.actor()),
                 kept_session: caller.session().filter(|_| caller.user.id == user.id),
                 ..UserWrite::default()
             };

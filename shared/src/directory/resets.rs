@@ -3,6 +3,8 @@
 //! The request stores only what was typed, so neither its response nor its duration reveals who exists. A job looks up
 //! the users shortly afterwards.
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Directory, SystemCaller, new_mail};
 use crate::auth::link::{ResetTicket, reset_pair};
 use crate::auth::password::is_usable;
@@ -10,8 +12,8 @@ use crate::directory::RequestOrigin;
 use crate::directory::sign_in::Names;
 use crate::error::Result;
 use crate::model::ambient::random;
-use crate::model::{Mail, MailKind};
-use crate::store::{ResetRequest, Store};
+use crate::model::{EventAction, Mail, MailKind};
+use crate::store::{NewEvent, ResetRequest, Store};
 
 /// How long a request is processed, in seconds.
 const LIFE: i64 = 60 * 60;
@@ -25,6 +27,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Throttled`](crate::Error::Throttled) after too many requests from the network of the visit.
+    #[boxed]
     pub async fn request_password_reset(&self, identifier: &str, base: &str, origin: &RequestOrigin) -> Result<()> {
         self.reset_asked(origin).await?;
         let identifier = identifier.trim();
@@ -44,6 +47,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is unavailable.
+    #[boxed]
     pub async fn mail_resets(&self, by: SystemCaller) -> Result<()> {
         tracing::trace!(by = ?by, "processing password reset requests");
         let mut after = None;
@@ -69,7 +73,7 @@ impl Directory {
                 mails.extend(Box::pin(self.reset_mail(request, &ticket, id)).await?);
             }
         }
-        self.store.reset_answer(request, &mails).await
+        self.store.reset_answer(request, mails).await
     }
 
     async fn reset_mail(
@@ -77,7 +81,7 @@ impl Directory {
         request: &ResetRequest,
         ticket: &ResetTicket,
         id: crate::model::UserId,
-    ) -> Result<Option<Mail>> {
+    ) -> Result<Option<(Mail, NewEvent)>> {
         let Some(user) = self.store.user(id).await? else { return Ok(None) };
         let Some(to) = user.email.clone() else { return Ok(None) };
         let may_sign_in = user.is_active_on(self.ambient.now().date()) && is_usable(&user.password);
@@ -87,6 +91,8 @@ impl Directory {
         }
         let pair = reset_pair(ticket, &user);
         let link = format!("{}/accounts/password/reset/key/{pair}/", request.base);
-        Ok(Some(new_mail(&*self.ambient, to, &user, MailKind::PasswordReset { link: link.into() })))
+        let mail = new_mail(&*self.ambient, to, &user, MailKind::PasswordReset { link: link.into() });
+        let actor = SystemCaller::Housekeeping.actor();
+        Ok(Some((mail, NewEvent::new(EventAction::PasswordResetMailed, actor, Self::target_of(id, Some(&user))))))
     }
 }

@@ -1,15 +1,18 @@
 //! The Edge staff role, granted and revoked by the operator, and what a promotion ends.
 
+use async_recursion::async_recursion as boxed;
+
 use super::{Directory, SystemCaller};
 use crate::error::{Entity, Error, Result};
 use crate::model::CleanupTask;
-use crate::model::{User, Username};
+use crate::model::{EventAction, User, Username};
 
 impl Directory {
     /// Makes a user Edge staff, or revokes the role. `false` if nothing had to change.
     ///
     /// # Errors
     /// [`Error::NotFound`] if nobody has that name, [`Error::Forbidden`] for any caller except the operator.
+    #[boxed]
     pub async fn set_edge_staff(&self, by: SystemCaller, username: &Username, is_staff: bool) -> Result<bool> {
         by.must_be_operator()?;
         let mut attempts = self.store.attempts();
@@ -24,7 +27,7 @@ impl Directory {
             let mut after = before.clone();
             after.flags.is_edge_staff = is_staff;
             end_tokens_of_others(&before, &mut after);
-            if self.rewrite(&before, &after, &memberships).await? {
+            if self.rewrite(&before, &after, &memberships, Some((&by.actor(), EventAction::UserUpdated))).await? {
                 if after.others_api_tokens_ended != before.others_api_tokens_ended {
                     self.clean_up_after(CleanupTask::EndedTokens(before.id)).await;
                 }

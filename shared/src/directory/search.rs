@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use async_recursion::async_recursion as boxed;
+
 use super::page::count;
 use super::{Caller, Directory, Page, PageRange, SystemCaller, Total, Visibility};
 use crate::error::{Error, Result};
@@ -85,6 +87,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`crate::Error::Forbidden`] unless the caller may see all users.
+    #[boxed]
     pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         if filter.is_empty() {
@@ -141,6 +144,33 @@ impl Directory {
                 self.fitting(filter, found, false, range).await
             }
         }
+    }
+
+    /// [`Directory::users_up_to`], according to the user records.
+    pub(super) async fn found_up_to(
+        &self,
+        caller: &Caller,
+        filter: &UserFilter,
+        most: usize,
+    ) -> Result<Option<Vec<UserRow>>> {
+        let Some(Scope { organizations, hidden }) = self.scope(caller, filter).await? else {
+            return Ok(Some(Vec::new()));
+        };
+        let search = Search { organizations, ..filter.search() };
+        if search == Search::default() {
+            let counts = self.store.user_counts().await?;
+            if counts.total() > count(most) {
+                return Ok(None);
+            }
+            return self.store.user_rows_after(&counts, None, most).await.map(Some);
+        }
+        let mut found = self.store.search(&search, most.saturating_add(hidden.len()).saturating_add(1)).await?;
+        found.retain(|member| !hidden.contains(&member.user));
+        if found.len() > most {
+            return Ok(None);
+        }
+        found.reverse();
+        Ok(Some(self.fitting(filter, found, false, PageRange::ALL).await?.items))
     }
 
     /// The users among whom the caller searches; `None` if the filter names something that does not exist or is out of

@@ -2,7 +2,7 @@
 
 use super::{Caller, Directory, Subject, UserDetail};
 use crate::error::{Entity, Error, Result};
-use crate::model::{Group, Membership, Organization, User};
+use crate::model::{Actor, EventAction, Group, Membership, Organization, User};
 use crate::store::{Attempts, UserWrite};
 
 /// What a caller acts on.
@@ -72,13 +72,21 @@ impl Directory {
         CallerAttempts { directory: self, attempts, caller: caller.clone(), target }
     }
 
-    /// Writes a changed record of a user, who keeps these memberships. `false` if it is stale.
+    /// Writes a changed record of a user, who keeps these memberships, with an event if `event` names its actor and its
+    /// action. `false` if it is stale.
     ///
     /// # Errors
     /// When the store is unavailable, or the change needs more than the record.
-    pub(super) async fn rewrite(&self, before: &User, after: &User, memberships: &[Membership]) -> Result<bool> {
+    pub(super) async fn rewrite(
+        &self,
+        before: &User,
+        after: &User,
+        memberships: &[Membership],
+        event: Option<(&Actor, EventAction)>,
+    ) -> Result<bool> {
         let (before, after, memberships) = (Some(before), Some(after), Some(memberships));
-        let write = UserWrite { before, after, memberships, ..UserWrite::default() };
+        let (actor, action) = event.unzip();
+        let write = UserWrite { before, after, memberships, actor, action, ..UserWrite::default() };
         self.store.user_write(&write).await?.is_done()
     }
 }

@@ -45,6 +45,10 @@ pub enum Field {
     IsActive,
     /// The last day of an account.
     ExpirationDate,
+    /// The id of a user or a group at an identity provider.
+    ExternalId,
+    /// What an identity provider says about a user beyond that.
+    Extras,
     /// The groups of a user.
     Groups,
     /// The permissions of a user.
@@ -81,6 +85,8 @@ pub enum Field {
     GroupName,
     /// The permissions of a group.
     GroupPermissions,
+    /// The members of a group.
+    Members,
     /// The name of an organization.
     OrganizationName,
     /// The slug of an organization.

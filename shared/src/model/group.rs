@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{GroupId, PermissionId, References};
+use super::{Change, GroupId, PermissionId, References, Timestamp};
 
 /// The action that a permission allows on objects of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,12 @@ pub struct Group {
     pub name: String,
     /// The permissions of its users.
     pub permissions: BTreeSet<PermissionId>,
+    /// Its id at an identity provider; see [`User::external_id`](super::User::external_id).
+    pub external_id: Option<String>,
+    /// When it was made; `None` for a group of an earlier release.
+    pub created: Option<Timestamp>,
+    /// When its own attributes were last changed; `None` for a group of an earlier release.
+    pub modified: Option<Timestamp>,
 }
 
 /// Changes of a group, or a new group. `None` keeps the value.
@@ -66,6 +72,8 @@ pub struct GroupChanges {
     pub name: Option<String>,
     /// See [`Group::permissions`].
     pub permissions: Option<References<PermissionId>>,
+    /// See [`Group::external_id`].
+    pub external_id: Change<String>,
 }
 
 impl Group {
@@ -169,12 +177,18 @@ pub fn default_groups() -> [Group; 2] {
             version: 1,
             name: "Administrator".to_owned(),
             permissions: administrator.into_iter().flatten().collect(),
+            external_id: None,
+            created: None,
+            modified: None,
         },
         Group {
             id: GroupId(2),
             version: 1,
             name: "Operator".to_owned(),
             permissions: may(Model::Organization, &[View]).into_iter().collect(),
+            external_id: None,
+            created: None,
+            modified: None,
         },
     ]
 }

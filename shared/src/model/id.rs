@@ -72,6 +72,14 @@ uuid_id! {
     /// The membership of one user in one organization.
     MembershipId
 }
+uuid_id! {
+    /// An event.
+    EventId
+}
+uuid_id! {
+    /// A subscription of a webhook.
+    WebhookId
+}
 number_id! {
     /// The id of a user on the OpenL2M wire: positive, from a sequence, never reused.
     UserNumber

@@ -3,7 +3,7 @@
 use super::{Date, EmailAddress};
 use crate::secret::Secret;
 
-/// A mail in the outbox: the facts from which the mailer writes the text.
+/// A mail in the outbox: the facts from which the sender writes the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// An unpredictable id, which also makes sending idempotent.
@@ -42,4 +42,9 @@ pub enum MailKind {
     PasswordChanged,
     /// Notifies the previous e-mail address that the account's e-mail was changed (13.4).
     EmailChanged,
+    /// Notifies the owner of a webhook that it was paused, because it does not work.
+    WebhookPaused {
+        /// The host of its URL.
+        host: String,
+    },
 }

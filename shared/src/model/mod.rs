@@ -4,7 +4,7 @@
 //! at the edge and trusted afterwards.
 //!
 //! Values that records, rows, items and export lines contain as they are derive serde here: ids, [`Flags`],
-//! [`OpenWispDetails`], [`EdgeProfile`], [`SwitchProfile`]. Their field names are those of the table and of exports. Whole
+//! [`OpenWispDetails`], [`EdgeProfile`], [`SwitchProfile`], [`Extras`]. Their field names are those of the table and of exports. Whole
 //! records, such as [`User`], do not: the store and the import decide what an item and a line contain.
 
 mod address;
@@ -13,8 +13,11 @@ mod attempt;
 mod backoff;
 mod change;
 mod cleanup_task;
+mod delivery;
 mod domain;
 mod edge_profile;
+mod event;
+mod extras;
 mod field;
 mod flags;
 mod fold;
@@ -36,6 +39,7 @@ mod token;
 mod url;
 mod user;
 mod username;
+mod webhook;
 
 pub use address::{AsciiAddress, EmailAddress, UserEmail};
 pub use attempt::{AttemptPlace, HistoryMark, SignInAttempt};
@@ -45,18 +49,24 @@ pub use change::Change;
 use change::replace;
 pub(crate) use change::shorten;
 pub use cleanup_task::CleanupTask;
+pub use delivery::{AttemptOutcome, Delivery, DeliveryFailure, DeliveryState};
 pub use edge_profile::{EdgeProfile, EdgeProfileChanges, Tlp};
+pub use event::{
+    Actor, ActorKind, CredentialKind, Event, EventAction, EventTarget, FieldChange, FieldValue, LogPosition, TargetKind,
+};
+pub use extras::Extras;
 pub use field::Field;
 pub use flags::Flags;
 pub use fold::fold;
 pub use group::{Action, Group, GroupChanges, Model, Permission, default_groups};
 pub use id::{
-    AddressId, EdgeId, GroupId, MembershipId, OrganizationId, PermissionId, SessionId, TokenId, UserId, UserNumber,
+    AddressId, EdgeId, EventId, GroupId, MembershipId, OrganizationId, PermissionId, SessionId, TokenId, UserId,
+    UserNumber, WebhookId,
 };
 pub(crate) use limits::is_longer;
 pub use limits::{LimitedText, MAX_LIST, MAX_PASSWORD, MAX_REFERENCE, MAX_TEXT};
 pub use mail::{Mail, MailKind};
-pub use network::network_of;
+pub use network::{Networks, is_public, network_of};
 pub use openwisp_details::OpenWispDetails;
 pub use organization::{Membership, MembershipRequest, Organization, OrganizationChanges, WhenSame, is_slug};
 pub use phone::PhoneNumber;
@@ -68,5 +78,6 @@ pub use switch_profile::{SwitchProfile, SwitchProfileChanges};
 pub use time::{Date, Timestamp, date_text, parse_date};
 pub use token::ApiToken;
 pub use url::is_url;
-pub use user::{Expiry, Lacks, NewUser, User, UserChanges, UserRow};
+pub use user::{DeletedRow, DeletedUser, Expiry, Lacks, NewUser, User, UserChanges, UserRow};
 pub use username::Username;
+pub use webhook::{OldSecret, PauseReason, Webhook, WebhookUrl};

@@ -50,6 +50,11 @@ impl Organization {
     /// The maximum length of a URL, in characters.
     pub const MAX_URL: usize = 200;
 
+    /// Whether a new member with that membership becomes the owner: the first manager of an organization without one.
+    pub fn takes_as_owner(&self, membership: &Membership) -> bool {
+        membership.is_admin && self.owner.is_none()
+    }
+
     /// Its texts, each with its field and its maximum length. Texts written before the limit existed may be
     /// longer.
     pub fn limited_texts(&self) -> [LimitedText<'_>; 5] {

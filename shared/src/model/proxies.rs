@@ -2,21 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
+use super::Networks;
 
 /// Networks of trusted proxies. Without any, the header `X-Forwarded-For` is ignored, since anybody can send it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     /// Parses networks in CIDR notation, or single addresses, separated by commas.
     pub fn parse(text: &str) -> Option<Self> {
-        let network = |text: &str| {
-            let text = text.trim();
-            let network = text.parse::<IpNet>().ok();
-            network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-        };
-        text.split(',').map(network).collect::<Option<_>>().map(Self)
+        Networks::parse(text).map(Self)
     }
 
     /// The client IP of a request from `peer` with these values of `X-Forwarded-For`: if `peer` is trusted, the last address
@@ -36,8 +31,7 @@ impl TrustedProxies {
 
     /// Whether the proxy at that address is trusted.
     pub fn trusts(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.0.contains(address)
     }
 }
 
@@ -87,16 +81,6 @@ mod tests {
     fn without_proxies_nobody_is_believed() {
         let peer = IpAddr::from([10, 0, 0, 1]);
         assert_eq!(TrustedProxies::default().client_of(peer, &["192.0.2.7"]), peer);
-    }
-
-    #[test]
-    fn networks_are_read_and_other_texts_are_not() {
-        for good in ["10.0.0.0/8", "127.0.0.1", "::1", "10.0.0.0/8,192.0.2.0/24 , 2001:db8::/32"] {
-            assert!(TrustedProxies::parse(good).is_some(), "{good}");
-        }
-        for bad in ["", "10", "10.0.0.0/33", "10.0.0.0/8,", "proxy.example", "*", "10.0.0.0/8 192.0.2.1"] {
-            assert_eq!(TrustedProxies::parse(bad), None, "{bad}");
-        }
     }
 
     proptest! {

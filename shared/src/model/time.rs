@@ -50,6 +50,12 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(seconds.saturating_mul(SECOND)))
     }
 
+    /// The end of a day: the beginning of the next one.
+    pub fn end_of(day: Date) -> Self {
+        let next = day.next_day().unwrap_or(day).midnight().assume_utc();
+        Self::from_micros(next.unix_timestamp().saturating_mul(SECOND))
+    }
+
     /// The day it falls on.
     pub fn date(self) -> Date {
         self.civil().date()

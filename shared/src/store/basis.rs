@@ -1,9 +1,9 @@
 //! The records that a decision depends on, so that a write succeeds only if they are unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys;
-use super::transaction::Transaction;
+use super::transaction::{Condition, Transaction};
 use crate::model::{Group, GroupId, Organization, OrganizationId, User, UserId};
 
 /// The records that a decision about rights depends on, each with the version that was read.
@@ -15,12 +15,19 @@ pub struct Basis {
     users: BTreeMap<UserId, u64>,
     groups: BTreeMap<GroupId, u64>,
     organizations: BTreeMap<OrganizationId, u64>,
+    /// Deleted users, who must not have been restored.
+    absent: BTreeSet<UserId>,
 }
 
 impl Basis {
     /// Adds a user.
     pub fn rest_on_user(&mut self, user: &User) {
         self.users.insert(user.id, user.version);
+    }
+
+    /// Adds that a user is deleted.
+    pub fn rest_on_absence(&mut self, user: UserId) {
+        self.absent.insert(user);
     }
 
     /// Adds groups.
@@ -38,6 +45,7 @@ impl Basis {
         self.users.extend(other.users);
         self.groups.extend(other.groups);
         self.organizations.extend(other.organizations);
+        self.absent.extend(other.absent);
     }
 
     /// Makes a transaction fail with `guard` unless all of the records are unchanged.
@@ -47,6 +55,9 @@ impl Basis {
         let organizations = self.organizations.iter().map(|(&id, &version)| (keys::organization(id), version));
         for (key, version) in users.chain(groups).chain(organizations) {
             transaction.require_version(key, version, guard.clone());
+        }
+        for &id in &self.absent {
+            transaction.check(keys::user(id), Condition::Absent, guard.clone());
         }
     }
 }

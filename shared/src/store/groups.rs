@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
+use super::events::changes_between;
 use super::item::{from_item, key_of, to_item};
 use super::keys;
 use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
-use super::{Basis, Item, Store};
+use super::{Basis, Item, NewEvent, Store};
 use crate::error::Result;
-use crate::model::CleanupTask;
-use crate::model::{Group, GroupId, PermissionId, UserId};
+use crate::model::{
+    Actor, CleanupTask, EventAction, EventTarget, Group, GroupId, PermissionId, TargetKind, Timestamp, UserId,
+};
 
 /// The result of writing a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,19 @@ struct GroupItem {
     name: String,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     permissions: BTreeSet<PermissionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<Timestamp>,
+}
+
+/// A claim on a name. Claims written before this attribute existed do not say whose they are.
+#[derive(Serialize, Deserialize)]
+struct NameItem {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<GroupId>,
 }
 
 impl Store {
@@ -76,6 +91,18 @@ impl Store {
         Ok(self.get::<serde::de::IgnoredAny>(keys::group_name(name)).await?.is_some())
     }
 
+    /// The group with that name.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn group_by_name(&self, name: &str) -> Result<Option<Group>> {
+        match self.get::<NameItem>(keys::group_name(name)).await? {
+            None => Ok(None),
+            Some(NameItem { group: Some(id) }) => self.group(id).await,
+            Some(NameItem { group: None }) => Ok(self.groups_all().await?.into_iter().find(|group| group.name == name)),
+        }
+    }
+
     /// Every group, sorted by id. There are few: no request about users reads them all.
     ///
     /// # Errors
@@ -86,7 +113,8 @@ impl Store {
     }
 
     /// Creates a group (without `before`), changes it, or removes it (without `after`), together with the claim on its
-    /// name. A removal leaves a cleanup task for the group's users. Stale also if `basis` has changed.
+    /// name. A removal leaves a cleanup task for the group's users. Stale also if `basis` has changed. With an `actor`,
+    /// this is an event.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -95,6 +123,7 @@ impl Store {
         before: Option<&Group>,
         after: Option<&Group>,
         basis: &Basis,
+        actor: Option<&Actor>,
     ) -> Result<GroupWriteOutcome> {
         let mut transaction = Transaction::new();
         let unchanged = |group: &Group| Condition::Is("version", AttributeValue::N(group.version.to_string()));
@@ -117,9 +146,13 @@ impl Store {
             if let Some(key) = old {
                 transaction.delete(key);
             }
-            if let Some(key) = new {
-                transaction.put_if(key.attributes(), Condition::Absent, Guard::Name);
+            if let (Some(key), Some(after)) = (new, after) {
+                let item = to_item(&key, &NameItem { group: Some(after.id) })?;
+                transaction.put_if(item, Condition::Absent, Guard::Name);
             }
+        }
+        if let Some(event) = event_of(before, after, actor)? {
+            self.write_event(&mut transaction, event)?;
         }
         basis.require_in(&mut transaction, &Guard::Record);
         let Err(broken) = self.transact(&transaction).await? else { return Ok(GroupWriteOutcome::Done) };
@@ -176,12 +209,33 @@ impl Store {
         let mut mark = keys::installation().attributes();
         mark.insert("layout".to_owned(), AttributeValue::N(LAYOUT.to_string()));
         transaction.put_if(mark, Condition::Absent, ());
+        let now = Some(self.ambient.now());
         for group in groups {
+            let group = &Group { created: now, modified: now, ..group.clone() };
             transaction.put(to_item(&keys::group(group.id), &GroupItem::from(group))?);
-            transaction.put(keys::group_name(&group.name).attributes());
+            transaction.put(to_item(&keys::group_name(&group.name), &NameItem { group: Some(group.id) })?);
         }
         Ok(self.transact(&transaction).await?.is_ok())
     }
+}
+
+/// What an event says about a change of a group.
+fn event_of(before: Option<&Group>, after: Option<&Group>, actor: Option<&Actor>) -> Result<Option<NewEvent>> {
+    let (Some(actor), Some(group)) = (actor, after.or(before)) else { return Ok(None) };
+    let action = match (before, after) {
+        (None, _) => EventAction::GroupCreated,
+        (Some(_), Some(_)) => EventAction::GroupUpdated,
+        (Some(_), None) => EventAction::GroupDeleted,
+    };
+    let target = EventTarget { kind: TargetKind::Group, id: group.id.to_string(), name: Some(group.name.clone()) };
+    let mut event = NewEvent::new(action, actor.clone(), target);
+    event.version = Some(before.map_or(1, |before| before.version + 1));
+    if after.is_some() {
+        let [before, after] = [before, after].map(|group| group.map(GroupItem::from));
+        event.changes =
+            changes_between(before.as_ref(), after.as_ref(), "", &["id", "version", "created", "modified"])?;
+    }
+    Ok(Some(event))
 }
 
 pub(super) fn group_from_item(item: Item) -> Result<Group> {
@@ -191,14 +245,14 @@ pub(super) fn group_from_item(item: Item) -> Result<Group> {
 
 impl From<&Group> for GroupItem {
     fn from(group: &Group) -> Self {
-        let Group { id, version, name, permissions } = group;
-        Self { id: *id, version: *version, name: name.clone(), permissions: permissions.clone() }
+        let Group { id, version, name, permissions, external_id, created, modified } = group.clone();
+        Self { id, version, name, permissions, external_id, created, modified }
     }
 }
 
 impl From<GroupItem> for Group {
     fn from(item: GroupItem) -> Self {
-        let GroupItem { id, version, name, permissions } = item;
-        Self { id, version, name, permissions }
+        let GroupItem { id, version, name, permissions, external_id, created, modified } = item;
+        Self { id, version, name, permissions, external_id, created, modified }
     }
 }

@@ -73,24 +73,25 @@ impl Slots {
 }
 
 impl Store {
-    /// Records an attempt of a user. A refused one is not recorded if the quarter of an hour has no free slot.
+    /// Records an attempt of a user. A refused one is not recorded if the quarter of an hour has no free slot: then the
+    /// result is `false`.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn attempt_insert(&self, user: UserId, attempt: &SignInAttempt) -> Result<()> {
+    pub async fn attempt_insert(&self, user: UserId, attempt: &SignInAttempt) -> Result<bool> {
         let random = u64::from_be_bytes(random(&*self.ambient));
         if attempt.success {
             // The id is unique, so writing it twice changes nothing.
-            return self.attempt_put(user, random, attempt).await.map(|_| ());
+            return self.attempt_put(user, random, attempt).await;
         }
         let quarter_end = keys::quarter_end(attempt.at);
         for _ in 0..TRIES {
-            let Some(slot) = self.slots.next(user, quarter_end, random) else { return Ok(()) };
+            let Some(slot) = self.slots.next(user, quarter_end, random) else { return Ok(false) };
             if self.attempt_put(user, slot, attempt).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Writes an attempt; `false` if another one has the id. After a lost response, its timestamp identifies it.

@@ -13,7 +13,7 @@ use crate::error::{Error, Refusal, Result};
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The largest record that is written; DynamoDB's limit of 400 KB includes names and keys.
-const MOST_BYTES: usize = 380_000;
+pub(super) const MOST_BYTES: usize = 380_000;
 /// Converts a record to an item with its key.
 pub(super) fn to_item<T: Serialize>(key: &Key, record: &T) -> Result<Item> {
     let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(record).map_err(|e| Error::Internal(e.into()))?;

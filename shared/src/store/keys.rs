@@ -4,7 +4,12 @@
 //! |---|---|---|
 //! | user | `USER#<id>` | `USER` |
 //! | membership of a user | `USER#<id>` | `MEMBERSHIP#<organization>` |
+//! | deleted user, with the memberships | `DELETED#<id>` | `DELETED` |
+//! | list row of a deleted user, oldest deletion first | `DELETED` | `<time>#<id>` |
 //! | claim on a user name | `USERNAME#<name>` | `CLAIM` |
+//! | the same without regard to letter case, among names that identity providers gave | `USERNAME#<lower case>` | `CASELESS` |
+//! | user of any other name that is not in lower case | `USERNAME#<lower case>` | `<user>` |
+//! | user with an external id | `EXTERNAL#<id>` | `<user>` |
 //! | claim on a user's e-mail | `EMAIL#<lower case>` | `CLAIM` |
 //! | claim on a verified address | `ADDRESS#<lower case>` | `CLAIM` |
 //! | claim on a telephone number | `PHONE#<E.164>` | `CLAIM` |
@@ -21,11 +26,12 @@
 //! | group | `GROUPS` | `<id, 20 digits>` |
 //! | claim on a group name | `GROUPNAME#<name>` | `CLAIM` |
 //! | user of a group | `GROUP#<id>#USERS` | `<user>` |
+//! | user who is about to join or leave a group | `JOINING#<group>` | `<user>` |
 //! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<position>` |
 //! | its bare position, for counting | `PLACES#USERS#<year>`, … | `<position>` |
 //! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
 //! | the next step that an expiration date requires | `EXPIRY` | `<day>#<user>` |
-//! | cleanup task | `WORK` | `GROUP#<id>`, `ORGANIZATION#<id>`, `USER#<id>`, `TOKENS#<user>` |
+//! | cleanup task | `WORK` | `GROUP#<id>`, `MEMBERS#<group>`, `ORGANIZATION#<id>`, `USER#<id>`, `TOKENS#<user>`, `RETURNING#<user>`, `PURGE#<user>`, `ERASURE#<user>` |
 //! | mark that changes with the names of organizations | `WORK` | `NAMES` |
 //! | API token, found by the hash of its text | `TOKEN#<SHA-256>` | `TOKEN` |
 //! | tokens of a user, oldest first | `TOKENS#<user>` | `TOKEN#<token>` |
@@ -46,11 +52,24 @@
 //! | failures against a limit | `THROTTLE#<whose>` | `<end of the window>` |
 //! | consecutive failures, and known networks of an account | `THROTTLE#USER#<user>`, `THROTTLE#NOBODY#<hash>` | `GUARD` |
 //! | the key of these hashes, and the cost of the slowest password hashes | `THROTTLE#COMMON` | `COMMON` |
+//! | event that is not in the log yet | `PENDING#<shard>` | `<event>` |
+//! | segment of the log of events | `EVENTLOG` | `<number, 12 digits>` |
+//! | event of a target | `EVENTS#<kind>:<id>` | `<segment>.<index>` |
+//! | event by a user | `EVENTSBY#<user>` | `<segment>.<index>` |
+//! | up to which segment these two exist | `EVENTLOG#INDEXED` | `INDEXED` |
+//! | closed day of the log | `EVENTDAYS` | `<day>` |
+//! | webhook | `WEBHOOKS` | `<id>` |
+//! | up to which event of the log it has deliveries | `WEBHOOK#<id>` | `CURSOR` |
+//! | delivery that is to be sent, in the order of the log | `WEBHOOK#<id>` | `WAITING#<segment>.<index>` |
+//! | delivery that is done | `WEBHOOK#<id>` | `DONE#<segment>.<index>` |
 //! | mark of the installation | `INSTALLATION` | `INSTALLATION` |
 
+mod deleted;
+mod events;
 mod guessing;
 mod mails;
 mod search;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -58,9 +77,15 @@ use std::fmt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
+pub(crate) use self::deleted::{DELETED, deleted, deleted_before, deleted_id, deleted_row, deleted_row_at};
+pub(crate) use self::events::{
+    EVENT_DAYS, EVENT_LOG, event_day, event_of, event_position, events_by, events_indexed, events_of, pending_event,
+    pending_events, segment, segment_sort,
+};
 pub(crate) use self::guessing::{guard, throttle, throttle_common};
 pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_after};
 pub(crate) use self::search::{active, gram, grouped, place_after, place_of_posting, posting, reindex, third};
+pub(crate) use self::webhooks::{DONE, WAITING, WEBHOOKS, delivery, webhook, webhook_cursor, webhook_parts};
 use crate::model::{
     CleanupTask, Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber,
     Sequence, SessionId, Timestamp, TokenId, User, UserId, UserNumber, Username, date_text,
@@ -243,6 +268,31 @@ pub(crate) fn username(name: &Username) -> Key {
     Key::claim(format!("USERNAME#{name}"))
 }
 
+/// Partition of the entries and claims for a name in lower case.
+pub(crate) fn names(folded: &str) -> String {
+    format!("USERNAME#{folded}")
+}
+
+/// Exists while a user has this name in any letter case, given by an identity provider.
+pub(crate) fn caseless_name(name: &Username) -> Key {
+    Key::new(names(&name.folded()), "CASELESS")
+}
+
+/// Exists while a user has this name in another letter case.
+pub(crate) fn caseless_name_of(name: &Username, user: UserId) -> Key {
+    Key::new(names(&name.folded()), user.to_string())
+}
+
+/// Partition of the users with an external id.
+pub(crate) fn external_ids(id: &str) -> String {
+    format!("EXTERNAL#{id}")
+}
+
+/// Exists while the user has this external id.
+pub(crate) fn external_id(id: &str, user: UserId) -> Key {
+    Key::new(external_ids(id), user.to_string())
+}
+
 /// Exists while a user has this e-mail, ignoring case.
 pub(crate) fn email(email: &EmailAddress) -> Key {
     Key::claim(format!("EMAIL#{}", email.folded()))
@@ -359,6 +409,16 @@ pub(crate) fn group_user(id: GroupId, user: UserId) -> Key {
     Key::new(group_users(id), user.to_string())
 }
 
+/// Partition of the users who are about to join or leave a group.
+pub(crate) fn group_changes(id: GroupId) -> String {
+    format!("JOINING#{id}")
+}
+
+/// Exists while the user is about to join or leave the group.
+pub(crate) fn group_change(id: GroupId, user: UserId) -> Key {
+    Key::new(group_changes(id), user.to_string())
+}
+
 /// Exists while the user's expiration date requires a step on that day.
 pub(crate) fn expiry(due: Date, user: UserId) -> Key {
     Key::new(EXPIRY, format!("{}#{user}", date_text(due)))
@@ -379,9 +439,13 @@ pub(crate) fn expiry_user(sk: &str) -> Option<UserId> {
 pub(crate) fn work(work: CleanupTask) -> Key {
     let sk = match work {
         CleanupTask::Group(id) => format!("GROUP#{id}"),
+        CleanupTask::Members(id) => format!("MEMBERS#{id}"),
         CleanupTask::Organization(id) => format!("ORGANIZATION#{id}"),
         CleanupTask::User(id) => format!("USER#{id}"),
         CleanupTask::EndedTokens(id) => format!("TOKENS#{id}"),
+        CleanupTask::Returning(id) => format!("RETURNING#{id}"),
+        CleanupTask::Purge(id) => format!("PURGE#{id}"),
+        CleanupTask::Erasure(id) => format!("ERASURE#{id}"),
     };
     Key::new(WORK, sk)
 }
@@ -396,9 +460,13 @@ pub(crate) fn organization_names() -> Key {
 pub(crate) fn work_of(sk: &str) -> Option<CleanupTask> {
     match sk.split_once('#')? {
         ("GROUP", id) => id.parse().ok().map(GroupId).map(CleanupTask::Group),
+        ("MEMBERS", id) => id.parse().ok().map(GroupId).map(CleanupTask::Members),
         ("ORGANIZATION", id) => OrganizationId::parse(id).map(CleanupTask::Organization),
         ("USER", id) => UserId::parse(id).map(CleanupTask::User),
         ("TOKENS", id) => UserId::parse(id).map(CleanupTask::EndedTokens),
+        ("RETURNING", id) => UserId::parse(id).map(CleanupTask::Returning),
+        ("PURGE", id) => UserId::parse(id).map(CleanupTask::Purge),
+        ("ERASURE", id) => UserId::parse(id).map(CleanupTask::Erasure),
         _ => None,
     }
 }

@@ -7,7 +7,10 @@
 mod basis;
 mod cleanup_tasks;
 mod cost;
+mod deliveries;
+mod events;
 mod failure;
+mod group_changes;
 mod groups;
 mod history;
 mod item;
@@ -26,6 +29,7 @@ mod throttle;
 mod tokens;
 mod transaction;
 mod users;
+mod webhooks;
 mod whole;
 
 use std::sync::Arc;
@@ -41,6 +45,8 @@ use tokio::sync::Mutex;
 pub use self::basis::Basis;
 pub use self::cleanup_tasks::{ChangedCompanions, PendingTask};
 pub use self::cost::{Cost, measured};
+pub use self::events::{DayRecord, LogFault, LogRange, LogReport, LoggedEvent, NewEvent, Segment};
+pub use self::events::{SegmentOutcome, SegmentRecord};
 pub use self::groups::GroupWriteOutcome;
 pub use self::history::History;
 pub use self::item::Item;
@@ -50,12 +56,13 @@ pub use self::outbox::QueuedMail;
 pub use self::resets::ResetRequest;
 pub use self::retry::{Attempts, RetryPolicy};
 pub use self::search::{Search, SearchField, search_items};
-pub use self::throttle::{Common, Guard, Subject};
+pub use self::throttle::{Common, Guard, Subject, resets_of};
 pub use self::tokens::{TokenEntry, TokenList, TokenWriteOutcome};
 pub use self::users::{
     Claim, ClaimConflict, ClaimIndex, DueUser, MembershipLeft, MembershipWrite, OrganizationState, Superusers,
     UserWrite, WriteOutcome,
 };
+pub use self::webhooks::WebhookWrite;
 pub use self::whole::{Damaged, Readable, ReadableUser};
 use crate::error::Cause;
 use crate::model::ambient::Ambient;

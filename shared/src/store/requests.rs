@@ -20,9 +20,7 @@ const BATCH: usize = 100;
 const READS_AT_ONCE: usize = 4;
 /// The most items of a `BatchWriteItem`.
 const WRITE_BATCH: usize = 25;
-/// From this number of items on, the parts of a batch are written concurrently.
-const MANY: usize = 1000;
-/// How many of them are written concurrently.
+/// How many such requests run concurrently.
 const AT_ONCE: usize = 8;
 /// How often unprocessed items of a batch are requested again.
 const TRIES: u32 = 5;
@@ -159,11 +157,9 @@ impl Store {
         let requests = puts.into_iter().map(put).chain(deletes.iter().map(delete));
         let requests: Vec<WriteRequest> =
             requests.collect::<std::result::Result<_, _>>().map_err(unavailable::<BuildError>)?;
-        // Requests of users write in order, which is fast enough; imports write concurrently.
-        let at_once = if requests.len() > MANY { AT_ONCE } else { 1 };
         let pieces: Vec<Vec<WriteRequest>> = requests.chunks(WRITE_BATCH).map(<[_]>::to_vec).collect();
         let pieces = stream::iter(pieces).map(|some| self.write_piece(some));
-        pieces.buffer_unordered(at_once).try_collect().await
+        pieces.buffer_unordered(AT_ONCE).try_collect().await
     }
 
     /// Writes and deletes as many items as fit into one `BatchWriteItem`.

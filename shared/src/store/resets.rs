@@ -7,7 +7,7 @@ use super::item::{from_item, key_of, to_item};
 use super::outbox::mail_item;
 use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
-use super::{Store, cost, keys};
+use super::{NewEvent, Store, cost, keys};
 use crate::error::Result;
 use crate::model::{Mail, Timestamp};
 use crate::secret::Secret;
@@ -60,19 +60,20 @@ impl Store {
         items.into_iter().map(|item| from_item(&key_of(&item), item)).collect()
     }
 
-    /// Replaces a request by its mails, if any. Nothing happens if it was processed already.
+    /// Replaces a request by its mails, if any, and by the events of these. Nothing happens if it was processed already.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn reset_answer(&self, request: &ResetRequest, mails: &[Mail]) -> Result<()> {
+    pub async fn reset_answer(&self, request: &ResetRequest, mails: Vec<(Mail, NewEvent)>) -> Result<()> {
         let key = keys::reset_named(&request.sk);
         if mails.is_empty() {
             return self.remove(&key).await;
         }
         let mut transaction = Transaction::new();
         transaction.delete_if(key, Condition::Present, ());
-        for mail in mails {
-            transaction.put(mail_item(mail, self.ambient.now())?);
+        for (mail, event) in mails {
+            transaction.put(mail_item(&mail, self.ambient.now())?);
+            self.write_event(&mut transaction, event)?;
         }
         let _ = self.transact(&transaction).await?;
         Ok(())

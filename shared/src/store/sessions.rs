@@ -8,7 +8,7 @@ use super::keys;
 use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
 use super::users::is_zero;
-use super::{Item, Store, cost};
+use super::{Item, NewEvent, Store, cost};
 use crate::error::{Error, Result};
 use crate::model::{Session, SessionId, Timestamp, UserId};
 use crate::secret::Secret;
@@ -99,14 +99,34 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes some sessions of a deleted user, at most `limit`; `true` if there are no more.
+    /// Ends a session, and writes the event of that. Nothing happens if it has ended already.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn session_end(&self, user: UserId, id: SessionId, event: NewEvent) -> Result<()> {
+        let mut transaction = Transaction::new();
+        transaction.delete_if(keys::session(user, id), Condition::Present, ());
+        self.write_event(&mut transaction, event)?;
+        let _ = self.transact(&transaction).await?;
+        Ok(())
+    }
+
+    /// Deletes some sessions of a deleted user, at most `limit`; `true` if there are no more. Those of a user who was
+    /// restored meanwhile stay.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn sessions_remove_some(&self, user: UserId, limit: usize) -> Result<bool> {
         let pk = keys::sessions(user);
         let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;
-        self.remove_all(&items.iter().map(key_of).collect::<Vec<_>>()).await?;
+        if !items.is_empty() {
+            let mut transaction = Transaction::new();
+            for item in &items {
+                transaction.delete(key_of(item));
+            }
+            transaction.check(keys::user(user), Condition::Absent, ());
+            let _ = self.transact(&transaction).await?;
+        }
         Ok(items.len() < limit)
     }
 }

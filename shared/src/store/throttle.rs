@@ -14,7 +14,9 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::failure::unavailable;
+use super::item::key_of;
 use super::keys::Key;
+use super::requests::{Bound, Range};
 use super::{Item, Store, cost, keys};
 use crate::error::{Error, Result};
 use crate::model::UserId;
@@ -34,6 +36,11 @@ pub enum Subject {
     User(UserId),
     /// A name that no user has, by its hash.
     Nobody(String),
+}
+
+/// What counts the mails for a new password to a user.
+pub fn resets_of(user: UserId) -> String {
+    format!("RESETS#USER#{user}")
 }
 
 /// Consecutive failures of a subject, over all networks.
@@ -204,7 +211,17 @@ impl Store {
         Ok(names(output.attributes.as_ref()).len())
     }
 
-    /// Deletes all counts of a deleted user.
+    /// Deletes all failures against a limit of a deleted user.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn failures_remove(&self, whose: &str) -> Result<()> {
+        let Key { pk, .. } = keys::throttle(whose, 0);
+        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, usize::MAX).await?;
+        self.remove_all(&items.iter().map(key_of).collect::<Vec<_>>()).await
+    }
+
+    /// Deletes the consecutive failures and the known networks of a deleted user.
     ///
     /// # Errors
     /// When the store is unavailable.

@@ -11,7 +11,7 @@ use super::lists::SHARDS;
 use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
 use super::users::is_zero;
-use super::{Basis, Store, cost};
+use super::{Basis, NewEvent, Store, cost};
 use crate::error::Result;
 use crate::model::ambient::random;
 use crate::model::{ApiToken, Timestamp, TokenId, User, UserId};
@@ -231,6 +231,7 @@ impl Store {
     }
 
     /// Creates a token whose text has that hash, in one transaction, if the user's tokens are still those of `list`.
+    /// With an `event`, the transaction writes it too.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -240,6 +241,7 @@ impl Store {
         hash: &str,
         list: &TokenList,
         basis: &Basis,
+        event: Option<NewEvent>,
     ) -> Result<TokenWriteOutcome> {
         let mut transaction = Transaction::new();
         let entry = EntryItem { hash: hash.into(), good_until: token.good_until, origin: Origin::of(token) };
@@ -253,18 +255,29 @@ impl Store {
         };
         transaction.put_if(item, unchanged, Guard::Tokens);
         self.count_tokens(&mut transaction, 1);
+        if let Some(event) = event {
+            self.write_event(&mut transaction, event)?;
+        }
         basis.require_in(&mut transaction, &Guard::Tokens);
         let Err(broken) = self.transact(&transaction).await? else { return Ok(TokenWriteOutcome::Done) };
         let gone = broken.iter().any(|broken| broken.guard == Guard::User);
         Ok(if gone { TokenWriteOutcome::UserGone } else { TokenWriteOutcome::Stale })
     }
 
-    /// Activates or deactivates a token. `false`, and no change, if it was deleted or `basis` has changed.
+    /// Activates or deactivates a token, and writes the event of that. `false`, and no change, if it was deleted or `basis` has changed.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn token_switch(&self, hash: &str, is_active: bool, now: Timestamp, basis: &Basis) -> Result<bool> {
+    pub async fn token_switch(
+        &self,
+        hash: &str,
+        is_active: bool,
+        now: Timestamp,
+        basis: &Basis,
+        event: NewEvent,
+    ) -> Result<bool> {
         let mut transaction = Transaction::new();
+        self.write_event(&mut transaction, event)?;
         let set = vec![("is_active", AttributeValue::Bool(is_active)), ("updated", moment(now))];
         transaction.set(keys::token(hash), set, ());
         basis.require_in(&mut transaction, &());
@@ -293,12 +306,23 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a token; nothing happens if it does not exist. `false`, and no deletion, if `basis` has changed.
+    /// Deletes a token, and writes the `event` of that; nothing happens if it does not exist. `false`, and no deletion,
+    /// if `basis` has changed.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn token_remove(&self, user: UserId, id: TokenId, hash: &str, basis: &Basis) -> Result<bool> {
+    pub async fn token_remove(
+        &self,
+        user: UserId,
+        id: TokenId,
+        hash: &str,
+        basis: &Basis,
+        event: Option<NewEvent>,
+    ) -> Result<bool> {
         let mut transaction = Transaction::new();
+        if let Some(event) = event {
+            self.write_event(&mut transaction, event)?;
+        }
         transaction.delete_if(keys::token(hash), Condition::Present, Guard::Tokens);
         transaction.delete(keys::token_of_user(user, id));
         self.count_tokens(&mut transaction, -1);
@@ -318,7 +342,7 @@ impl Store {
         // A failure does not stop the others.
         let mut removed = Ok(());
         for entry in ended.iter().take(limit) {
-            let done = self.token_remove(owner.id, entry.id, &entry.hash, &Basis::default()).await;
+            let done = self.token_remove(owner.id, entry.id, &entry.hash, &Basis::default(), None).await;
             removed = removed.and(done.map(drop));
         }
         removed.map(|()| ended.len() <= limit)
@@ -342,29 +366,35 @@ impl Store {
         transaction.add(keys::token_count(byte % SHARDS), &[("tokens", change)]);
     }
 
-    /// Deletes some tokens of a deleted user, at most `limit`; `true` if there are no more.
+    /// Deletes some tokens of a deleted user, at most `limit`; `true` if there are no more. Those of a user who was
+    /// restored meanwhile stay.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn tokens_remove_some(&self, user: UserId, limit: usize) -> Result<bool> {
         let pk = keys::tokens(user);
-        let range = Range { pk: &pk, bound: Bound::Prefix(keys::TOKEN), ascending: true };
-        let items = self.query(range, limit).await?;
+        let items = self.query(Range { pk: &pk, bound: Bound::Whole, ascending: true }, limit).await?;
         let last = items.len() < limit;
+        let has_head = !items.is_empty();
+        let mut gone = Basis::default();
+        gone.rest_on_absence(user);
         // A failure does not stop the others.
         let mut removed = Ok(());
         for item in items {
             let key = key_of(&item);
             let Some(id) = key.sk.strip_prefix(keys::TOKEN).and_then(TokenId::parse) else { continue };
             let done = match from_item::<EntryItem>(&key, item) {
-                Ok(EntryItem { hash, .. }) => self.token_remove(user, id, &hash, &Basis::default()).await.map(drop),
+                Ok(EntryItem { hash, .. }) => self.token_remove(user, id, &hash, &gone, None).await.map(drop),
                 Err(error) => Err(error),
             };
             removed = removed.and(done);
         }
         removed?;
-        if last {
-            self.remove(&keys::tokens_head(user)).await?;
+        if last && has_head {
+            let mut transaction = Transaction::new();
+            transaction.delete(keys::tokens_head(user));
+            gone.require_in(&mut transaction, &());
+            let _ = self.transact(&transaction).await?;
         }
         Ok(last)
     }

@@ -42,7 +42,7 @@ pub struct ReadableUser {
 }
 
 impl<T> Readable<T> {
-    fn of(items: Vec<Item>, read: impl Fn(Key, Item) -> Result<T>) -> Self {
+    pub(super) fn of(items: Vec<Item>, read: impl Fn(Key, Item) -> Result<T>) -> Self {
         let mut all = Self { records: Vec::new(), damaged: Vec::new() };
         for item in items {
             let key = key_of(&item);

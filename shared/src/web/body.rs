@@ -71,6 +71,29 @@ impl RawBody {
     }
 }
 
+impl RawBody {
+    /// Reads a JSON object of `application/json` or of another media type. An empty body is an empty object.
+    ///
+    /// # Errors
+    /// As [`RawBody::read`].
+    pub async fn read_json(self, media: &str) -> Result<Map<String, Value>, Rejection> {
+        let Self { content_type, body, most, .. } = self;
+        let bytes = all(body, most).await?;
+        let kind = media_type(&content_type);
+        if kind != JSON && kind != media && !(kind.is_empty() && bytes.is_empty()) {
+            return Err(Rejection::Body(BodyError::MediaType(content_type)));
+        }
+        if bytes.is_empty() {
+            return Ok(Map::new());
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(values)) => Ok(values),
+            Ok(other) => Err(Rejection::Body(BodyError::NotAnObject(kind_of(&other)))),
+            Err(error) => Err(Rejection::Body(BodyError::Json(error.to_string()))),
+        }
+    }
+}
+
 /// The content of a body of that type.
 async fn input(content_type: String, bytes: Bytes) -> Result<Input, Rejection> {
     let unreadable = |why| Err(Rejection::Body(why));

@@ -59,7 +59,10 @@ async fn around<D: Dialect>(
 ) -> Response {
     let Some(parameters) = spelled_well::<D>(parameters) else { return not_found::<D>(&directory, request).await };
     let is_head = request.method() == Method::HEAD;
-    let chosen = D::representation(request.uri(), request.headers());
+    let mut chosen = D::representation(request.uri(), request.headers());
+    if matches!(chosen, Ok(Representation::Lines)) && !route.endpoint.has_lines {
+        chosen = Err(Rejection::NotAcceptable);
+    }
     let mut exchange = Exchange::<D> {
         route,
         directory,
@@ -72,6 +75,8 @@ async fn around<D: Dialect>(
         caller: None,
         extra: D::Extra::default(),
     };
+    let is_handled = exchange.route.allows(&exchange.method) && exchange.method != Method::OPTIONS;
+    exchange.origin.target = exchange.user_id().filter(|_| exchange.route.endpoint.is_user && is_handled);
     let response = match chosen {
         Ok(_) => admitted(&mut exchange, request, next).await,
         Err(error) => Err(error),
@@ -102,6 +107,7 @@ async fn admitted<D: Dialect>(exchange: &mut Exchange<D>, request: Request, next
     if endpoint.access != Access::Anyone {
         request.extensions_mut().insert(Admitted);
     }
+    request.extensions_mut().insert(exchange.representation);
     request = D::prepare(exchange, request).await?;
     if endpoint.below_user {
         request.extensions_mut().insert(parent(exchange).await?);

@@ -84,6 +84,7 @@ async fn carried(response: Response, limit: usize) -> (usize, Response) {
 async fn handle<D: Dialect>(State(directory): State<Arc<Directory>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request.extensions().get::<RequestId>().map_or_else(|| new_id(&directory), |id| id.0.clone());
+    request.extensions_mut().insert(RequestId(id.clone()));
     if let Some(url) = &directory.settings().public_url {
         request.extensions_mut().insert(BaseUrl(url.clone()));
         request.extensions_mut().insert(LinkBaseUrl(url.clone()));

@@ -13,6 +13,8 @@ pub enum Representation {
     Json(Option<usize>),
     /// A page for a browser.
     Html,
+    /// JSON objects in lines (`application/x-ndjson`), where an endpoint has them.
+    Lines,
 }
 
 /// Decides by `?format=`, or else by `Accept`.
@@ -36,6 +38,9 @@ pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejec
         let same = || types.iter().filter(|media_type| media_type.precedence() == precedence);
         if let Some(json) = same().find(|media_type| media_type.matches("application", "json")) {
             return Ok(Representation::Json(json.indent()));
+        }
+        if same().any(|media_type| media_type.is("application", "x-ndjson")) {
+            return Ok(Representation::Lines);
         }
         if same().any(|media_type| media_type.matches("text", "html")) {
             return Ok(Representation::Html);
@@ -74,6 +79,10 @@ impl<'a> MediaType<'a> {
             _ if self.params.iter().all(|(name, _)| *name == "q") => 2,
             _ => 3,
         }
+    }
+
+    fn is(&self, main: &str, sub: &str) -> bool {
+        self.main.eq_ignore_ascii_case(main) && self.sub.eq_ignore_ascii_case(sub)
     }
 
     fn matches(&self, main: &str, sub: &str) -> bool {
@@ -124,6 +133,9 @@ mod tests {
             (Some("text/html, application/json"), Representation::Json(None)),
             (Some("application/xml, */*;q=0.1"), Representation::Json(None)),
             (Some("application/*"), Representation::Json(None)),
+            (Some("application/x-ndjson"), Representation::Lines),
+            (Some("application/x-ndjson, */*;q=0.1"), Representation::Lines),
+            (Some("application/x-ndjson, application/json"), Representation::Json(None)),
         ] {
             assert_eq!(choose("", accept).expect("a representation"), expected, "{accept:?}");
         }

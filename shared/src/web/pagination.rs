@@ -50,6 +50,13 @@ pub struct NumberedPage<T> {
     results: Vec<T>,
 }
 
+/// A page that says where the next one begins, in its envelope.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct ContinuedPage<T> {
+    next: Option<String>,
+    results: Vec<T>,
+}
+
 impl PageRequest {
     /// The requested page of a list with numbered pages; the URL's path and other parameters return in the links.
     pub fn numbered(uri: &Uri) -> Self {
@@ -83,12 +90,17 @@ impl PageRequest {
 
     /// The part of the list that the page shows; nothing of it if no list can have such a page.
     pub fn range(&self) -> PageRange {
-        let limit = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let limit = self.size();
         match self.number {
             PageNumber::Number(number) => PageRange::From { skip: (number - 1).saturating_mul(self.size), limit },
             PageNumber::Last => PageRange::Last(limit),
             PageNumber::Invalid => PageRange::NOTHING,
         }
+    }
+
+    /// The most items of the page.
+    pub fn size(&self) -> usize {
+        usize::try_from(self.size).unwrap_or(usize::MAX)
     }
 
     /// Where the page begins, according to the link to it.
@@ -111,6 +123,12 @@ impl PageRequest {
         let next = (number < self.last(count)).then(|| self.link(base, number + 1));
         let previous = (number > 1).then(|| self.link(base, number - 1));
         Ok(NumberedPage { count, next, previous, results: page.items.into_iter().map(show).collect() })
+    }
+
+    /// The page of a list that continues from marks and has no page numbers, each item converted by `show`.
+    pub fn continued<T, U>(&self, base: &BaseUrl, page: Page<T>, show: impl FnMut(T) -> U) -> ContinuedPage<U> {
+        let next = page.next.map(|after| self.link_to(base, None, Some(&after)));
+        ContinuedPage { next, results: page.items.into_iter().map(show).collect() }
     }
 
     /// The response with a linked page, each item converted by `show`.

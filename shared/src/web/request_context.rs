@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use http::request::Parts;
 
 use crate::directory::RequestOrigin;
@@ -68,9 +68,14 @@ impl<S: Sync> FromRequestParts<S> for RequestOrigin {
 /// The origin of a request.
 pub fn origin(parts: &Parts) -> RequestOrigin {
     let agent = parts.headers.get(http::header::USER_AGENT);
+    // The route, not the path: paths can contain the keys of mailed links.
+    let route = parts.extensions.get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     RequestOrigin {
         address: parts.extensions.get::<ClientIp>().and_then(|address| address.0.clone()),
         user_agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
+        via: format!("{} {route}", parts.method),
+        request: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
+        target: None,
     }
 }
 

@@ -25,8 +25,12 @@ pub struct Endpoint {
     pub about: &'static str,
     /// Who may use it.
     pub access: Access,
+    /// Whether the path names a user, `{id}`, whom every handler reads.
+    pub is_user: bool,
     /// Whether the path lies below a user, `{id}`, whom the caller must be able to see.
     pub below_user: bool,
+    /// Whether it has a list that is also available as `application/x-ndjson`.
+    pub has_lines: bool,
     /// The query parameters that filter a list; for pages.
     pub filters: &'static [&'static Field],
     /// The fields that the caller can send with the method that takes all of them; for pages and OPTIONS.
@@ -66,7 +70,9 @@ impl Endpoint {
         name: "",
         about: "",
         access: Access::Superuser,
+        is_user: false,
         below_user: false,
+        has_lines: false,
         filters: &[],
         fields: |_| Vec::new(),
     };

@@ -139,7 +139,8 @@ pub const DELETE_USER: Operation = Operation {
     id: "deleteUser",
     tag: "OpenWISP: users",
     summary: "Delete a user",
-    description: "Also deletes the user's e-mail addresses, memberships and tokens. The last active superuser cannot be deleted (400).",
+    description: "Frees the user name, e-mail addresses and telephone number, and ends memberships, tokens and sessions. The user can be \
+                  restored for some time. The last active superuser cannot be deleted (400).",
     queries: &[],
     body: None,
     answer: Answer { status: 204, says: "Deleted.", shape: Shape::Nothing },

@@ -1,8 +1,11 @@
 //! The formats of stored hashes.
 
+use std::num::NonZeroU32;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use ring::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -142,6 +145,14 @@ pub(super) fn pbkdf2_iterations(stored: &str) -> Option<u32> {
     (1..=bounds::PBKDF2_ITERATIONS).contains(&iterations).then_some(iterations)
 }
 
+/// The first 32 bytes of PBKDF2 with HMAC-SHA-256 (RFC 8018); no iterations count as one.
+pub(super) fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
+    let mut computed = [0; 32];
+    let iterations = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
+    derive(PBKDF2_HMAC_SHA256, iterations, salt, password, &mut computed);
+    computed
+}
+
 fn pbkdf2_fits(password: &[u8], stored: &str) -> Option<bool> {
     let parts: Vec<&str> = stored.split('$').collect();
     let [_, salt, hash] = parts[..] else { return None };
@@ -150,8 +161,7 @@ fn pbkdf2_fits(password: &[u8], stored: &str) -> Option<bool> {
     if hash.len() != 32 || !bounds::SALT_BYTES.contains(&salt.len()) {
         return None;
     }
-    let computed = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt.as_bytes(), iterations);
-    Some(computed.ct_eq(&hash[..]).into())
+    Some(pbkdf2(password, salt.as_bytes(), iterations).ct_eq(&hash[..]).into())
 }
 
 /// From `$2b$12$…`, unless it is beyond the limits.

@@ -44,7 +44,7 @@ enum Begun {
 pub(super) async fn authenticate(exchange: &mut Exchange<OpenWisp>, request: Request) -> Result<Request, Rejection> {
     if exchange.route.endpoint.access == Access::Anyone {
         return match exchange.representation {
-            Representation::Json(_) => Ok(request),
+            Representation::Json(_) | Representation::Lines => Ok(request),
             Representation::Html => Box::pin(open_to_anyone(exchange, request)).await,
         };
     }

@@ -111,7 +111,7 @@ impl Dialect for OpenWisp {
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         match exchange.representation {
-            Representation::Json(_) => response,
+            Representation::Json(_) | Representation::Lines => response,
             Representation::Html => browse::page_of(exchange, response).await,
         }
     }

@@ -121,9 +121,8 @@ impl Directory {
 
     /// The organizations that a user manages or owns.
     async fn organizations_of(&self, user: &User, basis: &mut Basis) -> Result<BTreeSet<OrganizationId>> {
-        let mut held = user.manages.clone();
-        if let Some(holds) = &user.holds {
-            held.extend(holds);
+        let mut held: BTreeSet<OrganizationId> = user.organizations_held().collect();
+        if user.holds.is_some() {
             return Ok(held);
         }
         // The record may predate this attribute, so read memberships and organizations.

@@ -24,7 +24,7 @@ impl Holdings {
             is_superuser: user.flags.is_superuser,
             is_edge_staff: user.flags.is_edge_staff,
             permissions: user.permissions.clone(),
-            organizations: user.manages.iter().chain(user.holds.iter().flatten()).copied().collect(),
+            organizations: user.organizations_held().collect(),
         }
     }
 

@@ -12,8 +12,10 @@ mod holdings;
 use std::collections::BTreeSet;
 
 pub use self::holdings::Holdings;
+use async_recursion::async_recursion as boxed;
+
 use super::{Caller, Directory};
-use crate::directory::sign_in::{Identity, Means};
+use crate::directory::sign_in::{Identity, Means, ReadAhead, RequestOrigin};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::{Action, Group, Model, OrganizationId, Permission, PermissionId, User, UserId};
 use crate::store::Basis;
@@ -28,6 +30,8 @@ pub enum Policy {
     Roles,
     /// Superusers may do everything, others nothing (`contracts/openl2m.md` section 2).
     Superusers,
+    /// Superusers may do everything, others change what users may about themselves (`contracts/scim.md` section 10.12).
+    Profiles,
 }
 
 /// What a user may do through an API.
@@ -42,6 +46,9 @@ pub enum Rights {
     Permissions(BTreeSet<PermissionId>),
     /// To view their own account and change its names, e-mail, description and password (the same section).
     Oneself,
+    /// To view their own account and change its names, password, and extras but roles and the enterprise's
+    /// (`contracts/scim.md` section 10.12).
+    Profile,
     /// Nothing about users.
     Nothing,
 }
@@ -92,6 +99,10 @@ pub enum Act<'a> {
     VerifyAddress,
     /// To clear the consecutive failures that keep a user from signing in from new networks.
     Unlock,
+    /// To get everything that is stored about a person.
+    Export(UserId),
+    /// To see, create, change and remove webhooks, which send all events to others.
+    UseWebhooks,
     /// To act on objects of a model at all, according to the model permission.
     Model(Action, Model),
     /// To change a person from one state to another; `None` means that the person does not exist.
@@ -154,7 +165,7 @@ impl Rights {
             Self::Everything => true,
             Self::Staff => model == Model::User,
             Self::Permissions(permissions) => permissions.contains(&Permission { model, action }.id()),
-            Self::Oneself => model == Model::User && matches!(action, Action::View | Action::Change),
+            Self::Oneself | Self::Profile => model == Model::User && matches!(action, Action::View | Action::Change),
             Self::Nothing => false,
         }
     }
@@ -187,7 +198,8 @@ impl Caller {
             Act::SetField(UserField::IsStaff, of) => !by_permissions || of != Some(self.user.id),
             Act::SetField(UserField::Membership, of) => !by_permissions || of.is_none(),
             Act::SetField(UserField::IsSuperuser | UserField::Permissions, _) => !by_permissions,
-            Act::VerifyAddress | Act::Unlock => is_everything,
+            Act::VerifyAddress | Act::Unlock | Act::UseWebhooks => is_everything,
+            Act::Export(of) => is_everything || of == self.user.id,
             Act::Write { actor, before, after } => self.may_write(actor, before, after),
             Act::Manage { actor, person } => self.may_manage(actor, person),
             Act::ChangePermissions { actor, before, after } => {
@@ -218,7 +230,7 @@ impl Caller {
         match self.rights {
             Rights::Everything | Rights::Staff => Visibility::Everyone,
             Rights::Permissions(_) => Visibility::Managed,
-            Rights::Oneself | Rights::Nothing => Visibility::Oneself,
+            Rights::Oneself | Rights::Profile | Rights::Nothing => Visibility::Oneself,
         }
     }
 
@@ -246,12 +258,8 @@ impl Caller {
         };
         match self.rights {
             Rights::Everything => true,
-            Rights::Oneself => match (before, after) {
-                (Some(before), Some(after)) => {
-                    before.user.id == self.user.id && *after.user == before.user.with_own_fields_of(after.user)
-                }
-                _ => false,
-            },
+            Rights::Oneself => self.may_write_own(before, after, User::with_own_fields_of),
+            Rights::Profile => self.may_write_own(before, after, User::with_profile_of),
             Rights::Staff if before.is_some_and(|before| before.user.flags.is_superuser) => false,
             Rights::Staff | Rights::Permissions(_) => {
                 self.rights.allow(action, Model::User)
@@ -262,12 +270,27 @@ impl Caller {
         }
     }
 
+    /// Whether nothing changes but fields of the caller that `with` takes over.
+    fn may_write_own(
+        &self,
+        before: Option<Person<'_>>,
+        after: Option<Person<'_>>,
+        with: fn(&User, &User) -> User,
+    ) -> bool {
+        match (before, after) {
+            (Some(before), Some(after)) => {
+                before.user.id == self.user.id && *after.user == with(before.user, after.user)
+            }
+            _ => false,
+        }
+    }
+
     fn may_manage(&self, actor: &Holdings, person: Person<'_>) -> bool {
         match self.rights {
             _ if person.user.id == self.user.id => true,
             Rights::Everything => true,
             Rights::Staff | Rights::Permissions(_) => actor.include(person.holds),
-            Rights::Oneself | Rights::Nothing => false,
+            Rights::Oneself | Rights::Profile | Rights::Nothing => false,
         }
     }
 }
@@ -290,6 +313,22 @@ impl User {
         user
     }
 
+    /// This user with the fields of `other` that users may change about themselves through an identity provider's API:
+    /// the password, or names and texts.
+    fn with_profile_of(&self, other: &Self) -> Self {
+        let mut user = self.clone();
+        if other.token_version == self.token_version {
+            user.first_name.clone_from(&other.first_name);
+            user.last_name.clone_from(&other.last_name);
+            user.details.url.clone_from(&other.details.url);
+            user.extras = self.extras.with_own_of(&other.extras);
+        } else {
+            user.password.clone_from(&other.password);
+            user.token_version = other.token_version;
+        }
+        user
+    }
+
     /// This user with the fields of `other` that users may change about themselves.
     fn with_own_fields_of(&self, other: &Self) -> Self {
         let mut user = self.clone();
@@ -309,8 +348,9 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] if the policy does not admit the user, or when the store is unavailable.
+    #[boxed]
     pub async fn caller(&self, authenticated: Identity, policy: Policy) -> Result<Caller> {
-        let Identity { user, means } = authenticated;
+        let Identity { user, means, origin, ahead } = authenticated;
         let mut groups = Vec::new();
         let rights = match policy {
             _ if user.flags.is_superuser => Rights::Everything,
@@ -322,8 +362,19 @@ impl Directory {
             Policy::Roles if user.sharing.allow_rest_access => Rights::Oneself,
             Policy::Roles => return Err(Error::Forbidden),
             Policy::Superusers => Rights::Nothing,
+            Policy::Profiles => Rights::Profile,
         };
-        Ok(Caller { user, rights, policy, means, groups })
+        Ok(Caller { user, rights, policy, means, origin, groups, ahead })
+    }
+
+    /// The caller as the user of their own account (`contracts/scim.md` section 10.12).
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    #[boxed]
+    pub async fn as_oneself(&self, caller: Caller) -> Result<Caller> {
+        let Caller { user, means, origin, ahead, .. } = caller;
+        self.caller(Identity { user, means, origin, ahead }, Policy::Profiles).await
     }
 
     /// Reads the caller again, to retry after a conflicting write.
@@ -354,7 +405,12 @@ impl Directory {
                 _ => false,
             },
         };
-        if is_good { self.caller(Identity { user, means }, caller.policy).await } else { Err(ended) }
+        if is_good {
+            let (origin, ahead) = (caller.origin.clone(), ReadAhead::default());
+            self.caller(Identity { user, means, origin, ahead }, caller.policy).await
+        } else {
+            Err(ended)
+        }
     }
 }
 
@@ -366,7 +422,16 @@ impl Caller {
 
     /// For tests: a caller with given rights, authenticated by a signed token.
     pub fn with_rights(user: User, rights: Rights) -> Self {
-        Self { user, rights, policy: Policy::Permissions, means: Means::SignedToken, groups: Vec::new() }
+        let (means, origin) = (Means::SignedToken, RequestOrigin::default());
+        Self {
+            user,
+            rights,
+            policy: Policy::Permissions,
+            means,
+            origin,
+            groups: Vec::new(),
+            ahead: ReadAhead::default(),
+        }
     }
 
     /// Whether the caller used an API token that somebody else created.

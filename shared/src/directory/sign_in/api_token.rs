@@ -1,14 +1,18 @@
 //! API tokens: 160 random bits in 40 hexadecimal digits, shown once, stored as their SHA-256.
 
-use super::{AuthOutcome, Guessed, Means, Names, RequestOrigin, USE_NOTED};
+use async_recursion::async_recursion as boxed;
+use futures_util::future::join;
+
+use super::{AuthOutcome, Guessed, Means, Names, ReadAhead, RequestOrigin, USE_NOTED};
 use crate::auth::crypto::hex;
 use crate::auth::{Login, is_api_token, token_hash};
 use crate::directory::Directory;
+use crate::directory::tokens::token_event;
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::ambient::random;
-use crate::model::{ApiToken, Timestamp, TokenId, User};
+use crate::model::{ApiToken, CredentialKind, EventAction, Timestamp, TokenId, User};
 use crate::secret::Secret;
-use crate::store::{Basis, TokenList, TokenWriteOutcome};
+use crate::store::{Basis, NewEvent, TokenList, TokenWriteOutcome};
 
 /// The result of requesting another token.
 #[derive(Debug)]
@@ -21,11 +25,13 @@ pub enum TokenGrant {
 
 impl Directory {
     /// The owner of the token with that text.
-    pub(super) async fn owner_of(&self, text: &str) -> Result<AuthOutcome> {
-        match self.find_owner(text).await? {
-            Some((token, owner)) => self.owner_if_good(token, owner, &token_hash(text)).await,
-            None => Ok(AuthOutcome::refused(None, Unauthenticated::InvalidToken)),
-        }
+    pub(super) async fn owner_of(&self, text: &str, origin: &RequestOrigin) -> Result<AuthOutcome> {
+        let nobody = || AuthOutcome::refused(None, Unauthenticated::InvalidToken);
+        let Some(token) = self.find_token(text).await? else { return Ok(nobody()) };
+        let (owner, ahead) = join(self.store.user(token.user), ReadAhead::of(&self.store, origin.target)).await;
+        let Some(owner) = owner? else { return Ok(nobody()) };
+        let outcome = self.owner_if_good(token, owner, &token_hash(text)).await?;
+        Ok(AuthOutcome { ahead, ..outcome })
     }
 
     /// The same, if the owner has that user name. Tokens that are not that user's count as failures.
@@ -35,8 +41,10 @@ impl Directory {
         username: &str,
         origin: &RequestOrigin,
     ) -> Result<AuthOutcome> {
-        let found = self.find_owner(text).await?;
-        if let Some((token, owner)) = found.filter(|(_, owner)| owner.username.as_str() == username) {
+        if let Some(token) = self.find_token(text).await?
+            && let Some(owner) = self.store.user(token.user).await?
+            && owner.username.as_str() == username
+        {
             return self.owner_if_good(token, owner, &token_hash(text)).await;
         }
         let named = self.user_of_name(username).await?;
@@ -45,16 +53,14 @@ impl Directory {
             Err(error @ Error::Throttled { .. }) => error,
             Err(error) => return Err(error),
         };
-        Ok(AuthOutcome { named: Some(self.id_of(username, named).await?), outcome: Err(outcome) })
+        Ok(AuthOutcome::failed(Some(self.id_of(username, named).await?), outcome))
     }
 
-    /// The token with that text, and its owner.
+    /// The token with that text.
     ///
     /// The lookup uses the hash, so the duration of a failed lookup reveals nothing about existing tokens.
-    async fn find_owner(&self, text: &str) -> Result<Option<(ApiToken, User)>> {
-        let token = if is_api_token(text) { self.store.token(&token_hash(text)).await? } else { None };
-        let Some(token) = token else { return Ok(None) };
-        Ok(self.store.user(token.user).await?.map(|owner| (token, owner)))
+    async fn find_token(&self, text: &str) -> Result<Option<ApiToken>> {
+        if is_api_token(text) { self.store.token(&token_hash(text)).await } else { Ok(None) }
     }
 
     async fn owner_if_good(&self, token: ApiToken, owner: User, hash: &str) -> Result<AuthOutcome> {
@@ -66,7 +72,7 @@ impl Directory {
             let why = if token.is_active { Unauthenticated::ExpiredToken } else { Unauthenticated::InvalidToken };
             return Ok(AuthOutcome::refused(Some(owner.id), why));
         }
-        let means = Means::ApiToken { hash: hash.into(), made_by_other: token.made_by_other };
+        let means = Means::ApiToken { id: token.id, hash: hash.into(), made_by_other: token.made_by_other };
         let recognized = AuthOutcome::if_active(owner, means, now);
         let is_noted = token.last_used.is_some_and(|used| now < used.plus_seconds(USE_NOTED));
         if recognized.outcome.is_ok() && !is_noted {
@@ -80,6 +86,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Unauthenticated::WrongPassword`] for all wrong credentials, [`Error::Throttled`] after too many failures.
+    #[boxed]
     pub async fn obtain_api_token(
         &self,
         login: Login,
@@ -87,7 +94,7 @@ impl Directory {
         title: &str,
         most: usize,
     ) -> Result<TokenGrant> {
-        let user = self.sign_in(&login, Names::Usernames, origin).await?;
+        let user = self.sign_in(&login, Names::Usernames, origin, false).await?;
         // A token has the version of the user whose password was checked: a concurrent reset has ended it.
         let basis = Basis::default();
         let mut attempts = self.store.attempts();
@@ -98,7 +105,9 @@ impl Directory {
                 return Ok(TokenGrant::TooMany);
             }
             let (token, text) = self.new_token(&user, title, false);
-            match self.token_insert(&token, &text, &list, &basis).await? {
+            let actor = origin.actor_signed_in(&user, CredentialKind::Password);
+            let event = token_event(EventAction::TokenCreated, actor, &user, &token);
+            match self.token_insert(&token, &text, &list, &basis, event).await? {
                 TokenWriteOutcome::Done => return Ok(TokenGrant::Made(Box::new(user), text)),
                 TokenWriteOutcome::Stale => {}
                 TokenWriteOutcome::UserGone => return Err(Error::Unauthenticated(Unauthenticated::WrongPassword)),
@@ -124,14 +133,15 @@ impl Directory {
         (token, hex(&random::<20>(&*self.ambient)).into())
     }
 
-    /// Stores a token under the hash of its text.
+    /// Stores a token under the hash of its text, with its event.
     pub(crate) async fn token_insert(
         &self,
         token: &ApiToken,
         text: &str,
         list: &TokenList,
         basis: &Basis,
+        event: NewEvent,
     ) -> Result<TokenWriteOutcome> {
-        self.store.token_insert(token, &token_hash(text), list, basis).await
+        self.store.token_insert(token, &token_hash(text), list, basis, Some(event)).await
     }
 }

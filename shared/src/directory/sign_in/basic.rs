@@ -81,7 +81,7 @@ impl Directory {
         }
         let mut attempt = match self.attempt(Guessed::Secret, username, origin).await {
             Ok(attempt) => attempt,
-            Err(error @ Error::Throttled { .. }) => return Ok(AuthOutcome { named: id, outcome: Err(error) }),
+            Err(error @ Error::Throttled { .. }) => return Ok(AuthOutcome::failed(id, error)),
             Err(error) => return Err(error),
         };
         let counts = self.attempt_on(attempt.as_mut(), id).await?;

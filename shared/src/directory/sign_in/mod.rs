@@ -2,29 +2,45 @@
 
 mod api_token;
 mod basic;
+mod read_ahead;
 mod session;
 mod throttle;
 
+use std::time::Duration;
+
+use async_recursion::async_recursion as boxed;
 use futures_util::future::{join, try_join, try_join3};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::api_token::TokenGrant;
 pub(crate) use self::basic::BasicAuthCache;
+pub(crate) use self::read_ahead::ReadAhead;
 pub(crate) use self::throttle::{Attempt, Commons, Guessed};
 use super::Directory;
 use crate::auth::password::{Effort, Verdict};
 use crate::auth::{Credential, Login, is_api_token, jwt};
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::{EmailAddress, PhoneNumber, Session, Timestamp, User, UserId, Username};
+use crate::model::{
+    CredentialKind, EmailAddress, EventAction, PhoneNumber, Session, Timestamp, TokenId, User, UserId, Username,
+};
 use crate::secret::Secret;
+use crate::store::NewEvent;
 
-/// The origin of a request, for the history.
+/// What the directory knows of a request: where it comes from, for the history, and whom it is about.
 #[derive(Debug, Clone, Default)]
 pub struct RequestOrigin {
     /// The client IP, as the gateway saw it.
     pub address: Option<String>,
     /// The user agent.
     pub user_agent: Option<String>,
+    /// The method and the route.
+    pub via: String,
+    /// The id of the request.
+    pub request: Option<String>,
+    /// The user whom the path names and whom the handler will need. For callers with a token, the user is read together
+    /// with the caller.
+    pub target: Option<UserId>,
 }
 
 impl RequestOrigin {
@@ -41,6 +57,8 @@ pub enum Means {
     SignedToken,
     /// An API token.
     ApiToken {
+        /// Its id.
+        id: TokenId,
         /// The hash of its text.
         hash: Secret,
         /// See [`ApiToken::made_by_other`](crate::model::ApiToken::made_by_other).
@@ -59,6 +77,10 @@ pub struct Identity {
     pub user: User,
     /// How the user was authenticated.
     pub means: Means,
+    /// The request that did it.
+    pub origin: RequestOrigin,
+    /// The target of the request.
+    pub(in crate::directory) ahead: ReadAhead,
 }
 
 /// The result of checking a credential.
@@ -66,15 +88,24 @@ struct AuthOutcome {
     /// The user whom it names, valid or not; for an unknown name, an id that no user has.
     named: Option<UserId>,
     /// The authenticated user, or why the credential is invalid.
-    outcome: Result<Identity>,
+    outcome: Result<(User, Means)>,
+    /// The target of the request.
+    ahead: ReadAhead,
 }
 
+/// The minimum response time for a wrong token of a named user. No password is hashed there, so a faster response would
+/// show whether the user exists.
+const REFUSAL: Duration = Duration::from_millis(10);
 /// The age in seconds after which the recorded last use is updated.
 const USE_NOTED: i64 = 60;
 
 impl AuthOutcome {
+    fn failed(named: Option<UserId>, error: Error) -> Self {
+        Self { named, outcome: Err(error), ahead: ReadAhead::default() }
+    }
+
     fn refused(named: Option<UserId>, why: Unauthenticated) -> Self {
-        Self { named, outcome: Err(Error::Unauthenticated(why)) }
+        Self::failed(named, Error::Unauthenticated(why))
     }
 
     fn nobody() -> Self {
@@ -82,7 +113,7 @@ impl AuthOutcome {
     }
 
     fn good(user: User, means: Means) -> Self {
-        Self { named: Some(user.id), outcome: Ok(Identity { user, means }) }
+        Self { named: Some(user.id), outcome: Ok((user, means)), ahead: ReadAhead::default() }
     }
 
     /// The authenticated user, if active.
@@ -113,8 +144,15 @@ impl Directory {
     /// # Errors
     /// [`Error::Unauthenticated`] if it is unknown or no longer valid, or if its user may not use the directory;
     /// [`Error::Throttled`] after too many wrong passwords.
+    #[boxed]
     pub async fn authenticate(&self, credential: &Credential, origin: &RequestOrigin) -> Result<Identity> {
-        self.recognize(credential, origin).await?.outcome
+        let AuthOutcome { named, outcome, ahead } = self.recognize(credential, origin).await?;
+        if let (Some(user), Err(Error::Unauthenticated(Unauthenticated::WrongPassword))) = (named, &outcome) {
+            let target = Self::target_of(user, None);
+            self.store.event_insert(NewEvent::new(EventAction::SignInRefused, origin.actor(), target)).await?;
+        }
+        let (user, means) = outcome?;
+        Ok(Identity { user, means, origin: origin.clone(), ahead })
     }
 
     /// The same, and the attempt is recorded in the history of the user whom the credential names, accepted or not
@@ -122,17 +160,22 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::authenticate`].
+    #[boxed]
     pub async fn authenticate_and_record(&self, credential: &Credential, origin: &RequestOrigin) -> Result<Identity> {
-        let AuthOutcome { named, outcome } = self.recognize(credential, origin).await?;
+        let began = Instant::now();
+        let AuthOutcome { named, outcome, ahead } = self.recognize(credential, origin).await?;
         match outcome {
-            Ok(Identity { user, means }) => {
+            Ok((user, means)) => {
                 let user = self.note_success(user, origin).await?;
-                Ok(Identity { user, means })
+                Ok(Identity { user, means, origin: origin.clone(), ahead })
             }
             Err(error) => {
                 // Throttled attempts write nothing more.
                 if let (Some(user), false) = (named, matches!(error, Error::Throttled { .. })) {
-                    self.note_attempt(user, false, origin).await?;
+                    self.note_refusal(user, origin).await?;
+                }
+                if let Credential::NamedToken { .. } = credential {
+                    tokio::time::sleep_until(began + REFUSAL).await;
                 }
                 Err(error)
             }
@@ -142,9 +185,9 @@ impl Directory {
     /// The user whom a credential names, and whether it is valid. The outer error is the store's.
     async fn recognize(&self, credential: &Credential, origin: &RequestOrigin) -> Result<AuthOutcome> {
         match credential {
-            Credential::Bearer(text) if is_api_token(text) => self.owner_of(text).await,
-            Credential::Bearer(text) => self.bearer_of(text).await,
-            Credential::ApiToken(text) => self.owner_of(text).await,
+            Credential::Bearer(text) if is_api_token(text) => self.owner_of(text, origin).await,
+            Credential::Bearer(text) => self.bearer_of(text, origin).await,
+            Credential::ApiToken(text) => self.owner_of(text, origin).await,
             Credential::NamedToken { username, token } => self.named_owner_of(token, username, origin).await,
             Credential::Basic { username, password } => self.user_with_password(username, password, origin).await,
             Credential::Session(text) => self.user_of_session(text).await,
@@ -152,11 +195,15 @@ impl Directory {
     }
 
     /// The user of a JWT.
-    async fn bearer_of(&self, text: &str) -> Result<AuthOutcome> {
+    async fn bearer_of(&self, text: &str, origin: &RequestOrigin) -> Result<AuthOutcome> {
         let now = self.ambient.now();
         let Some(claims) = jwt::read(&self.keys, now, text).await? else { return Ok(AuthOutcome::nobody()) };
-        let user = self.store.user(claims.sub).await?.filter(|user| user.token_version == claims.ver);
-        Ok(user.map_or_else(AuthOutcome::nobody, |user| AuthOutcome::if_active(user, Means::SignedToken, now)))
+        // The signature is good, so nobody can make us read for nothing.
+        let (user, ahead) = join(self.store.user(claims.sub), ReadAhead::of(&self.store, origin.target)).await;
+        let user = user?.filter(|user| user.token_version == claims.ver);
+        let outcome =
+            user.map_or_else(AuthOutcome::nobody, |user| AuthOutcome::if_active(user, Means::SignedToken, now));
+        Ok(AuthOutcome { ahead, ..outcome })
     }
 
     /// Creates a token if the password is that of the user whom `login` names by user name, e-mail or telephone number.
@@ -166,14 +213,22 @@ impl Directory {
     ///
     /// # Errors
     /// [`Unauthenticated::WrongPassword`] for all wrong credentials, [`Error::Throttled`] after too many failures.
+    #[boxed]
     pub async fn obtain_token(&self, login: Login, origin: &RequestOrigin) -> Result<Secret> {
-        let user = self.sign_in(&login, Names::All, origin).await?;
+        let user = self.sign_in(&login, Names::All, origin, true).await?;
         jwt::issue(&self.keys, &*self.ambient, self.settings.token_ttl, &user).await.map(Secret::from)
     }
 
     /// The user whom the login names, if the password matches and the user may use the directory. An unknown name
-    /// causes the same store calls, in number and kind.
-    pub(crate) async fn sign_in(&self, login: &Login, names: Names, origin: &RequestOrigin) -> Result<User> {
+    /// causes the same store calls, in number and kind. A failure is an event; a success is one if `is_event`, that is
+    /// if nothing that follows is one.
+    pub(crate) async fn sign_in(
+        &self,
+        login: &Login,
+        names: Names,
+        origin: &RequestOrigin,
+        is_event: bool,
+    ) -> Result<User> {
         let Login { identifier, password } = login;
         let identifier = identifier.trim();
         self.common().await?;
@@ -183,9 +238,22 @@ impl Directory {
         let (mut attempt, ids) = (attempt?, ids?);
         let user = self.whose_password(attempt.as_mut(), &ids, password).await?;
         let today = self.ambient.now().date();
-        let user = user.filter(|user| user.is_active_on(today));
-        let user = user.ok_or(Error::Unauthenticated(Unauthenticated::WrongPassword))?;
-        self.attempt_succeeded(attempt, user.id).await?;
+        let Some(user) = user.filter(|user| user.is_active_on(today)) else {
+            let target = Self::target_of(self.id_of(identifier, ids.first().copied()).await?, None);
+            self.store.event_insert(NewEvent::new(EventAction::SignInRefused, origin.actor(), target)).await?;
+            return Err(Error::Unauthenticated(Unauthenticated::WrongPassword));
+        };
+        let event = is_event.then(|| {
+            let actor = origin.actor_signed_in(&user, CredentialKind::Password);
+            NewEvent::new(EventAction::SignedIn, actor, Self::target_of(user.id, Some(&user)))
+        });
+        let noted = async {
+            match event {
+                Some(event) => self.store.event_insert(event).await,
+                None => Ok(()),
+            }
+        };
+        try_join(Box::pin(self.attempt_succeeded(attempt, user.id)), noted).await?;
         Ok(user)
     }
 

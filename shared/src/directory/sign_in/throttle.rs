@@ -17,12 +17,12 @@ use tokio::sync::Mutex;
 use super::RequestOrigin;
 use crate::auth::crypto::{hex, mac};
 use crate::auth::password::Effort;
-use crate::directory::Directory;
+use crate::directory::{Directory, SystemCaller};
 use crate::error::{Error, Result};
 use crate::model::ambient::random;
-use crate::model::{PhoneNumber, Timestamp, UserId, fold, network_of};
+use crate::model::{EventAction, PhoneNumber, Timestamp, UserId, fold, network_of};
 use crate::secret::Secret;
-use crate::store::{Common, Guard, Subject};
+use crate::store::{Common, Guard, NewEvent, Subject, resets_of};
 
 const QUARTER: i64 = 15 * 60;
 const HOUR: i64 = 60 * 60;
@@ -71,6 +71,8 @@ struct Counted {
     name: String,
     network: String,
     identifier: String,
+    /// The id for events if no user has that name.
+    nobody: UserId,
     now: Timestamp,
 }
 
@@ -155,6 +157,7 @@ impl Directory {
         let now = self.ambient.now();
         let common = self.common().await?;
         let network = network(&common, origin);
+        let nobody = self.id_of(identifier, None).await?;
         let identifier = digits(&common, b"identifier", &folded(identifier));
         let kind = match what {
             Guessed::Secret => "SECRETS",
@@ -167,6 +170,7 @@ impl Directory {
             name: format!("{together}{}", hex(&random::<4>(&*self.ambient))),
             network,
             identifier,
+            nobody,
             now,
         };
         let Counted { whose, window_end: day_end, name, .. } = &counted;
@@ -186,13 +190,19 @@ impl Directory {
     /// When the store is unavailable.
     pub(crate) async fn attempt_on(&self, attempt: Option<&mut Attempt>, account: Option<UserId>) -> Result<bool> {
         let Some(Attempt { by_network, by_account }) = attempt else { return Ok(true) };
-        let Counted { network, identifier, now, .. } = &*by_network;
+        let Counted { network, identifier, nobody, now, .. } = &*by_network;
         let subject = account.map_or_else(|| Subject::Nobody(identifier.clone()), Subject::User);
         let together = format!("{network}{}", quarter(*now));
         let name = by_network.name_for(&together);
         // Counts for unknown names decide nothing: they only cost the same, and expire soon.
         let until = if account.is_some() { kept_until(*now) } else { window_end(*now, DAY) };
         let guard = Box::pin(self.store.guard_count(&subject, &name, IN_A_ROW, until)).await?;
+        // The last one that counts is an event, for unknown names too: otherwise this attempt would reveal who exists.
+        if !guard.is_full && u32::try_from(guard.attempts.len()) == Ok(IN_A_ROW) {
+            let actor = SystemCaller::Housekeeping.actor();
+            let target = Self::target_of(account.unwrap_or(*nobody), None);
+            self.store.event_insert(NewEvent::new(EventAction::UserLocked, actor, target)).await?;
+        }
         let may = if guard.is_full {
             guard.knows(network, now.seconds().div_euclid(DAY))
         } else {
@@ -273,7 +283,7 @@ impl Directory {
         if !self.settings.throttle {
             return Ok(true);
         }
-        let (whose, end) = (format!("RESETS#USER#{user}"), window_end(self.ambient.now(), HOUR));
+        let (whose, end) = (resets_of(user), window_end(self.ambient.now(), HOUR));
         Ok(self.store.throttle_count(&whose, end, name, RESETS_OF_AN_ACCOUNT).await?.is_some())
     }
 

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::stream::{self, StreamExt as _};
 
 use super::{Known, MembershipRecord, Record, TokenRecord, UserRecord};
+use crate::directory::page::count as count_of;
 use crate::directory::{Directory, SystemCaller};
 use crate::error::Result;
-use crate::model::Sequence;
 use crate::model::{ApiToken, GroupId, Membership, MembershipId, OrganizationId, UserId};
+use crate::model::{EventAction, Sequence};
 use crate::store::{Damaged, Readable, ReadableUser};
 
 /// How many users are read at once.
@@ -16,7 +17,10 @@ const PIECE: usize = 100;
 /// For how many users tokens and attempts are read concurrently.
 const AT_ONCE: usize = 8;
 
-/// An export of everything: groups, organizations, sequences, then users, each batch followed by their attempts.
+/// How many segments of the event log are read at once.
+const SEGMENTS: usize = 20;
+
+/// An export of everything: the event log if it was asked for, groups, organizations, sequences, then users, each batch followed by their attempts.
 ///
 /// A record that changes during the export appears in its old or its new state; one that is created or deleted
 /// meanwhile may be missing. Pending cleanup is treated as done: groups and organizations of a user appear only if they
@@ -27,10 +31,16 @@ pub struct Exporter<'a> {
     organizations: HashMap<OrganizationId, Option<MembershipId>>,
     left_out: Vec<Damaged>,
     at: At,
+    /// How many users were returned, and how many records were skipped.
+    counts: [u64; 2],
+    /// Whether each exported user causes an event.
+    event_per_record: bool,
 }
 
 /// The progress of the export.
 enum At {
+    /// After the segment with that number.
+    Events(u64),
     Start,
     After(Option<String>),
     End,
@@ -44,17 +54,54 @@ impl Directory {
     pub fn exporter(&self, by: SystemCaller) -> Result<Exporter<'_>> {
         by.must_be_operator()?;
         let (groups, organizations) = (BTreeSet::new(), HashMap::new());
-        Ok(Exporter { directory: self, groups, organizations, left_out: Vec::new(), at: At::Start })
+        Ok(Exporter {
+            directory: self,
+            groups,
+            organizations,
+            left_out: Vec::new(),
+            at: At::Start,
+            counts: [0; 2],
+            event_per_record: false,
+        })
     }
 }
 
 impl Exporter<'_> {
+    /// Exports the event log too, before everything else. Call it first.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn with_events(self) -> Result<Self> {
+        self.directory.sequence_events(SystemCaller::Operator).await?;
+        Ok(Self { at: At::Events(0), ..self })
+    }
+
+    /// Writes an event for each exported user, beside the one of the export.
+    #[must_use]
+    pub fn with_event_per_record(self) -> Self {
+        Self { event_per_record: true, ..self }
+    }
+
+    /// Writes the event of the export. Call it once, at the end.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn finish(&self) -> Result<()> {
+        let [users, skipped] = self.counts;
+        let counts = [("users", users), ("skipped", skipped)];
+        self.directory.note_run(SystemCaller::Operator, EventAction::Exported, &counts).await
+    }
+
     /// The next records; `None` at the end.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn next(&mut self) -> Result<Option<Vec<Record>>> {
         let after = match &self.at {
+            At::Events(after) => {
+                let after = *after;
+                return self.events(after).await.map(Some);
+            }
             At::Start => {
                 self.at = At::After(None);
                 return self.companions().await.map(Some);
@@ -92,13 +139,39 @@ impl Exporter<'_> {
                 }
             }
         }
+        if self.event_per_record {
+            for record in &users {
+                if let Record::User(found) = record {
+                    self.directory.note_person_export(SystemCaller::Operator.actor(), &found.user).await?;
+                }
+            }
+        }
+        self.counts[0] += count_of(users.len());
         users.extend(attempts);
         Ok(Some(users))
     }
 
     /// Takes the unreadable, skipped records found since the last call.
     pub fn left_out(&mut self) -> Vec<Damaged> {
+        self.counts[1] += count_of(self.left_out.len());
         std::mem::take(&mut self.left_out)
+    }
+
+    /// Segments of the event log after that one; after the last, the closed days.
+    async fn events(&mut self, after: u64) -> Result<Vec<Record>> {
+        let store = &self.directory.store;
+        let (segments, last) = store.segments_readable(after, SEGMENTS).await?;
+        self.left_out.extend(segments.damaged);
+        if let Some(last) = last {
+            self.at = At::Events(last);
+            let now = self.directory.ambient().now().seconds();
+            let kept = segments.records.into_iter().filter(|segment| segment.expires() > now);
+            return Ok(kept.map(Record::Segment).collect());
+        }
+        self.at = At::Start;
+        let days = store.event_days_readable().await?;
+        self.left_out.extend(days.damaged);
+        Ok(days.records.into_iter().map(Record::EventDay).collect())
     }
 
     /// Groups, organizations, and the state of the sequences.
@@ -131,7 +204,8 @@ impl Exporter<'_> {
             let id = Some(id);
             TokenRecord { hash, id, title, is_active, created, updated, last_used, good_until, made_by_other }
         });
-        let memberships = memberships.records.into_iter().filter_map(|membership| {
+        let memberships = memberships.records.into_iter().chain(std::mem::take(&mut user.returning));
+        let memberships = memberships.filter_map(|membership| {
             let Membership { id, organization, is_admin } = membership;
             let is_owner = *self.organizations.get(&organization)? == Some(id);
             Some(MembershipRecord { id, organization, is_admin, is_owner })

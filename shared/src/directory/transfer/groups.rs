@@ -52,7 +52,9 @@ impl Importer<'_> {
             }
             return Ok(());
         }
-        let mut new = Group { version: 1, ..group };
+        let now = Some(self.directory.ambient().now());
+        let (created, modified) = (group.created.or(now), group.modified.or(now));
+        let mut new = Group { version: 1, created, modified, ..group };
         if here.iter().any(|found| found.id == number) {
             new.id =
                 GroupId(self.numbers(Sequence::Groups, 1).await?.first().copied().unwrap_or_default() + defaults());
@@ -68,7 +70,9 @@ impl Importer<'_> {
         if !self.dry {
             // First, so that the sequence cannot return a number that is in use.
             self.raise(Sequence::Groups, new.id.0.saturating_sub(defaults())).await?;
-            if self.directory.store.group_write(None, Some(&new), &Basis::default()).await? != GroupWriteOutcome::Done {
+            if self.directory.store.group_write(None, Some(&new), &Basis::default(), self.actor.as_ref()).await?
+                != GroupWriteOutcome::Done
+            {
                 self.report.groups.refused += 1;
                 self.report.note(
                     IssueKind::Conflict,

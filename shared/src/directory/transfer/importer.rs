@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::{ImportEntry, IssueKind, MAX_NUMBER, Record, Report};
 use crate::directory::{Directory, SystemCaller};
 use crate::error::{Error, Result};
-use crate::model::{CleanupTask, Sequence};
+use crate::model::{Actor, CleanupTask, EventAction, Sequence};
 use crate::model::{Group, GroupId, MembershipId, Organization, OrganizationId, UserId, UserNumber};
 use crate::store::ClaimIndex;
 
@@ -32,6 +32,11 @@ pub struct Importer<'a> {
     pub(super) met: HashSet<UserId>,
     /// Memberships of the source that were seen.
     pub(super) memberships: HashSet<MembershipId>,
+    /// Whether the source's events are imported.
+    pub(super) with_events: bool,
+    pub(super) log: LogHere,
+    /// Who causes an event for each created record; `None` if nothing does.
+    pub(super) actor: Option<Actor>,
 }
 
 impl Directory {
@@ -65,14 +70,66 @@ impl Directory {
             claimed: ClaimIndex::default(),
             met: HashSet::new(),
             memberships: HashSet::new(),
+            with_events: false,
+            log: LogHere::Unknown,
+            actor: None,
         })
     }
 }
 
+/// What an import knows about the log here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogHere {
+    /// Nothing has been read yet.
+    Unknown,
+    /// It is the beginning of the source's log, up to that segment.
+    Same {
+        /// The last segment when the import began.
+        end: u64,
+        /// The last segment of the source so far.
+        last: u64,
+    },
+    /// It has other events.
+    Other,
+}
+
 impl Importer<'_> {
+    /// Imports the source's event log too, if the log here is empty.
+    #[must_use]
+    pub fn with_events(self) -> Self {
+        Self { with_events: true, ..self }
+    }
+
+    /// Writes an event for each created record, beside the one of the import.
+    #[must_use]
+    pub fn with_event_per_record(self) -> Self {
+        Self { actor: Some(SystemCaller::Operator.actor()), ..self }
+    }
+
     /// The results so far.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// Writes the event of the import, unless it was a dry run. Call it once, at the end.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn finish(&self) -> Result<()> {
+        if self.dry {
+            return Ok(());
+        }
+        let Report { groups, organizations, users, memberships, tokens, events, left_out, .. } = &self.report;
+        let counts = [
+            ("groups", groups.made),
+            ("organizations", organizations.made),
+            ("users", users.made),
+            ("memberships", memberships.made),
+            ("tokens", tokens.made),
+            ("events", events.made),
+            ("skipped", *left_out),
+        ];
+        self.directory.note_run(SystemCaller::Operator, EventAction::Imported, &counts).await
     }
 
     /// Takes the problems found since the last call.
@@ -110,6 +167,8 @@ impl Importer<'_> {
                     self.report.note(IssueKind::Unusable, &origin, format!("{given} is greater than {MAX_NUMBER}"));
                 }
                 Ok(Record::SequenceFloor(sequence, given)) => self.raise(sequence, given).await?,
+                Ok(Record::Segment(segment)) => self.take_segment(&origin, &segment).await?,
+                Ok(Record::EventDay(day)) => self.take_event_day(&day).await?,
             }
         }
         self.take_users(users).await?;

@@ -1,7 +1,8 @@
 //! Texts that exceed the limits: texts that make sense without their end are cut, all others are dropped.
 
 use crate::model::{
-    self, ApiToken, EdgeProfile, EmailAddress, MAX_TEXT, OpenWispDetails, Organization, SwitchProfile, is_longer,
+    self, ApiToken, EdgeProfile, EmailAddress, Extras, MAX_TEXT, OpenWispDetails, Organization, SwitchProfile, User,
+    is_longer,
 };
 
 use super::UserRecord;
@@ -34,6 +35,14 @@ pub(super) fn shorten(user_record: &mut UserRecord) -> Vec<String> {
     if bound("theme", &mut user.profile.theme, SwitchProfile::MAX_THEME, Fate::LeftOut).is_some() {
         user.profile.theme = SwitchProfile::default().theme;
         lost.push(format!("its theme (longer than {} characters)", SwitchProfile::MAX_THEME));
+    }
+    if user.external_id.as_ref().is_some_and(|id| is_longer(id, User::MAX_EXTERNAL_ID)) {
+        user.external_id = None;
+        lost.push(format!("its external id (longer than {} characters)", User::MAX_EXTERNAL_ID));
+    }
+    if user.extras.size() > Extras::MAX_BYTES {
+        user.extras = Extras::default();
+        lost.push(format!("its extras (larger than {} bytes)", Extras::MAX_BYTES));
     }
     for token in tokens {
         lost.extend(bound("title of an API token", &mut token.title, ApiToken::MAX_TITLE, Fate::Cut));

@@ -4,6 +4,7 @@
 //! skipped, and an interrupted import can be repeated. [`Exporter`] exports them.
 
 mod attempts;
+mod events;
 mod exporter;
 mod groups;
 mod importer;
@@ -26,7 +27,7 @@ use crate::model::{
     UserId, UserNumber, Username,
 };
 use crate::secret::Secret;
-pub use crate::store::Damaged;
+pub use crate::store::{Damaged, DayRecord, SegmentRecord};
 
 /// One record to import or export. Groups and organizations come before the users who belong to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub enum Record {
     Attempt(UserId, u64, SignInAttempt),
     /// Numbers up to this one were assigned and are not assigned again.
     SequenceFloor(Sequence, u64),
+    /// A segment of the event log. They come first, in order.
+    Segment(SegmentRecord),
+    /// A closed day of the event log.
+    EventDay(DayRecord),
 }
 
 /// One item of a source.

@@ -53,7 +53,12 @@ impl Importer<'_> {
         };
         let mut taken = taken;
         if taken.is_none() && !self.dry {
-            match self.directory.store.organization_write(None, Some(&wanted), &[], &Basis::default()).await {
+            match self
+                .directory
+                .store
+                .organization_write(None, Some(&wanted), &[], &Basis::default(), self.actor.as_ref())
+                .await
+            {
                 Ok(OrganizationWriteOutcome::Done) => {}
                 Ok(OrganizationWriteOutcome::SlugTaken(by)) => taken = Some(by),
                 Ok(OrganizationWriteOutcome::Stale) => taken = Some(wanted.id),

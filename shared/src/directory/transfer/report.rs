@@ -26,6 +26,10 @@ pub struct Report {
     pub tokens: ImportCounts,
     /// Login attempts.
     pub attempts: ImportCounts,
+    /// Events of the source's log.
+    pub events: ImportCounts,
+    /// Events that nobody asked to import.
+    pub events_ignored: u64,
     /// Entries of the source that could not be used at all.
     pub unusable: u64,
     /// How often something was skipped: unusable entries, conflicting entries, and parts of entries.

@@ -7,8 +7,9 @@ use futures_util::stream::{self, StreamExt as _};
 use super::importer::reason;
 use super::{Importer, IssueKind, TokenRecord};
 use crate::directory::Directory;
+use crate::directory::tokens::token_event;
 use crate::error::Result;
-use crate::model::{ApiToken, TokenId, User, UserId};
+use crate::model::{Actor, ApiToken, EventAction, TokenId, User, UserId};
 use crate::store::{Basis, TokenWriteOutcome};
 
 /// How many tokens are created concurrently.
@@ -36,8 +37,9 @@ impl Importer<'_> {
         for token in new {
             of_users.entry(token.1.id).or_default().push(token);
         }
-        let (directory, dry) = (self.directory, self.dry);
-        let made = stream::iter(of_users).map(async |(user, tokens)| make_tokens(directory, dry, user, tokens).await);
+        let (directory, dry, actor) = (self.directory, self.dry, self.actor.as_ref());
+        let made =
+            stream::iter(of_users).map(async |(user, tokens)| make_tokens(directory, dry, actor, user, tokens).await);
         let made: Vec<_> = made.buffer_unordered(AT_ONCE).collect().await;
         for told in made {
             for (origin, refused) in told? {
@@ -59,6 +61,7 @@ impl Importer<'_> {
 async fn make_tokens(
     directory: &Directory,
     dry: bool,
+    actor: Option<&Actor>,
     user: UserId,
     mut tokens: Vec<(String, User, TokenRecord)>,
 ) -> Result<Vec<(String, Option<(IssueKind, String)>)>> {
@@ -82,14 +85,24 @@ async fn make_tokens(
         let TokenRecord { hash, id, title, is_active, created, updated, last_used, good_until, made_by_other } = token;
         let id = id.unwrap_or_else(|| TokenId::generate(created, &*directory.ambient));
         let version = user.api_token_version(made_by_other);
-        let user = user.id;
-        let token =
-            ApiToken { id, user, title, is_active, created, updated, last_used, good_until, made_by_other, version };
+        let token = ApiToken {
+            id,
+            user: user.id,
+            title,
+            is_active,
+            created,
+            updated,
+            last_used,
+            good_until,
+            made_by_other,
+            version,
+        };
         if dry {
             told.push((origin, None));
             continue;
         }
-        let refused = match directory.store.token_insert(&token, &hash, &list, &Basis::default()).await {
+        let event = actor.map(|actor| token_event(EventAction::TokenCreated, actor.clone(), &user, &token));
+        let refused = match directory.store.token_insert(&token, &hash, &list, &Basis::default(), event).await {
             Ok(TokenWriteOutcome::Done) => None,
             Ok(TokenWriteOutcome::UserGone) => Some("an API token whose user was deleted".to_owned()),
             Ok(TokenWriteOutcome::Stale) => {

@@ -17,7 +17,7 @@ use crate::store::{
 };
 
 /// A user who exists here or is to be created, with everything that is imported along.
-struct Arrival {
+struct ImportedUser {
     origin: String,
     user: User,
     user_record: UserRecord,
@@ -45,17 +45,17 @@ type Memberships = HashMap<MembershipId, (UserId, OrganizationId)>;
 
 impl Importer<'_> {
     /// Imports users with their memberships and API tokens.
-    pub(super) async fn take_users(&mut self, movers: Vec<(String, UserRecord)>) -> Result<()> {
-        let mut importer = self.recognized(movers).await?;
-        self.number(&mut importer).await?;
-        let ids = importer.iter().flat_map(|arrival| &arrival.user_record.memberships).map(|membership| membership.id);
+    pub(super) async fn take_users(&mut self, records: Vec<(String, UserRecord)>) -> Result<()> {
+        let mut users = self.recognized(records).await?;
+        self.number(&mut users).await?;
+        let ids = users.iter().flat_map(|imported| &imported.user_record.memberships).map(|membership| membership.id);
         let known = self.directory.store.memberships_of_ids(&ids.collect()).await?;
-        for arrival in &mut importer {
-            self.sift_memberships(arrival, &known).await?;
+        for imported in &mut users {
+            self.sift_memberships(imported, &known).await?;
         }
-        let importer = self.make(importer).await?;
+        let users = self.make(users).await?;
         let mut tokens = Vec::new();
-        for Arrival { origin, user, user_record, memberships, .. } in importer {
+        for ImportedUser { origin, user, user_record, memberships, .. } in users {
             for joining in memberships {
                 self.take_membership(&origin, user.id, joining).await?;
             }
@@ -65,11 +65,11 @@ impl Importer<'_> {
     }
 
     /// Separates users who exist here from users to create; conflicting ones are reported and skipped.
-    async fn recognized(&mut self, movers: Vec<(String, UserRecord)>) -> Result<Vec<Arrival>> {
+    async fn recognized(&mut self, records: Vec<(String, UserRecord)>) -> Result<Vec<ImportedUser>> {
         let directory = self.directory;
         let (store, ambient) = (&directory.store, &*directory.ambient);
         let mut wanted = Vec::new();
-        for (origin, mut user_record) in movers {
+        for (origin, mut user_record) in records {
             if let Some(defect) = user_record.defect() {
                 self.report.unusable += 1;
                 self.report.note(IssueKind::Unusable, &origin, defect);
@@ -93,12 +93,13 @@ impl Importer<'_> {
             }
             wanted.push((origin, user_record));
         }
-        let users: Vec<User> = wanted.iter().map(|(_, user_record)| user_record.user.clone()).collect();
-        store.claims_look_up(&users, &mut self.claimed).await?;
+        let candidates: Vec<User> = wanted.iter().map(|(_, user_record)| user_record.user.clone()).collect();
+        store.claims_look_up(&candidates, &mut self.claimed).await?;
         let ids = wanted.iter().map(|(_, user_record)| self.id_here(user_record)).collect();
         let (here, damaged) = store.users_readable(&ids).await?;
+        let deleted = store.deleted_among(&ids).await?;
         let here: HashMap<UserId, User> = here.into_iter().map(|user| (user.id, user)).collect();
-        let mut importer = Vec::new();
+        let mut users = Vec::new();
         for (origin, user_record) in wanted {
             let id = self.id_here(&user_record);
             if damaged.contains(&id) {
@@ -120,13 +121,19 @@ impl Importer<'_> {
                     let reason = format!("it exists here with another {}", differing.join(", "));
                     self.report.note(IssueKind::Differs, &origin, reason);
                 }
-                importer.push(Arrival {
+                users.push(ImportedUser {
                     origin,
                     user: found.clone(),
                     user_record,
                     is_new: false,
                     memberships: Vec::new(),
                 });
+                continue;
+            }
+            if deleted.contains(&id) {
+                self.report.users.refused += 1;
+                let reason = format!("it was deleted here; restore or purge the user {id} first");
+                self.report.note(IssueKind::Conflict, &origin, reason);
                 continue;
             }
             let mut user = user_record.user.clone();
@@ -149,9 +156,9 @@ impl Importer<'_> {
             }
             self.claimed.add(&user);
             self.met.insert(user.id);
-            importer.push(Arrival { origin, user, user_record, is_new: true, memberships: Vec::new() });
+            users.push(ImportedUser { origin, user, user_record, is_new: true, memberships: Vec::new() });
         }
-        Ok(importer)
+        Ok(users)
     }
 
     /// The local id of a user who exists here: the id in the source, or that of the user with the source's number or
@@ -168,18 +175,18 @@ impl Importer<'_> {
     }
 
     /// Assigns numbers to new users and addresses where the source has none, and never one of the source's.
-    async fn number(&mut self, importer: &mut [Arrival]) -> Result<()> {
-        let new = || importer.iter().filter(|arrival| arrival.is_new);
-        let addresses = || new().flat_map(|arrival| &arrival.user.addresses);
-        let largest = new().map(|arrival| arrival.user.number.0).max().unwrap_or_default();
+    async fn number(&mut self, users: &mut [ImportedUser]) -> Result<()> {
+        let new = || users.iter().filter(|imported| imported.is_new);
+        let addresses = || new().flat_map(|imported| &imported.user.addresses);
+        let largest = new().map(|imported| imported.user.number.0).max().unwrap_or_default();
         self.raise(Sequence::Users, largest).await?;
         let largest = addresses().map(|address| address.id.0).max().unwrap_or_default();
         self.raise(Sequence::Addresses, largest).await?;
-        let without = new().filter(|arrival| arrival.user.number == NO_NUMBER).count();
+        let without = new().filter(|imported| imported.user.number == NO_NUMBER).count();
         let mut numbers = self.numbers(Sequence::Users, without).await?.into_iter();
         let without = addresses().filter(|address| address.id == AddressId(0)).count();
         let mut address_ids = self.numbers(Sequence::Addresses, without).await?.into_iter();
-        for Arrival { user, .. } in importer.iter_mut().filter(|arrival| arrival.is_new) {
+        for ImportedUser { user, .. } in users.iter_mut().filter(|imported| imported.is_new) {
             if user.number == NO_NUMBER {
                 user.number = numbers.next().map_or(NO_NUMBER, UserNumber);
             }
@@ -193,60 +200,61 @@ impl Importer<'_> {
 
     /// Drops the memberships that cannot be created, and creates the first one together with a new user; not the
     /// owner's, which would change the organization.
-    async fn sift_memberships(&mut self, arrival: &mut Arrival, known: &Memberships) -> Result<()> {
+    async fn sift_memberships(&mut self, imported: &mut ImportedUser, known: &Memberships) -> Result<()> {
         let mut joined = HashSet::new();
-        for transfer in arrival.user_record.memberships.clone() {
-            let own = (arrival.user.id, transfer.organization);
+        for transfer in imported.user_record.memberships.clone() {
+            let own = (imported.user.id, transfer.organization);
             let is_first = self.memberships.insert(transfer.id) && joined.insert(transfer.organization);
             let owner = known.get(&transfer.id);
             let Some(organization) = self.organization(transfer.organization).await? else {
                 self.report.memberships.refused += 1;
                 let reason = format!("its membership in {} (not imported)", transfer.organization);
-                self.report.note(IssueKind::LeftOut, &arrival.origin, reason);
+                self.report.note(IssueKind::LeftOut, &imported.origin, reason);
                 continue;
             };
             if !is_first || owner.is_some_and(|owner| *owner != own) {
                 self.report.memberships.refused += 1;
                 let reason =
                     format!("the membership {} already exists with other values, or occurs twice", transfer.id);
-                self.report.note(IssueKind::Conflict, &arrival.origin, reason);
+                self.report.note(IssueKind::Conflict, &imported.origin, reason);
                 continue;
             }
-            let has_first = arrival.memberships.iter().any(|joining| joining.state == State::First);
+            let has_first = imported.memberships.iter().any(|joining| joining.state == State::First);
             let state = match owner {
                 Some(_) => State::Here,
-                None if arrival.is_new && !has_first && !transfer.is_owner => State::First,
+                None if imported.is_new && !has_first && !transfer.is_owner => State::First,
                 None => State::Missing,
             };
             if state == State::First {
-                arrival.user.place_in(transfer.organization, transfer.is_admin, false, organization.is_active);
+                imported.user.place_in(transfer.organization, transfer.is_admin, false, organization.is_active);
             }
-            arrival.memberships.push(Joining { transfer, state });
+            imported.memberships.push(Joining { transfer, state });
         }
         Ok(())
     }
 
     /// Creates the new users among the records and returns those who exist afterwards.
-    async fn make(&mut self, importer: Vec<Arrival>) -> Result<Vec<Arrival>> {
+    async fn make(&mut self, users: Vec<ImportedUser>) -> Result<Vec<ImportedUser>> {
         if self.dry {
-            let new = importer.iter().filter(|arrival| arrival.is_new).count();
+            let new = users.iter().filter(|imported| imported.is_new).count();
             self.report.users.made += u64::try_from(new).unwrap_or(u64::MAX);
-            return Ok(importer);
+            return Ok(users);
         }
-        let new = || importer.iter().filter(|arrival| arrival.is_new);
+        let new = || users.iter().filter(|imported| imported.is_new);
         let mut joined = HashMap::new();
-        for arrival in new() {
-            for Joining { transfer, .. } in arrival.memberships.iter().filter(|joining| joining.state == State::First) {
+        for imported in new() {
+            for Joining { transfer, .. } in imported.memberships.iter().filter(|joining| joining.state == State::First)
+            {
                 if let Some(organization) = self.organization(transfer.organization).await?.cloned() {
-                    joined.insert(arrival.user.id, ([membership_in(&organization, transfer)], organization));
+                    joined.insert(imported.user.id, ([membership_in(&organization, transfer)], organization));
                 }
             }
         }
         let mut writes = Vec::new();
-        for arrival in new() {
-            let joined = joined.get(&arrival.user.id);
+        for imported in new() {
+            let joined = joined.get(&imported.user.id);
             writes.push(UserWrite {
-                after: Some(&arrival.user),
+                after: Some(&imported.user),
                 memberships: joined.map(|(memberships, _)| &memberships[..]),
                 membership: joined.map(|(memberships, organization)| MembershipWrite {
                     organization: OrganizationState::There(organization),
@@ -254,16 +262,17 @@ impl Importer<'_> {
                     after: memberships.first(),
                     becomes_owner: false,
                 }),
+                actor: self.actor.as_ref(),
                 ..UserWrite::default()
             });
         }
-        let efforts = new().map(|arrival| Effort::of(&arrival.user.password));
+        let efforts = new().map(|imported| Effort::of(&imported.user.password));
         self.directory.note_effort(efforts.fold(Effort::default(), Effort::max)).await?;
         let mut told = self.directory.store.users_insert(&writes).await?.into_iter();
         drop(writes);
         let mut made = Vec::new();
-        for arrival in importer {
-            let refused = match arrival.is_new.then(|| told.next()).flatten() {
+        for imported in users {
+            let refused = match imported.is_new.then(|| told.next()).flatten() {
                 None | Some(Ok(WriteOutcome::Done)) => None,
                 Some(Ok(WriteOutcome::Taken(taken))) => Some(taken.iter().map(in_words).collect::<Vec<_>>().join("; ")),
                 Some(Ok(WriteOutcome::UnknownGroup(id))) => Some(format!("the group {id} was deleted")),
@@ -274,12 +283,12 @@ impl Importer<'_> {
                 Some(Err(error)) => Some(reason(error)?),
             };
             if let Some(reason) = refused {
-                self.met.remove(&arrival.user.id);
+                self.met.remove(&imported.user.id);
                 self.report.users.refused += 1;
-                self.report.note(IssueKind::Conflict, &arrival.origin, reason);
+                self.report.note(IssueKind::Conflict, &imported.origin, reason);
             } else {
-                self.report.users.made += u64::from(arrival.is_new);
-                made.push(arrival);
+                self.report.users.made += u64::from(imported.is_new);
+                made.push(imported);
             }
         }
         Ok(made)
@@ -340,7 +349,13 @@ impl Importer<'_> {
                 after.place_in(organization.id, joined.is_admin, true, organization.is_active);
                 !becomes_owner
                     || store
-                        .organization_write(Some(&organization), Some(&owned), &[(&before, &after)], &Basis::default())
+                        .organization_write(
+                            Some(&organization),
+                            Some(&owned),
+                            &[(&before, &after)],
+                            &Basis::default(),
+                            self.actor.as_ref(),
+                        )
                         .await?
                         == OrganizationWriteOutcome::Done
             } else {
@@ -359,6 +374,7 @@ impl Importer<'_> {
                     after: Some(&after),
                     memberships: Some(&memberships),
                     membership: Some(membership),
+                    actor: self.actor.as_ref(),
                     ..UserWrite::default()
                 };
                 store.user_write(&write).await?.is_done()?
@@ -383,6 +399,7 @@ fn membership_in(organization: &Organization, transfer: &MembershipRecord) -> Me
 fn in_words(taken: &ClaimConflict) -> String {
     let what = match taken.claim {
         Claim::Username => "the user name",
+        Claim::CaselessName => "the user name in some letter case",
         Claim::Email => "the e-mail",
         Claim::Phone => "the telephone number",
         Claim::VerifiedAddress => "a verified address",
@@ -415,6 +432,7 @@ fn differing(user_record: &UserRecord, here: &User) -> Vec<&'static str> {
         number,
         edge_id,
         username,
+        has_caseless_name: _,
         email,
         first_name,
         last_name,
@@ -424,6 +442,8 @@ fn differing(user_record: &UserRecord, here: &User) -> Vec<&'static str> {
         expiration_date,
         flags,
         date_joined,
+        external_id,
+        extras,
         groups,
         permissions,
         profile,
@@ -436,12 +456,14 @@ fn differing(user_record: &UserRecord, here: &User) -> Vec<&'static str> {
         api_tokens_ended: _,
         others_api_tokens_ended: _,
         password: _,
+        modified: _,
         last_login: _,
         has_signed_in: _,
         // Derived from other data.
         email_is_shared: _,
         manages: _,
         holds: _,
+        returning: _,
         reminded_of: _,
     } = user;
     let texts = &here.details;
@@ -460,6 +482,8 @@ fn differing(user_record: &UserRecord, here: &User) -> Vec<&'static str> {
         ("telephone number", *phone_number == here.phone_number),
         ("date of birth", *birth_date == here.birth_date),
         ("expiration date", *expiration_date == here.expiration_date),
+        ("external id", *external_id == here.external_id),
+        ("extras", *extras == here.extras),
     ];
     let flags = FLAGS.zip_with(flags.zip_with(here.flags, |one, other| one == other), |name, same| (name, same));
     let others = [

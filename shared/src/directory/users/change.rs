@@ -1,13 +1,14 @@
 //! Changing and removing users.
 
+use async_recursion::async_recursion as boxed;
 use tokio::sync::OnceCell;
 
 use super::checks::{is_email_alone, too_long, unknown_group, violations_of};
 use crate::directory::memberships::MembershipPlan;
 use crate::directory::roles::end_tokens_of_others;
 use crate::directory::{Act, Caller, Directory, Draft, Expected, Subject, UserDetail, UserField};
-use crate::error::{Error, Refusal, Result, Violation};
-use crate::model::{CleanupTask, GroupId, Membership, User, UserChanges, UserId};
+use crate::error::{Entity, Error, Refusal, Result, Violation};
+use crate::model::{CleanupTask, DeletedUser, GroupId, Membership, User, UserChanges, UserId};
 use crate::store::{Basis, UserWrite, WriteOutcome};
 
 /// What a change makes of a user, if there are no violations.
@@ -24,6 +25,7 @@ impl Directory {
     /// # Errors
     /// [`Error::Invalid`] with all violations, [`Error::Refused`] by a rule, [`Error::Changed`] if the user is not at
     /// an `expected` version. Nothing is changed then.
+    #[boxed]
     pub async fn change_user(
         &self,
         caller: &Caller,
@@ -31,13 +33,28 @@ impl Directory {
         draft: Draft<UserChanges>,
         expected: &Expected,
     ) -> Result<UserDetail> {
-        let Draft { content: mut asked, violations } = draft;
-        let password = asked.password.take();
+        Box::pin(self.change_user_by(caller, detail, |_| Ok(draft.clone()), expected)).await
+    }
+
+    /// The same for changes that depend on the state of the user: `draft` makes them from the newest one. It must always
+    /// make the same password.
+    ///
+    /// # Errors
+    /// As there, or as `draft`.
+    pub async fn change_user_by<E: From<Error>>(
+        &self,
+        caller: &Caller,
+        detail: UserDetail,
+        draft: impl Fn(&UserDetail) -> Result<Draft<UserChanges>, E>,
+        expected: &Expected,
+    ) -> Result<UserDetail, E> {
         let hash = OnceCell::new();
         let mut attempts = self.attempts(caller, detail);
         loop {
             let (caller, current) = attempts.next().await?;
             let before = &current.user;
+            let Draft { content: mut asked, violations } = draft(current)?;
+            let password = asked.password.take();
             let content = settable(caller, before.id, &asked);
             let plan = self.plan_change(caller, current, &content).await?;
             let UserPlan { mut after, memberships, membership, violations: more } = plan;
@@ -46,11 +63,14 @@ impl Directory {
             // Authorize first, so an unauthorized caller cannot probe for taken names.
             let basis = self.must_change(caller, before, Some(&after), &current.visibility, expected).await?;
             let mut violations = [&violations[..], &more].concat();
+            if after.has_caseless_name && after.username != before.username {
+                violations.extend(self.caseless_name_taken(&after.username, before.id).await?);
+            }
             if !violations.is_empty() {
                 violations.extend(self.taken_by_others(before, &after, content.may_share_email).await?);
-                return Err(Error::Invalid(violations));
+                return Err(Error::Invalid(violations).into());
             }
-            self.check_expiration(Some(before), &after)?;
+            self.check_expiration(Some(before), &after, content.may_be_expired)?;
             if let Some(password) = &password {
                 let hash = hash.get_or_try_init(|| self.hasher.hash(password.clone())).await?;
                 after.password.clone_from(hash);
@@ -69,7 +89,10 @@ impl Directory {
                 mails: self.notices(before, &after),
                 other_superuser: guardian.as_ref(),
                 basis: Some(&basis),
+                actor: Some(&caller.actor()),
+                action: None,
                 kept_session: caller.session().filter(|_| is_own && password.is_some()),
+                ..UserWrite::default()
             };
             if let Some(user) = self.write_user(write, content.may_share_email).await? {
                 if user.others_api_tokens_ended != before.others_api_tokens_ended {
@@ -97,6 +120,12 @@ impl Directory {
         }
         let mut after = before.clone();
         after.apply(changes);
+        if let Some(emails) = &changes.emails {
+            violations.extend(self.set_addresses(&mut after, emails).await?);
+        }
+        if let Some(phones) = &changes.phones {
+            after.phone_number = self.free_number(phones, before.id).await?;
+        }
         violations.extend(too_long(after.too_long(Some(before))));
         if groups_beyond.is_some() {
             // The contract requires a violation here.
@@ -139,6 +168,11 @@ impl Directory {
     ) -> Result<Option<User>> {
         let Some(mut user) = write.after.cloned() else { return Err(Error::internal("nobody to write")) };
         user.version = write.before.map_or(1, |before| before.version + 1);
+        if write.before.is_some() {
+            user.modified = self.ambient.now();
+        }
+        let stamped = user.clone();
+        let write = UserWrite { after: Some(&stamped), ..write };
         let mut written = self.store.user_write(&write).await?;
         if let WriteOutcome::Taken(taken) = &written
             && may_share_email
@@ -155,21 +189,27 @@ impl Directory {
         }
     }
 
-    /// Removes a user whom the caller can see, with everything that belongs to the user.
+    /// Deletes a user whom the caller can see. The record waits to be restored or purged.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the user was deleted meanwhile, [`Error::Refused`] for the last active superuser,
     /// [`Error::Changed`] if the user is not at an `expected` version.
+    #[boxed]
     pub async fn delete_user(&self, caller: &Caller, subject: Subject, expected: &Expected) -> Result<()> {
         let mut attempts = self.attempts(caller, subject);
         loop {
             let (caller, Subject { user, visibility, .. }) = attempts.next().await?;
             let basis = self.must_change(caller, user, None, visibility, expected).await?;
             let guardian = self.superuser_left_by(caller, user, None).await?;
+            let found = self.store.user_with_memberships(user.id).await?;
+            let (_, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+            let deleted = DeletedUser::new(user, &memberships, self.ambient.now(), Some(caller.user.id));
             let write = UserWrite {
                 before: Some(user),
+                deleted: Some(&deleted),
                 other_superuser: guardian.as_ref(),
                 basis: Some(&basis),
+                actor: Some(&caller.actor()),
                 ..UserWrite::default()
             };
             if self.store.user_write(&write).await?.is_done()? {
@@ -191,7 +231,7 @@ impl Directory {
             if !after.groups.remove(&group) {
                 return self.store.group_user_remove(group, id).await;
             }
-            if self.rewrite(&before, &after, &memberships).await? {
+            if self.rewrite(&before, &after, &memberships, None).await? {
                 return Ok(());
             }
         }

@@ -5,19 +5,26 @@ use std::collections::BTreeSet;
 use crate::directory::{Caller, Directory, Rights};
 use crate::error::{Error, Result, Rule, Violation};
 use crate::model::{
-    Date, EmailAddress, Field, GroupId, Permission, PermissionId, PhoneNumber, References, User, UserChanges, UserId,
-    Username,
+    AddressId, Date, EmailAddress, Field, GroupId, Permission, PermissionId, PhoneNumber, References, Sequence, User,
+    UserChanges, UserEmail, UserId, Username,
 };
 use crate::store::{Claim, ClaimConflict};
 
 impl Directory {
     /// A new last day must not be in the past, and an expired account cannot be activated.
-    pub(in crate::directory) fn check_expiration(&self, before: Option<&User>, after: &User) -> Result<()> {
+    /// Unless it `may_be_expired`.
+    pub(in crate::directory) fn check_expiration(
+        &self,
+        before: Option<&User>,
+        after: &User,
+        may_be_expired: bool,
+    ) -> Result<()> {
         let today: Date = self.ambient.now().date();
         if !after.is_expired_on(today) {
             return Ok(());
         }
-        if before.is_none_or(|before| before.expiration_date != after.expiration_date) {
+        let is_new = before.is_none_or(|before| before.expiration_date != after.expiration_date);
+        if is_new && !may_be_expired {
             return Err(Error::invalid(Field::ExpirationDate, Rule::Past));
         }
         if after.flags.is_active && before.is_some_and(|before| !before.flags.is_active) {
@@ -111,6 +118,67 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// A violation if another user has the name, in any letter case.
+    pub(in crate::directory) async fn caseless_name_taken(
+        &self,
+        name: &Username,
+        own: UserId,
+    ) -> Result<Option<Violation>> {
+        for id in self.store.users_by_caseless_name(name).await?.into_iter().filter(|id| *id != own) {
+            // Entries that a rebuild of the index has left behind are no names.
+            let other = self.store.user(id).await?;
+            if other.is_some_and(|other| other.username.folded() == name.folded()) {
+                return Ok(Some(Violation { field: Field::Username, rule: Rule::Taken }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes these the user's addresses, all of them verified; the first is the e-mail and the primary one.
+    pub(in crate::directory) async fn set_addresses(
+        &self,
+        user: &mut User,
+        emails: &[EmailAddress],
+    ) -> Result<Option<Violation>> {
+        let mut old = std::mem::take(&mut user.addresses);
+        for email in emails {
+            let is_same = |entry: &UserEmail| entry.email.folded() == email.folded();
+            if user.addresses.iter().any(is_same) {
+                continue;
+            }
+            if user.addresses.len() == User::MAX_VERIFIED {
+                return Ok(Some(Violation { field: Field::Email, rule: Rule::TooMany(User::MAX_VERIFIED) }));
+            }
+            let primary = user.addresses.is_empty();
+            let id = match old.iter().position(is_same) {
+                Some(index) => old.swap_remove(index).id,
+                None => AddressId(self.store.sequence_next(Sequence::Addresses).await?),
+            };
+            user.addresses.push(UserEmail { id, email: email.lower_case(), verified: true, primary });
+        }
+        user.addresses.sort_by_key(|entry| entry.id);
+        user.set_email(emails.first().cloned());
+        Ok(None)
+    }
+
+    /// The first of some numbers that no other user has.
+    pub(in crate::directory) async fn free_number(
+        &self,
+        numbers: &[PhoneNumber],
+        own: UserId,
+    ) -> Result<Option<PhoneNumber>> {
+        // Whoever sends more wants them kept, not looked up.
+        const MOST: usize = 5;
+        for number in numbers.iter().take(MOST) {
+            if self.store.user_by_phone(number).await?.is_none_or(|taken| taken.user == own) {
+                return Ok(Some(number.clone()));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// The first permission that does not exist.
 pub(in crate::directory) fn unknown_permission(
     field: Field,
@@ -145,7 +213,9 @@ pub(super) fn violations_of(wanted: &User, taken: &[ClaimConflict], may_share_em
     for ClaimConflict { claim, text, .. } in taken {
         match claim {
             Claim::Email if may_share_email => {}
-            Claim::Username => violations.push(Violation { field: Field::Username, rule: Rule::Taken }),
+            Claim::Username | Claim::CaselessName => {
+                violations.push(Violation { field: Field::Username, rule: Rule::Taken });
+            }
             Claim::Email if same_email(text) => violations.push(Violation { field: Field::Email, rule: Rule::Taken }),
             Claim::Email => whole.push(Violation { field: Field::Email, rule: Rule::TakenInAnotherCase }),
             Claim::Phone => violations.push(Violation { field: Field::PhoneNumber, rule: Rule::Taken }),

@@ -6,6 +6,8 @@ mod checks;
 use std::collections::BTreeSet;
 
 pub(super) use self::checks::{too_long, unknown_permission};
+use async_recursion::async_recursion as boxed;
+
 use super::cleanup::PendingRemovals;
 use super::page::count;
 use super::{Act, Caller, Directory, Page, PageRange, Total, UserFilter, Visibility};
@@ -67,13 +69,19 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for callers who see nobody else, or when the store is unavailable.
+    #[boxed]
     pub async fn users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         let mut page = self.users_that(caller, filter, range).await?;
-        self.add_memberships(&mut page.items).await?;
-        let pending_removals = self.hide_removed_in_rows(&mut page.items).await?;
-        let lists = page.items.iter_mut().map(|row| &mut row.memberships).collect();
-        self.order(caller, lists, &pending_removals.names).await?;
+        self.finish_rows(caller, &mut page.items).await?;
         Ok(page)
+    }
+
+    /// Adds and sorts the memberships of users, and hides what was removed.
+    pub(super) async fn finish_rows(&self, caller: &Caller, rows: &mut [UserRow]) -> Result<()> {
+        self.add_memberships(rows).await?;
+        let pending_removals = self.hide_removed_in_rows(rows).await?;
+        let lists = rows.iter_mut().map(|row| &mut row.memberships).collect();
+        self.order(caller, lists, &pending_removals.names).await
     }
 
     /// Reads the memberships of users who are in more organizations than their rows contain.
@@ -90,6 +98,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] unless the caller may see all users.
+    #[boxed]
     pub async fn users_by_number(&self, caller: &Caller) -> Result<Vec<UserRow>> {
         caller.must_see_everyone()?;
         let counts = self.store.user_counts().await?;
@@ -106,6 +115,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`] unless the caller may see all users.
+    #[boxed]
     pub async fn users_after(&self, caller: &Caller, after: UserNumber, limit: usize) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         let users = self.store.users_after(after, limit.saturating_add(1)).await?;
@@ -125,11 +135,15 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] if the user does not exist or is out of sight; [`Error::Forbidden`] for callers who may not
     /// ask.
+    #[boxed]
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<UserDetail> {
         if caller.visibility() == Visibility::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
-        let found = self.store.user_with_memberships(id).await?;
+        let found = match caller.ahead.take(id) {
+            Some(found) => found,
+            None => self.store.user_with_memberships(id).await?,
+        };
         let (mut user, mut memberships) = found.ok_or(Error::NotFound(Entity::User))?;
         let PendingRemovals { names, .. } = self.hide_removed(vec![(&mut user.groups, &mut memberships)]).await?;
         let organizations = memberships.iter().map(|membership| membership.organization);
@@ -139,7 +153,12 @@ impl Directory {
 
     /// Refuses a user of those organizations whom the caller does not see. Returns what the visibility depends on: for
     /// a manager, an active organization that both are in.
-    async fn must_see(&self, caller: &Caller, user: &User, organizations: Vec<OrganizationId>) -> Result<Basis> {
+    pub(super) async fn must_see(
+        &self,
+        caller: &Caller,
+        user: &User,
+        organizations: Vec<OrganizationId>,
+    ) -> Result<Basis> {
         let mut visibility = Basis::default();
         let mut seen_by = organizations;
         if caller.visibility() == Visibility::Managed {
@@ -162,6 +181,7 @@ impl Directory {
     ///
     /// # Errors
     /// As there.
+    #[boxed]
     pub async fn user_by_number(&self, caller: &Caller, number: UserNumber) -> Result<UserDetail> {
         let id = self.store.user_by_number(number).await?;
         self.user(caller, id.ok_or(Error::NotFound(Entity::User))?.user).await
@@ -171,6 +191,7 @@ impl Directory {
     ///
     /// # Errors
     /// As there.
+    #[boxed]
     pub async fn user_by_edge_id(&self, caller: &Caller, id: EdgeId) -> Result<UserDetail> {
         if caller.visibility() == Visibility::Oneself && id != caller.user.edge_id {
             return Err(Error::Forbidden);
@@ -183,15 +204,22 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::user`].
+    #[boxed]
     pub async fn subject(&self, caller: &Caller, id: UserId) -> Result<Subject> {
         if caller.visibility() == Visibility::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
-        let user = self.store.user(id).await?.ok_or(Error::NotFound(Entity::User))?;
-        let mut organizations = Vec::new();
-        if caller.visibility() == Visibility::Managed && !user.flags.is_superuser {
-            organizations = self.store.memberships_among(id, &caller.user.manages).await?;
-        }
+        let (user, organizations) = if let Some(found) = caller.ahead.take(id) {
+            let (user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
+            (user, memberships.iter().map(|membership| membership.organization).collect())
+        } else {
+            let user = self.store.user(id).await?.ok_or(Error::NotFound(Entity::User))?;
+            let mut organizations = Vec::new();
+            if caller.visibility() == Visibility::Managed && !user.flags.is_superuser {
+                organizations = self.store.memberships_among(id, &caller.user.manages).await?;
+            }
+            (user, organizations)
+        };
         let visibility = self.must_see(caller, &user, organizations).await?;
         Ok(Subject { user, visibility, is_oneself: false })
     }
@@ -200,6 +228,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Forbidden`], or when the store is unavailable.
+    #[boxed]
     pub async fn check_may_change(&self, caller: &Caller, detail: &UserDetail) -> Result<()> {
         self.must_write(caller, Some(&detail.user), Some(&detail.user)).await.map(drop)
     }
@@ -208,6 +237,7 @@ impl Directory {
     ///
     /// # Errors
     /// As there.
+    #[boxed]
     pub async fn subject_or_oneself(&self, caller: &Caller, id: UserId) -> Result<Subject> {
         // Callers who may not see users still see their own account.
         if id == caller.user.id { Ok(Subject::oneself(caller)) } else { self.subject(caller, id).await }

@@ -2,13 +2,15 @@
 
 use super::User;
 use crate::model::{
-    Change, Date, EdgeProfile, EdgeProfileChanges, EmailAddress, Flags, GroupId, MembershipRequest, OpenWispDetails,
-    PermissionId, PhoneNumber, References, SwitchProfile, SwitchProfileChanges, Timestamp, Username, replace,
+    Change, Date, EdgeProfile, EdgeProfileChanges, EmailAddress, Extras, Flags, GroupId, MembershipRequest,
+    OpenWispDetails, PermissionId, PhoneNumber, References, SwitchProfile, SwitchProfileChanges, Timestamp, Username,
+    replace,
 };
 use crate::secret::Secret;
 
 /// A new user. `None` for an invalid value, for which there is a violation.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is where APIs differ")]
 pub struct NewUser {
     /// The user name.
     pub username: Option<Username>,
@@ -42,6 +44,22 @@ pub struct NewUser {
     pub profile: SwitchProfile,
     /// See [`User::sharing`].
     pub sharing: EdgeProfile,
+    /// See [`OpenWispDetails::url`].
+    pub url: String,
+    /// See [`User::external_id`].
+    pub external_id: Option<String>,
+    /// See [`User::extras`].
+    pub extras: Extras,
+    /// Further addresses, which are verified.
+    pub other_emails: Vec<EmailAddress>,
+    /// If there is no `phone_number`: the first of these that no other user has.
+    pub phones: Vec<PhoneNumber>,
+    /// See [`User::has_caseless_name`].
+    pub has_caseless_name: bool,
+    /// Whether there need not be a password. Without one, the user cannot sign in with a password.
+    pub may_lack_password: bool,
+    /// Whether the last day of the account may be over.
+    pub may_be_expired: bool,
 }
 
 /// Changes of a user. `None` and [`Change::Keep`] keep the value.
@@ -68,6 +86,16 @@ pub struct UserChanges {
     pub sharing: EdgeProfileChanges,
     /// A new password in plain text.
     pub password: Option<Secret>,
+    pub external_id: Change<String>,
+    pub extras: Option<Extras>,
+    /// All addresses, which are verified then; the first becomes the e-mail.
+    pub emails: Option<Vec<EmailAddress>>,
+    /// The first of these that no other user has becomes the telephone number; if there is none, the user has none.
+    pub phones: Option<Vec<PhoneNumber>>,
+    /// Whether a new user name is one; see [`User::has_caseless_name`].
+    pub has_caseless_name: bool,
+    /// Whether a new last day of the account may be over.
+    pub may_be_expired: bool,
 }
 
 impl Default for NewUser {
@@ -90,6 +118,14 @@ impl Default for NewUser {
             membership: None,
             profile: SwitchProfile::default(),
             sharing: EdgeProfile::default(),
+            url: String::new(),
+            external_id: None,
+            extras: Extras::default(),
+            other_emails: Vec::new(),
+            phones: Vec::new(),
+            has_caseless_name: false,
+            may_lack_password: false,
+            may_be_expired: false,
         }
     }
 }
@@ -119,8 +155,22 @@ impl User {
             sharing,
             // Hashed first.
             password: _,
+            external_id,
+            extras,
+            // They need numbers.
+            emails: _,
+            // Other users may have them.
+            phones: _,
+            has_caseless_name,
+            // A rule of the change.
+            may_be_expired: _,
         } = changes;
-        replace(&mut self.username, username.as_ref());
+        if let Some(username) = username.as_ref().filter(|username| **username != self.username) {
+            self.username.clone_from(username);
+            self.has_caseless_name = *has_caseless_name;
+        }
+        external_id.apply(&mut self.external_id);
+        replace(&mut self.extras, extras.as_ref());
         let mut new_email = self.email.clone();
         email.apply(&mut new_email);
         self.set_email(new_email);

@@ -1,16 +1,18 @@
 //! Users (`contracts/openwisp.md` section 2).
 
 mod changes;
+mod deleted;
 mod row;
 
 use std::collections::BTreeSet;
 
 pub use self::changes::{NewUser, UserChanges};
+pub use self::deleted::{DeletedRow, DeletedUser};
 pub use self::row::{Lacks, UserRow};
 use super::{
-    Date, EdgeId, EdgeProfile, EmailAddress, Field, Flags, GroupId, LimitedText, MAX_TEXT, OpenWispDetails,
-    OrganizationId, PermissionId, PhoneNumber, SwitchProfile, Timestamp, UserEmail, UserId, UserNumber, Username,
-    limits,
+    Date, EdgeId, EdgeProfile, EmailAddress, Extras, Field, Flags, GroupId, LimitedText, MAX_TEXT, Membership,
+    OpenWispDetails, OrganizationId, PermissionId, PhoneNumber, SwitchProfile, Timestamp, UserEmail, UserId,
+    UserNumber, Username, limits,
 };
 use crate::secret::Secret;
 
@@ -33,6 +35,8 @@ pub struct User {
     pub others_api_tokens_ended: u64,
     /// The name to sign in with.
     pub username: Username,
+    /// Whether no other user of whom this is true may have the name in another letter case: an identity provider gave it.
+    pub has_caseless_name: bool,
     /// The e-mail for login and password resets; unique, ignoring case.
     pub email: Option<EmailAddress>,
     /// Whether another user had this e-mail before, ignoring case. Then it is only displayed: it cannot be used to sign
@@ -58,6 +62,12 @@ pub struct User {
     pub last_login: Option<Timestamp>,
     /// When the user joined; lists are sorted by it.
     pub date_joined: Timestamp,
+    /// The time of the last change.
+    pub modified: Timestamp,
+    /// The id at an identity provider, which may be another user's too; at most [`User::MAX_EXTERNAL_ID`] characters.
+    pub external_id: Option<String>,
+    /// What an identity provider says beyond that.
+    pub extras: Extras,
     /// The user's groups.
     pub groups: BTreeSet<GroupId>,
     /// The user's direct permissions.
@@ -67,6 +77,8 @@ pub struct User {
     /// Other organizations that the user manages or owns: inactive ones, and those owned but not managed. `None` in a
     /// record written before this attribute existed.
     pub holds: Option<BTreeSet<OrganizationId>>,
+    /// Memberships of a restored user that did not fit into one transaction. Cleanup makes them, one by one.
+    pub returning: Vec<Membership>,
     /// The user's e-mail addresses, sorted by id.
     pub addresses: Vec<UserEmail>,
     /// The expiration date of which the user was reminded.
@@ -95,6 +107,8 @@ impl User {
     pub const MAX_VERIFIED: usize = 40;
     /// The maximum length of a first or last name, in characters.
     pub const MAX_NAME: usize = 150;
+    /// The maximum length of an external id, in characters.
+    pub const MAX_EXTERNAL_ID: usize = 255;
     /// The most groups of a user, so that one transaction can change all of them.
     pub const MAX_GROUPS: usize = 25;
     /// How long before the last day the reminder is sent.
@@ -110,12 +124,19 @@ impl User {
             email,
             // Hashed first.
             password: _,
-            // Becomes an address.
+            // Become addresses.
             email_verified: _,
+            other_emails: _,
+            // One of them becomes the number.
+            phones: _,
+            // Rules of the creation.
+            may_lack_password: _,
+            may_be_expired: _,
             // First tried without.
             may_share_email: _,
             first_name,
             last_name,
+            url,
             phone_number,
             birth_date,
             expiration_date,
@@ -126,6 +147,9 @@ impl User {
             membership: _,
             profile,
             sharing,
+            has_caseless_name,
+            external_id,
+            extras,
         } = new.clone();
         Self {
             id,
@@ -136,22 +160,27 @@ impl User {
             api_tokens_ended: 0,
             others_api_tokens_ended: 0,
             username: username.clone(),
+            has_caseless_name,
             email,
             email_is_shared: false,
             password: Secret::default(),
             first_name,
             last_name,
-            details: OpenWispDetails::default(),
+            details: OpenWispDetails { url, ..OpenWispDetails::default() },
             phone_number,
             birth_date,
             expiration_date,
             flags,
             last_login: None,
             date_joined: now,
+            modified: now,
+            external_id,
+            extras,
             groups: groups.into(),
             permissions: permissions.into(),
             manages: BTreeSet::new(),
             holds: Some(BTreeSet::new()),
+            returning: Vec::new(),
             addresses: Vec::new(),
             profile,
             sharing,
@@ -168,6 +197,7 @@ impl User {
         vec![
             (Field::FirstName, &self.first_name, Self::MAX_NAME),
             (Field::LastName, &self.last_name, Self::MAX_NAME),
+            (Field::ExternalId, self.external_id.as_deref().unwrap_or_default(), Self::MAX_EXTERNAL_ID),
             (Field::Bio, bio, MAX_TEXT),
             (Field::Url, url, OpenWispDetails::MAX_URL),
             (Field::Company, company, OpenWispDetails::MAX_COMPANY),
@@ -183,7 +213,11 @@ impl User {
     /// The fields and limits of the texts that are too long, except those unchanged from `before`.
     pub fn too_long(&self, before: Option<&Self>) -> Vec<(Field, usize)> {
         let stored = before.map(Self::limited_texts);
-        limits::too_long(&self.limited_texts(), stored.as_deref().unwrap_or_default())
+        let mut long = limits::too_long(&self.limited_texts(), stored.as_deref().unwrap_or_default());
+        if before.is_none_or(|before| before.extras != self.extras) && self.extras.size() > Extras::MAX_BYTES {
+            long.push((Field::Extras, Extras::MAX_BYTES));
+        }
+        long
     }
 
     /// Texts that clients read and may send back unchanged.
@@ -223,6 +257,14 @@ impl User {
     pub fn api_token_version(&self, made_by_other: bool) -> u64 {
         let others = if made_by_other { self.others_api_tokens_ended } else { 0 };
         self.api_tokens_ended.saturating_add(others)
+    }
+
+    /// The organizations that the user manages or owns, as far as the record says, and those that the user will manage
+    /// when all memberships are back.
+    pub fn organizations_held(&self) -> impl Iterator<Item = OrganizationId> {
+        let returning = self.returning.iter().filter(|membership| membership.is_admin);
+        let held = self.manages.iter().chain(self.holds.iter().flatten()).copied();
+        held.chain(returning.map(|membership| membership.organization))
     }
 
     /// Updates `manages` and `holds` for an organization: whether the user manages or owns it, and whether it is

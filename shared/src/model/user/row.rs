@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::User;
 use crate::model::{
-    Date, EdgeId, EdgeProfile, EmailAddress, Flags, GroupId, Membership, PermissionId, PhoneNumber, Timestamp, UserId,
-    UserNumber, Username, shorten,
+    Date, EdgeId, EdgeProfile, EmailAddress, Extras, Flags, GroupId, Membership, PermissionId, PhoneNumber, Timestamp,
+    UserEmail, UserId, UserNumber, Username, shorten,
 };
 
 /// The data of a user in lists.
@@ -32,6 +32,14 @@ pub struct UserRow {
     pub has_signed_in: bool,
     /// The user's organizations, or some of them; see [`Lacks::memberships`].
     pub memberships: Vec<Membership>,
+    pub external_id: Option<String>,
+    /// Empty if [`Lacks::details`] is set, as is `url`.
+    pub extras: Extras,
+    /// The user's addresses; none in lists.
+    pub addresses: Vec<UserEmail>,
+    pub url: String,
+    /// Version and time of the last change, which only the user's record contains.
+    pub change: Option<(u64, Timestamp)>,
     /// What only the user's record contains.
     pub lacks: Lacks,
 }
@@ -43,9 +51,13 @@ pub struct Lacks {
     pub description: bool,
     /// Some of the memberships.
     pub memberships: bool,
+    /// Larger extras, a URL.
+    pub details: bool,
 }
 
 impl UserRow {
+    /// The largest extras in a list row, in bytes.
+    const MAX_EXTRAS: usize = 512;
     /// The most organizations in a list row.
     pub const MAX_MEMBERSHIPS: usize = 20;
 
@@ -54,6 +66,13 @@ impl UserRow {
     pub fn for_lists(mut self) -> Self {
         self.lacks.description |= !std::mem::take(&mut self.sharing.description).is_empty();
         self.lacks.memberships |= self.memberships.len() > Self::MAX_MEMBERSHIPS;
+        self.change = None;
+        self.lacks.details |= !self.url.is_empty() || self.extras.size() > Self::MAX_EXTRAS;
+        self.addresses.clear();
+        if self.lacks.details {
+            self.url.clear();
+            self.extras = Extras::default();
+        }
         // Sorted, so that the same memberships make the same row.
         self.memberships.sort_by_key(|membership| membership.organization);
         self.memberships.truncate(Self::MAX_MEMBERSHIPS);
@@ -90,6 +109,11 @@ impl User {
             sharing: self.sharing.clone(),
             has_signed_in: self.has_signed_in,
             memberships: memberships.to_vec(),
+            external_id: self.external_id.clone(),
+            extras: self.extras.clone(),
+            addresses: self.addresses.clone(),
+            url: self.details.url.clone(),
+            change: Some((self.version, self.modified)),
             lacks: Lacks::default(),
         }
     }

@@ -235,7 +235,7 @@ impl Store {
         Ok(items.iter().filter_map(|item| UserId::parse(&key_of(item).sk)).collect())
     }
 
-    /// Removes a leftover membership of a deleted user or a deleted organization.
+    /// Removes a leftover membership of a deleted user. Nothing happens if the user was restored meanwhile.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -249,7 +249,8 @@ impl Store {
         transaction.delete(keys::manager(id, user));
         transaction.delete(keys::membership_id(membership.id));
         transaction.add(keys::member_count(id, 0), &[("members", -1), (EPOCH, 1)]);
-        // A concurrent request has done the same.
+        transaction.check(keys::user(user), Condition::Absent, ());
+        // A concurrent request has done the same, or restored the user.
         let _ = self.transact(&transaction).await?;
         Ok(())
     }

@@ -4,13 +4,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{OrganizationItem, SlugItem, organization_item};
 use crate::error::{Error, Result};
-use crate::model::{CleanupTask, Organization, OrganizationId, User, shorten};
+use crate::model::{
+    Actor, CleanupTask, EventAction, EventTarget, Organization, OrganizationId, TargetKind, User, shorten,
+};
+use crate::store::events::changes_between;
 use crate::store::item::{from_item, key_of, to_item};
 use crate::store::keys::{self, Position};
 use crate::store::lists::Listing;
 use crate::store::transaction::{Condition, FailedConditions, Transaction};
 use crate::store::users::user_item;
-use crate::store::{Basis, Store};
+use crate::store::{Basis, NewEvent, Store};
 
 /// The maximum length of a text in a list row.
 const MOST_SHOWN: usize = 254;
@@ -35,7 +38,7 @@ enum Guard {
 impl Store {
     /// Creates an organization (without `before`), changes it, or removes it (without `after`). If its members or
     /// managers must be updated, this leaves a cleanup task. `owners` are the users who lose or gain ownership: their
-    /// records before and after. Stale also if one of them, or `basis`, has changed.
+    /// records before and after. Stale also if one of them, or `basis`, has changed. With an `actor`, this is an event.
     ///
     /// # Errors
     /// When the store is unavailable, or the record is too large for it.
@@ -45,6 +48,7 @@ impl Store {
         after: Option<&Organization>,
         owners: &[(&User, &User)],
         basis: &Basis,
+        actor: Option<&Actor>,
     ) -> Result<OrganizationWriteOutcome> {
         let mut transaction = Transaction::new();
         let unchanged =
@@ -97,9 +101,13 @@ impl Store {
             transaction.put(work);
         }
         for (before, after) in owners {
-            let item = user_item(after, before.version + 1)?;
+            let after = User { modified: self.ambient.now(), ..(*after).clone() };
+            let item = user_item(&after, before.version + 1)?;
             let unchanged = Condition::Is("version", AttributeValue::N(before.version.to_string()));
             transaction.put_if(item, unchanged, Guard::Record);
+        }
+        if let Some(event) = event_of(before, after, actor)? {
+            self.write_event(&mut transaction, event)?;
         }
         basis.require_in(&mut transaction, &Guard::Record);
         match self.transact(&transaction).await? {
@@ -107,6 +115,29 @@ impl Store {
             Err(broken) => outcome_of(broken),
         }
     }
+}
+
+/// What an event says about a change of an organization.
+fn event_of(
+    before: Option<&Organization>,
+    after: Option<&Organization>,
+    actor: Option<&Actor>,
+) -> Result<Option<NewEvent>> {
+    const IGNORED: [&str; 4] = ["id", "version", "created", "modified"];
+    let (Some(actor), Some(organization)) = (actor, after.or(before)) else { return Ok(None) };
+    let action = match (before, after) {
+        (None, _) => EventAction::OrganizationCreated,
+        (Some(_), Some(_)) => EventAction::OrganizationUpdated,
+        (Some(_), None) => EventAction::OrganizationDeleted,
+    };
+    let (id, name) = (organization.id.to_string(), Some(organization.name.clone()));
+    let mut event = NewEvent::new(action, actor.clone(), EventTarget { kind: TargetKind::Organization, id, name });
+    event.version = Some(before.map_or(1, |before| before.version + 1));
+    if after.is_some() {
+        let [before, after] = [before, after].map(|organization| organization.map(OrganizationItem::from));
+        event.changes = changes_between(before.as_ref(), after.as_ref(), "", &IGNORED)?;
+    }
+    Ok(Some(event))
 }
 
 fn write_slug(

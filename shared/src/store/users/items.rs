@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::model::{
-    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Flags, GroupId, Lacks, Membership, MembershipId,
+    AddressId, Date, EdgeId, EdgeProfile, EmailAddress, Extras, Flags, GroupId, Lacks, Membership, MembershipId,
     OpenWispDetails, OrganizationId, PermissionId, PhoneNumber, SwitchProfile, Timestamp, User, UserEmail, UserId,
     UserNumber, UserRow, Username,
 };
@@ -37,6 +37,7 @@ pub(in crate::store) struct MembershipItem {
 
 /// The attributes that the user's record and its list row share.
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of its own")]
 pub(super) struct RowItem {
     id: UserId,
     number: UserNumber,
@@ -73,6 +74,13 @@ pub(super) struct RowItem {
     lacks_description: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     lacks_memberships: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    extras: Extras,
+    /// Whether a list row lacks no details. Rows written before this attribute existed lack them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_whole: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,11 +104,18 @@ pub(in crate::store) struct UserItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holds: Option<BTreeSet<OrganizationId>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    returning: Vec<MembershipItem>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<AddressItem>,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::model::time::optional_date")]
     reminded_of: Option<Date>,
     #[serde(default, skip_serializing_if = "is_default")]
     profile: SwitchProfile,
+    #[serde(default, skip_serializing_if = "is_false")]
+    has_caseless_name: bool,
+    /// `None` in a record written before this attribute existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<Timestamp>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
@@ -135,7 +150,8 @@ impl UserItem {
             primary: entry.primary,
         };
         Self {
-            row: user.row(&[]).into(),
+            // Only rows say whether they are whole.
+            row: RowItem { is_whole: false, ..user.row(&[]).into() },
             version,
             token_version: user.token_version,
             api_tokens_ended: user.api_tokens_ended,
@@ -145,9 +161,12 @@ impl UserItem {
             details: user.details.clone(),
             manages: user.manages.clone(),
             holds: user.holds.clone(),
+            returning: user.returning.iter().map(MembershipItem::from).collect(),
             addresses: user.addresses.iter().map(address).collect(),
             reminded_of: user.reminded_of,
             profile: user.profile.clone(),
+            has_caseless_name: user.has_caseless_name,
+            modified: Some(user.modified),
         }
     }
 }
@@ -167,9 +186,12 @@ impl TryFrom<UserItem> for User {
             details,
             manages,
             holds,
+            returning,
             addresses,
             reminded_of,
             profile,
+            has_caseless_name,
+            modified,
         } = item;
         let row = UserRow::try_from(row)?;
         let entry = |item: AddressItem| UserEmail {
@@ -187,6 +209,7 @@ impl TryFrom<UserItem> for User {
             api_tokens_ended,
             others_api_tokens_ended,
             username: row.username,
+            has_caseless_name,
             email: row.email,
             email_is_shared,
             password,
@@ -199,10 +222,14 @@ impl TryFrom<UserItem> for User {
             flags: row.flags,
             last_login: row.last_login,
             date_joined: row.date_joined,
+            modified: modified.unwrap_or(row.date_joined),
+            external_id: row.external_id,
+            extras: row.extras,
             groups: row.groups,
             permissions: row.permissions,
             manages,
             holds,
+            returning: returning.into_iter().map(Membership::from).collect(),
             addresses: addresses.into_iter().map(entry).collect(),
             reminded_of,
             profile,
@@ -235,6 +262,9 @@ impl From<UserRow> for RowItem {
             memberships: row.memberships.iter().map(MembershipItem::from).collect(),
             lacks_description: row.lacks.description,
             lacks_memberships: row.lacks.memberships,
+            external_id: row.external_id,
+            extras: row.extras,
+            is_whole: !row.lacks.details,
         }
     }
 }
@@ -264,7 +294,16 @@ impl TryFrom<RowItem> for UserRow {
             sharing: item.sharing,
             has_signed_in: item.has_signed_in,
             memberships: item.memberships.into_iter().map(Membership::from).collect(),
-            lacks: Lacks { description: item.lacks_description, memberships: item.lacks_memberships },
+            external_id: item.external_id,
+            extras: item.extras,
+            addresses: Vec::new(),
+            url: String::new(),
+            change: None,
+            lacks: Lacks {
+                description: item.lacks_description,
+                memberships: item.lacks_memberships,
+                details: !item.is_whole,
+            },
         })
     }
 }

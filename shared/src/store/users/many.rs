@@ -97,7 +97,8 @@ impl Store {
 
     /// The same for one batch.
     async fn lot_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<WriteOutcome>>> {
-        let changes: Vec<EntryChange> = writes.iter().map(|write| EntryChange::new(None, write.after)).collect();
+        let changes: Vec<EntryChange> =
+            writes.iter().map(|write| EntryChange::new(None, write.after, write.version())).collect();
         self.search_prepare(&changes.iter().collect::<Vec<_>>()).await?;
         let mut told: Vec<Option<Result<WriteOutcome>>> = writes.iter().map(|_| None).collect();
         let mut waiting: Vec<usize> = (0..writes.len()).collect();

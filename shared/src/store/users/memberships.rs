@@ -68,21 +68,18 @@ impl Store {
 
     /// Creates, changes or removes the membership of the write, with everything that belongs to it.
     pub(super) fn write_membership(&self, transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
-        let Some(MembershipWrite { organization, before, after, becomes_owner }) = &write.membership else {
-            return Ok(());
-        };
         let Some(user) = write.after.or(write.before) else { return Ok(()) };
-        let id = organization.id();
-        let position = Position::of_user(user).sk;
-        if let Some(after) = after {
-            put_membership(transaction, user.id, &position, after)?;
-        } else {
-            transaction.delete(keys::membership(user.id, id));
-            transaction.delete(keys::member(id, &position));
+        for restored in &write.restored {
+            self.write_one_membership(transaction, user, restored)?;
+            if write.restored.len() > 1 {
+                transaction.put(keys::shared_member(restored.organization.id(), user.id).attributes());
+            }
         }
+        let Some(change) = &write.membership else { return Ok(()) };
+        let id = change.organization.id();
         let others = write.memberships.unwrap_or_default().iter().map(|membership| membership.organization);
         let others: Vec<_> = others.filter(|&other| other != id).collect();
-        match (before, after) {
+        match (change.before, change.after) {
             (None, Some(_)) if !others.is_empty() => {
                 transaction.put(keys::shared_member(id, user.id).attributes());
                 if let [only] = others[..] {
@@ -96,6 +93,25 @@ impl Store {
                 }
             }
             _ => {}
+        }
+        self.write_one_membership(transaction, user, change)
+    }
+
+    /// The same without the notes on who is in several organizations.
+    fn write_one_membership(
+        &self,
+        transaction: &mut Transaction<Guard>,
+        user: &User,
+        change: &MembershipWrite<'_>,
+    ) -> Result<()> {
+        let MembershipWrite { organization, before, after, becomes_owner } = *change;
+        let id = organization.id();
+        let position = Position::of_user(user).sk;
+        if let Some(after) = after {
+            put_membership(transaction, user.id, &position, after)?;
+        } else {
+            transaction.delete(keys::membership(user.id, id));
+            transaction.delete(keys::member(id, &position));
         }
         let [byte] = random(&*self.ambient);
         let count = keys::member_count(id, byte % SHARDS);
@@ -122,7 +138,7 @@ impl Store {
         let unchanged = Condition::Is("version", AttributeValue::N(organization.version.to_string()));
         match (becomes_owner, after) {
             (true, Some(after)) => {
-                let owned = Organization { owner: Some((after.id, user.id)), ..(**organization).clone() };
+                let owned = Organization { owner: Some((after.id, user.id)), ..organization.clone() };
                 let item = organization_item(&owned, organization.version + 1)?;
                 transaction.put_if(item, unchanged, Guard::Organization);
             }

@@ -1,8 +1,11 @@
 //! Users, and everything that must change with them in one transaction: claims, list row, position, counters, the
-//! register of superusers, queued mails.
+//! register of superusers, queued mails, the record of a deleted user.
 
 mod claims;
+mod deleted;
 mod due;
+mod entries;
+mod event;
 mod items;
 mod many;
 mod memberships;
@@ -12,6 +15,7 @@ mod write;
 pub use self::claims::{Claim, ClaimConflict};
 use self::claims::{ClaimItem, claims};
 pub use self::due::DueUser;
+pub(in crate::store) use self::entries::entries;
 pub(in crate::store) use self::items::{MembershipItem, UserItem};
 pub(in crate::store) use self::items::{is_false, is_zero};
 pub use self::many::ClaimIndex;
@@ -20,7 +24,9 @@ pub use self::read::Superusers;
 use self::write::outcome_of;
 pub(in crate::store) use self::write::user_item;
 use crate::error::{Error, Result};
-use crate::model::{GroupId, Mail, Membership, Organization, OrganizationId, Session, User};
+use crate::model::{
+    Actor, DeletedUser, EventAction, GroupId, Mail, Membership, Organization, OrganizationId, Session, User,
+};
 use crate::store::Basis;
 
 /// The result of a write.
@@ -65,14 +71,31 @@ pub struct UserWrite<'a> {
     pub memberships: Option<&'a [Membership]>,
     /// The one that is added, changed or removed.
     pub membership: Option<MembershipWrite<'a>>,
+    /// The record of a deleted user: a removal puts it, and a restoration, which is a write without `before`, takes it
+    /// away.
+    pub deleted: Option<&'a DeletedUser>,
+    /// The memberships that a restoration brings back.
+    pub restored: Vec<MembershipWrite<'a>>,
     /// Mails caused by the change.
     pub mails: Vec<Mail>,
     /// A superuser who must remain one for this change to be made.
     pub other_superuser: Option<&'a User>,
     /// The records that the decision to allow the change depends on.
     pub basis: Option<&'a Basis>,
+    /// Who changes it, for the event. Without one there is no event: a job follows up on an act that has its own.
+    pub actor: Option<&'a Actor>,
+    /// What the event says has happened, if it is more than the change itself shows.
+    pub action: Option<EventAction>,
     /// A session that stays valid although the user's `token_version` changes; it must still exist.
     pub kept_session: Option<&'a Session>,
+}
+
+impl UserWrite<'_> {
+    /// The version that it makes of the user.
+    fn version(&self) -> u64 {
+        let before = self.before.or(self.deleted.map(|deleted| &deleted.user));
+        before.map_or(1, |before| before.version + 1)
+    }
 }
 
 /// A membership that is added, changed or removed.

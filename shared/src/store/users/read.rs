@@ -38,19 +38,26 @@ impl Store {
     pub async fn users_after(&self, after: UserNumber, limit: usize) -> Result<Vec<User>> {
         // The sequence has returned all numbers in use.
         let end = UserNumber(self.sequence_given(Sequence::Users).await?);
-        let mut ids = Vec::new();
+        let mut users = Vec::new();
         let mut from = UserNumber(after.0.saturating_add(1));
-        while from <= end && ids.len() < limit {
-            let (pk, next) = keys::numbers(from);
-            let first = keys::number(from).sk;
-            let bound = Bound::Between(&first, keys::LAST_NUMBER);
-            let wanted = limit - ids.len();
-            for item in self.query(Range { pk: &pk, bound, ascending: true }, wanted).await? {
-                ids.push(keys::user(from_item::<ClaimItem>(&key_of(&item), item)?.user));
+        // Numbers of deleted users are claimed too, so there may be fewer users than claims.
+        while from <= end && users.len() < limit {
+            let mut ids = Vec::new();
+            while from <= end && users.len() + ids.len() < limit {
+                let (pk, next) = keys::numbers(from);
+                let first = keys::number(from).sk;
+                let bound = Bound::Between(&first, keys::LAST_NUMBER);
+                let wanted = limit - users.len() - ids.len();
+                let items = self.query(Range { pk: &pk, bound, ascending: true }, wanted).await?;
+                let last = items.last().filter(|_| items.len() == wanted).map(key_of);
+                let last = last.and_then(|key| Some(UserNumber(key.sk.parse::<u64>().ok()? + 1)));
+                for item in items {
+                    ids.push(keys::user(from_item::<ClaimItem>(&key_of(&item), item)?.user));
+                }
+                from = last.unwrap_or(next);
             }
-            from = next;
+            users.extend(self.users_in_partition(&ids).await?);
         }
-        let mut users = self.users_in_partition(&ids).await?;
         users.sort_by_key(|user| user.number);
         Ok(users)
     }
@@ -108,6 +115,30 @@ impl Store {
     /// When the store is unavailable, or a row is malformed.
     pub async fn user_rows(&self, counts: &Counts, offset: u64, limit: usize) -> Result<Vec<UserRow>> {
         self.rows(counts, offset, limit).await?.into_iter().map(row_from_item).collect()
+    }
+
+    /// At most `limit` list rows after a position, or the newest ones, newest first.
+    ///
+    /// # Errors
+    /// When the store is unavailable, or a row is malformed.
+    pub async fn user_rows_after(&self, counts: &Counts, position: Option<&str>, limit: usize) -> Result<Vec<UserRow>> {
+        let reached = position.and_then(|sk| Position::parse(keys::List::Users, sk)).map(|position| position.year);
+        let mut rows = Vec::new();
+        let years: Vec<i32> = counts.years().filter(|&year| reached.is_none_or(|reached| year <= reached)).collect();
+        for year in years.into_iter().rev() {
+            let pk = keys::List::Users.rows(year);
+            let bound = position.filter(|_| reached == Some(year)).map_or(Bound::Whole, Bound::Before);
+            rows.extend(self.query(Range { pk: &pk, bound, ascending: false }, limit - rows.len()).await?);
+            if rows.len() >= limit {
+                break;
+            }
+        }
+        rows.into_iter().map(row_from_item).collect()
+    }
+
+    /// The position of a user in lists.
+    pub fn position_of(row: &UserRow) -> String {
+        Position::new(keys::List::Users, row.date_joined, row.id.0).sk
     }
 
     /// The list rows at those positions, in the same order; positions that are empty by now are omitted.

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
-use super::claims::write_claims;
+use super::claims::{write_claims, write_entries};
+use super::deleted::write_deleted;
+use super::event::event_of;
 use super::items::{RowItem, UserItem};
 use super::{ClaimConflict, ClaimItem, Guard, UserWrite, WriteOutcome};
 use crate::error::{Error, Result};
-use crate::model::{CleanupTask, Session, User};
+use crate::model::{CleanupTask, Session, Timestamp, User};
 use crate::store::item::{from_item, key_of, to_bounded_item, to_item};
 use crate::store::keys::{self, Position};
 use crate::store::lists::Listing;
@@ -27,7 +29,7 @@ impl Store {
         let transaction = self.user_transaction(write)?;
         // Before anything is written: postings come first.
         transaction.check_size()?;
-        let entries = EntryChange::new(write.before, write.after);
+        let entries = EntryChange::new(write.before, write.after, write.version());
         self.search_prepare(&[&entries]).await?;
         match self.transact(&transaction).await? {
             Ok(()) => {
@@ -35,7 +37,8 @@ impl Store {
                 Ok(WriteOutcome::Done)
             }
             Err(broken) => {
-                if write.before.is_none() {
+                // Somebody else may have restored the user, who then needs these postings.
+                if write.before.is_none() && write.deleted.is_none() {
                     self.search_undo(entries).await;
                 }
                 outcome_of(broken)
@@ -46,20 +49,28 @@ impl Store {
     /// All changes of a user write, except the search index.
     pub(super) fn user_transaction(&self, write: &UserWrite<'_>) -> Result<Transaction<Guard>> {
         let mut transaction = Transaction::new();
-        write_record(&mut transaction, write)?;
+        write_record(&mut transaction, write, self.ambient.now())?;
+        write_deleted(&mut transaction, write)?;
         self.write_lists(&mut transaction, write)?;
         write_claims(&mut transaction, write)?;
+        write_entries(&mut transaction, write);
         write_superuser(&mut transaction, write);
         write_groups(&mut transaction, write);
         write_expiry(&mut transaction, write);
         self.write_membership(&mut transaction, write)?;
         self.move_memberships(&mut transaction, write)?;
         if let (Some(before), None) = (write.before, write.after) {
-            transaction.put(keys::work(CleanupTask::User(before.id)).attributes());
+            let mut work = keys::work(CleanupTask::User(before.id)).attributes();
+            // The user may be restored and deleted again; finishing this one does not delete the later task.
+            work.insert("version".to_owned(), AttributeValue::N(before.version.to_string()));
+            transaction.put(work);
         }
         write_ends_of_tokens(&mut transaction, write)?;
         for mail in &write.mails {
             transaction.put(mail_item(mail, self.ambient.now())?);
+        }
+        if let Some(event) = event_of(write)? {
+            self.write_event(&mut transaction, event)?;
         }
         if let Some(basis) = write.basis {
             basis.require_in(&mut transaction, &Guard::Record);
@@ -124,12 +135,15 @@ pub(in crate::store) fn user_item(user: &User, version: u64) -> Result<Item> {
     to_bounded_item(&keys::user(user.id), &UserItem::new(user, version))
 }
 
-fn write_record(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) -> Result<()> {
+/// A change for which no time was set happens now.
+fn write_record(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>, now: Timestamp) -> Result<()> {
     let unchanged = |before: &User| Condition::Is("version", AttributeValue::N(before.version.to_string()));
     match (write.before, write.after) {
         (before, Some(after)) => {
-            let version = before.map_or(1, |before| before.version + 1);
-            let item = user_item(after, version)?;
+            // What follows from other acts, and what is imported, keeps its time.
+            let has_time = before.is_none_or(|before| before.modified != after.modified) || write.actor.is_none();
+            let modified = if has_time { after.modified } else { now };
+            let item = user_item(&User { modified, ..after.clone() }, write.version())?;
             let condition = before.map_or(Condition::Absent, unchanged);
             transaction.put_if(item, condition, Guard::Record);
         }

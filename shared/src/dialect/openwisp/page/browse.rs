@@ -27,6 +27,12 @@ use crate::web::pagination::PageRequest;
 
 /// The prefix of all paths of the API.
 const API: &str = "/api/v1/users/";
+/// The path of a user.
+const USER: &str = "/api/v1/users/user/{id}/";
+/// The list of deleted users.
+const DELETED: &str = "/api/rollcall/v1/deleted/";
+/// The path of a deleted user.
+const DELETED_USER: &str = "/api/rollcall/v1/deleted/{id}/";
 /// The path of memberships, which are named by their organizations.
 const MEMBERSHIPS: &str = "/api/v1/users/user/{id}/organization/";
 /// Boxes that are checked in the form for a new object, since omitting them in JSON means true.
@@ -204,12 +210,21 @@ impl AllowedForms<'_> {
             @if self.can(&Method::DELETE) && has_session {
                 details.form {
                     summary { h2 { "Delete" } }
-                    p { "Deletion cannot be undone." }
+                    p { (self.consequence()) }
                     (target.form(&Method::DELETE, &html! {
                         p.actions { button.danger type="submit" { "Delete this" } }
                     }))
                 }
             }
+        }
+    }
+
+    /// What a deletion means.
+    fn consequence(&self) -> &'static str {
+        if self.exchange.route.endpoint.path == USER {
+            "Administrators can restore a deleted user for some time."
+        } else {
+            "Deletion cannot be undone."
         }
     }
 
@@ -316,12 +331,11 @@ fn respond(parts: &Parts, body: &Value, links: Links<'_>) -> Markup {
     }
 }
 
-/// The links between the pages of a list.
+/// The links between the pages of a list; one that continues from marks has no page numbers.
 fn paging(exchange: &Exchange<OpenWisp>, body: &Value) -> Markup {
     let count = body.get("count").and_then(Value::as_u64);
-    let Some((number, last)) = count.and_then(|count| PageRequest::numbered(&exchange.uri).place(count)) else {
-        return html! {};
-    };
+    let place = count.and_then(|count| PageRequest::numbered(&exchange.uri).place(count));
+    let continues = place.is_none() && body.get("results").is_some_and(Value::is_array);
     let link = |name: &str, label: &str| {
         html! {
             @match body.get(name).and_then(Value::as_str) {
@@ -331,10 +345,15 @@ fn paging(exchange: &Exchange<OpenWisp>, body: &Value) -> Markup {
         }
     };
     html! {
-        nav.pages aria-label="Pages" {
-            (link("previous", "Previous"))
-            span { "Page " (number) " of " (last) span.count { " · " (count.unwrap_or_default()) " in total" } }
-            (link("next", "Next"))
+        @if let Some((number, last)) = place {
+            nav.pages aria-label="Pages" {
+                (link("previous", "Previous"))
+                span { "Page " (number) " of " (last) span.count { " · " (count.unwrap_or_default()) " in total" } }
+                (link("next", "Next"))
+            }
+        }
+        @if continues {
+            nav.pages aria-label="Pages" { (link("next", "Next")) }
         }
     }
 }
@@ -342,7 +361,17 @@ fn paging(exchange: &Exchange<OpenWisp>, body: &Value) -> Markup {
 /// Links to a user's related objects.
 fn related(exchange: &Exchange<OpenWisp>) -> Markup {
     html! {
-        @if exchange.route.endpoint.path == "/api/v1/users/user/{id}/" {
+        @if exchange.route.endpoint.path == DELETED_USER {
+            nav.related aria-label="Of this user" {
+                a.button.quiet href={ (exchange.path()) "restore/" } { "Restore" }
+            }
+        }
+        @if exchange.route.endpoint.path == LISTS[0].0 {
+            nav.related aria-label="More" {
+                a.button.quiet href={ (exchange.base.prefix()) (DELETED) } { "Deleted users" }
+            }
+        }
+        @if exchange.route.endpoint.path == USER {
             nav.related aria-label="Of this user" {
                 a.button.quiet href={ (exchange.path()) "email/" } { "E-mail addresses" }
                 a.button.quiet href={ (exchange.path()) "organization/" } { "Organizations" }

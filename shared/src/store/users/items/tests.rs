@@ -123,6 +123,7 @@ last_login: 1609556645000000
 last_name: "Lovelace"
 location: "London"
 manages: ["00000000-0000-0000-0000-000000000008"]
+modified: 1577934245000006
 notes: "A note"
 number: 4
 others_api_tokens_ended: 4
@@ -167,6 +168,7 @@ edge_id: "0123456789abcdef01234567"
 holds: []
 id: "00000000-0000-0000-0000-000000000001"
 is_active: true
+modified: 1577934245000006
 number: 4
 password: "!"
 username: "ada"
@@ -177,6 +179,7 @@ const PLAIN_ROW: &str = r#"date_joined: 1577934245000006
 edge_id: "0123456789abcdef01234567"
 id: "00000000-0000-0000-0000-000000000001"
 is_active: true
+is_whole: true
 number: 4
 username: "ada"
 "#;

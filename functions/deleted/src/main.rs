@@ -1,0 +1,5 @@
+//! Starts the `deleted` function in Lambda.
+
+fn main() -> Result<(), shared::error::Cause> {
+    deleted::run()
+}

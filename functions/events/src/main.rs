@@ -1,0 +1,5 @@
+//! Starts the `events` function in Lambda.
+
+fn main() -> Result<(), shared::error::Cause> {
+    events::run()
+}

@@ -1,0 +1,5 @@
+//! Starts the `scim` function in Lambda.
+
+fn main() -> Result<(), shared::error::Cause> {
+    scim::run()
+}
