@@ -6,11 +6,18 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use rollcall::import::Format;
 
+/// The version, and how the program was built: development builds are slower.
+const VERSION: &str = if cfg!(debug_assertions) {
+    concat!(env!("CARGO_PKG_VERSION"), " (development build)")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (release build)")
+};
+
 /// A user directory that speaks the APIs of OpenWISP Users, OpenL2M and Soltra Edge, and SCIM 2.0.
 ///
 /// Settings are environment variables; `docs/operating.md` lists them.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = VERSION)]
 pub struct Arguments {
     /// The command to run; `serve` by default.
     #[command(subcommand)]

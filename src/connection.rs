@@ -125,6 +125,7 @@ async fn to_aws(config: &Config) -> Result<(Connection, String), Cause> {
         region: loaded.region.clone(),
         credentials: loaded.credentials,
         http: if plain { http_client(true) } else { system_http_client() },
+        is_signed: true,
     };
     Ok((connection, place.unwrap_or_else(|| format!("DynamoDB in {}", loaded.region))))
 }

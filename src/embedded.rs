@@ -189,7 +189,7 @@ impl Engine {
     pub fn connection(&self) -> Connection {
         let connector = SharedHttpConnector::new(self.clone());
         let http = SharedHttpClient::new(http_client_fn(move |_, _| connector.clone()));
-        Connection { http, ..Connection::local("http://embedded".to_owned()) }
+        Connection { http, is_signed: false, ..Connection::local("http://embedded".to_owned()) }
     }
 
     /// Its bulk write.

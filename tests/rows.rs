@@ -174,18 +174,27 @@ async fn rows_of_an_earlier_release_are_read_and_become_small_with_the_next_chan
     assert_eq!(edge.patch(&format!("{EDGE}{edge_id}/"), &json!({"description": "A text."})).await.status, 202);
     // As they were: with the text, and with the organization's name.
     let mut old = Vec::new();
+    let record = |sort_key: &str| {
+        let wanted = format!("USER#{} {sort_key}", id(&user));
+        app.items().into_iter().find(|item| key(item).starts_with(&wanted)).expect("an item")
+    };
     for mut item in app.items() {
         let (name, is_row) = (key(&item), key(&item).starts_with("USERS#"));
         if is_row && name.contains(&id(&user).replace('-', "")) {
-            item.remove("lacks_description");
+            // Each field was an attribute, as in the record.
+            item.remove("row").expect("a row");
+            for (name, value) in record("USER") {
+                item.entry(name).or_insert(value);
+            }
             let sharing = json!({"M": {
                 "description": {"S": "A text."}, "can_inbox": {"BOOL": true}, "allow_rest_access": {"BOOL": false},
                 "organization": {"NULL": true}, "memberships": {"L": [{"S": "WHITE"}]},
             }});
             item.insert("sharing".to_owned(), serde_json::from_value(sharing).expect("an attribute"));
-            let Some(AttributeValue::L(memberships)) = item.get_mut("memberships") else { panic!("memberships") };
-            let AttributeValue::M(membership) = &mut memberships[0] else { panic!("a membership") };
+            let mut membership = record("MEMBERSHIP#");
             membership.insert("name".to_owned(), AttributeValue::S("crew".to_owned()));
+            let memberships = AttributeValue::L(vec![AttributeValue::M(membership)]);
+            item.insert("memberships".to_owned(), memberships);
             old.push(item);
         } else if name.starts_with("ORGANIZATIONS#") && name.contains(&made.replace('-', "")) {
             item.remove("lacks_description");

@@ -110,6 +110,7 @@ pub fn function_connection(config: &Config) -> Result<Connection, Cause> {
             "environment",
         )),
         http: http_client_for(config.endpoint.as_deref()),
+        is_signed: true,
     })
 }
 

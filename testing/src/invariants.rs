@@ -2,6 +2,7 @@
 //!
 //! Reads the whole table as the engine has it and spells every key by itself, so that it shares no mistake with the store.
 
+mod rows;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use dynoxide::AttributeValue;
 use serde_json::{Map, Value, json};
 use shared::model::Timestamp;
 
+use self::rows::with_fields_of_row;
 pub use self::wanted::place_of_user;
 use self::wanted::{claims_on_ids, wanted_by_membership, wanted_by_organization, wanted_by_user};
 use super::Engine;
@@ -87,7 +89,7 @@ impl Table {
         let items = items.into_iter().map(|item| {
             let mut item: Item = item.into_iter().map(|(name, value)| (name, plain(value))).collect();
             let mut part = |name| text(&item.remove(name).expect("a key")).to_owned();
-            ((part("pk"), part("sk")), item)
+            ((part("pk"), part("sk")), with_fields_of_row(item))
         });
         Self { items: items.collect() }
     }

@@ -42,23 +42,23 @@ async fn requests_wait_no_more_often_than_allowed() {
         excesses.note("OpenWISP, creation", 3.0, &created);
         let path = format!("{USERS}{}/", created.json()["id"].as_str().expect("an id"));
         excesses.note("OpenWISP, detail", 1.0, &admin.get(&path).await);
-        excesses.note("OpenWISP, page", 3.0, &admin.get(USERS).await);
+        excesses.note("OpenWISP, page", 2.0, &admin.get(USERS).await);
         excesses.note("OpenWISP, search", 3.0, &admin.get(&format!("{USERS}?search=ada")).await);
         excesses.note("OpenWISP, change", 2.0, &admin.patch(&path, &json!({"bio": name("bio")})).await);
 
-        excesses.note("OpenL2M, creation", 4.0, &known.post("/api/admin/users/", &body("openl2m")).await);
-        excesses.note("OpenL2M, list", 4.0, &known.get("/api/admin/users/").await);
+        excesses.note("OpenL2M, creation", 3.0, &known.post("/api/admin/users/", &body("openl2m")).await);
+        excesses.note("OpenL2M, list", 2.0, &known.get("/api/admin/users/").await);
 
-        excesses.note("Edge, creation", 5.0, &basic.post("/api/users/", &body("edge")).await);
-        excesses.note("Edge, list", 6.0, &basic.get("/api/users/").await);
-        excesses.note("Edge, filter", 5.0, &basic.get("/api/users/?first_name=ada").await);
+        excesses.note("Edge, creation", 4.0, &basic.post("/api/users/", &body("edge")).await);
+        excesses.note("Edge, list", 4.0, &basic.get("/api/users/").await);
+        excesses.note("Edge, filter", 4.0, &basic.get("/api/users/?first_name=ada").await);
 
         let emails = json!([{"value": format!("{}@mail.example", name("scim")), "primary": true}]);
         let created = provider.post(PROVIDED, &json!({"userName": name("scim"), "emails": emails})).await;
         excesses.note("SCIM, creation", 4.0, &created);
         let path = format!("{PROVIDED}/{}", created.json()["id"].as_str().expect("an id"));
         excesses.note("SCIM, detail", 1.0, &provider.get(&path).await);
-        excesses.note("SCIM, page", 3.0, &provider.get(PROVIDED).await);
+        excesses.note("SCIM, page", 2.0, &provider.get(PROVIDED).await);
     }
     assert!(excesses.0.is_empty(), "waits more often than allowed: {:?}", excesses.0);
 }

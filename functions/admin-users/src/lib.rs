@@ -14,10 +14,15 @@ use axum::Router;
 use shared::Directory;
 use shared::dialect::openl2m::OpenL2m;
 use shared::error::Cause;
-use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Reads, Route, mount_all};
 
-const LIST: Endpoint =
-    Endpoint { path: "/api/admin/users/", name: "Api Admin Users", access: Access::Superuser, ..Endpoint::PLAIN };
+const LIST: Endpoint = Endpoint {
+    path: "/api/admin/users/",
+    name: "Api Admin Users",
+    access: Access::Superuser,
+    reads: Reads::UserCount(&["format"]),
+    ..Endpoint::PLAIN
+};
 
 const DETAIL: Endpoint = Endpoint {
     path: "/api/admin/users/{number}/",

@@ -13,9 +13,15 @@ use axum::Router;
 use shared::Directory;
 use shared::dialect::edge::Edge;
 use shared::error::Cause;
-use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Reads, Route, mount_all};
 
-const LIST: Endpoint = Endpoint { path: "/api/users/", name: "Users", access: Access::Staff, ..Endpoint::PLAIN };
+const LIST: Endpoint = Endpoint {
+    path: "/api/users/",
+    name: "Users",
+    access: Access::Staff,
+    reads: Reads::UserCount(&["format", "page"]),
+    ..Endpoint::PLAIN
+};
 
 const DETAIL: Endpoint = Endpoint { path: "/api/users/{id}/", name: "User", access: Access::User, ..Endpoint::PLAIN };
 

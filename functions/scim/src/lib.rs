@@ -26,7 +26,7 @@ use shared::Directory;
 use shared::dialect::scim::Scim;
 use shared::error::Cause;
 use shared::model::Model;
-use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Reads, Route, mount_all};
 
 const CONFIGURATION: Endpoint = Endpoint {
     path: "/scim/v2/ServiceProviderConfig/",
@@ -47,8 +47,13 @@ const SCHEMAS: Endpoint =
 const SCHEMA: Endpoint =
     Endpoint { path: "/scim/v2/Schemas/{id}/", name: "Schema", access: Access::Anyone, ..Endpoint::PLAIN };
 
-const USERS: Endpoint =
-    Endpoint { path: "/scim/v2/Users/", name: "Users", access: Access::Model(Model::User), ..Endpoint::PLAIN };
+const USERS: Endpoint = Endpoint {
+    path: "/scim/v2/Users/",
+    name: "Users",
+    access: Access::Model(Model::User),
+    reads: Reads::UserCount(&["attributes", "count", "cursor", "excludedAttributes", "startIndex"]),
+    ..Endpoint::PLAIN
+};
 
 const USERS_SEARCH: Endpoint = Endpoint {
     path: "/scim/v2/Users/.search/",
@@ -61,7 +66,7 @@ const USER: Endpoint = Endpoint {
     path: "/scim/v2/Users/{id}/",
     name: "User",
     access: Access::Model(Model::User),
-    is_user: true,
+    reads: Reads::User,
     ..Endpoint::PLAIN
 };
 

@@ -20,13 +20,14 @@ use shared::Directory;
 use shared::dialect::openwisp::OpenWisp;
 use shared::error::Cause;
 use shared::model::Model;
-use shared::web::endpoint::{Access, Endpoint, Route, mount_all};
+use shared::web::endpoint::{Access, Endpoint, Reads, Route, mount_all};
 
 const LIST: Endpoint = Endpoint {
     path: "/api/v1/users/user/",
     name: "Users List Create",
     about: "The users that you can see, newest first.",
     access: Access::Model(Model::User),
+    reads: Reads::UserCount(&["format", "page", "page_size"]),
     filters: filter::FILTERS,
     fields: wire::row_fields,
     ..Endpoint::PLAIN
@@ -37,7 +38,7 @@ const DETAIL: Endpoint = Endpoint {
     name: "User Detail",
     about: "A user with all fields.",
     access: Access::Model(Model::User),
-    is_user: true,
+    reads: Reads::User,
     fields: wire::detail_fields,
     ..Endpoint::PLAIN
 };

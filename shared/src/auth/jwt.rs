@@ -1,9 +1,13 @@
 //! JSON Web Tokens (RFC 7519) signed with EdDSA; RFC 8725 says what to refuse.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use super::keys::KeyRing;
+use super::keys::{KeyRing, Keys};
 use crate::config::TokenTtl;
 use crate::error::{Error, Result};
 use crate::model::ambient::{Ambient, random};
@@ -11,6 +15,11 @@ use crate::model::{Timestamp, User, UserId};
 
 /// Issuer and audience of tokens.
 const ISSUER: &str = "rollcall";
+/// How long a process remembers that a signature is good, in seconds. To verify one takes longer than the rest of
+/// reading a token.
+const LIFE: i64 = 60;
+/// How many tokens a process remembers.
+const MOST: usize = 1024;
 
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +34,41 @@ pub(crate) struct Claims {
     jti: String,
     /// The user's token version at the time of issue.
     pub ver: u64,
+}
+
+/// The claims of tokens whose signature this process has verified recently, by the hash of the token.
+#[derive(Clone, Default)]
+pub(crate) struct VerifiedTokens(Arc<Mutex<HashMap<[u8; 32], Verified>>>);
+
+struct Verified {
+    claims: Claims,
+    /// The keys that verified it. With other keys, the token is verified again.
+    keys: Arc<Keys>,
+    until: Timestamp,
+}
+
+impl VerifiedTokens {
+    fn claims(&self, token: &[u8; 32], keys: &Arc<Keys>, now: Timestamp) -> Option<Claims> {
+        let verified = self.lock();
+        let found = verified.get(token).filter(|found| Arc::ptr_eq(&found.keys, keys) && now < found.until);
+        found.map(|found| found.claims.clone())
+    }
+
+    fn remember(&self, token: [u8; 32], claims: &Claims, keys: &Arc<Keys>, now: Timestamp) {
+        let mut verified = self.lock();
+        if verified.len() >= MOST {
+            verified.retain(|_, token| now < token.until);
+        }
+        if verified.len() >= MOST {
+            verified.clear();
+        }
+        let (claims, keys) = (claims.clone(), keys.clone());
+        verified.insert(token, Verified { claims, keys, until: now.plus_seconds(LIFE) });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Verified>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Signs a token for a user.
@@ -55,18 +99,61 @@ pub(crate) async fn issue(ring: &KeyRing, ambient: &dyn Ambient, life: TokenTtl,
 ///
 /// Only `kid` selects the key; `jwk`, `jku`, `x5u` and `x5c` in the header are ignored, and any algorithm except EdDSA
 /// is refused.
-pub(crate) async fn read(ring: &KeyRing, now: Timestamp, token: &str) -> Result<Option<Claims>> {
+pub(crate) async fn read(
+    ring: &KeyRing,
+    verified: &VerifiedTokens,
+    now: Timestamp,
+    token: &str,
+) -> Result<Option<Claims>> {
     let Ok(header) = decode_header(token) else { return Ok(None) };
     let (Algorithm::EdDSA, Some(kid)) = (header.alg, header.kid) else { return Ok(None) };
     let keys = ring.keys_with(&kid).await?;
     let Some(key) = keys.by_id(&kid) else { return Ok(None) };
+    // We check the expiry with our own clock, which tests can script.
+    let is_live = |claims: &Claims| claims.exp.is_none_or(|exp| now.seconds() < exp);
+    let digest = Sha256::digest(token).into();
+    if let Some(claims) = verified.claims(&digest, &keys, now) {
+        return Ok(Some(claims).filter(is_live));
+    }
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&[ISSUER]);
     validation.set_required_spec_claims(&["iss", "aud", "sub"]);
-    // We check the expiry with our own clock, which tests can script.
     validation.validate_exp = false;
     let Ok(data) = decode::<Claims>(token, &key.verifies, &validation) else { return Ok(None) };
-    let expired = data.claims.exp.is_some_and(|exp| now.seconds() >= exp);
-    Ok((!expired).then_some(data.claims))
+    verified.remember(digest, &data.claims, &keys, now);
+    Ok(Some(data.claims).filter(is_live))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::auth::keys::{KeySource, rotated};
+    use crate::model::ambient::System;
+
+    #[tokio::test]
+    async fn a_good_signature_is_remembered_for_its_keys_and_its_time_only() {
+        let set = rotated(None, &System).expect("a set");
+        let keys = async || {
+            let ring = KeyRing::new(KeySource::Inline(set.clone()), System::shared());
+            ring.keys().await.expect("keys")
+        };
+        let (keys, others) = (keys().await, keys().await);
+        let (sub, text) = (UserId(Uuid::nil()), String::new);
+        let claims = Claims { iss: text(), aud: text(), sub, iat: 0, exp: None, jti: text(), ver: 3 };
+        let (verified, now) = (VerifiedTokens::default(), Timestamp::from_micros(0));
+        verified.remember([1; 32], &claims, &keys, now);
+        assert_eq!(verified.claims(&[1; 32], &keys, now.plus_seconds(LIFE - 1)), Some(claims.clone()));
+        assert_eq!(verified.claims(&[1; 32], &keys, now.plus_seconds(LIFE)), None);
+        assert_eq!(verified.claims(&[1; 32], &others, now), None);
+        assert_eq!(verified.claims(&[2; 32], &keys, now), None);
+        for number in 0..3 * MOST {
+            let mut token = [0; 32];
+            token[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            verified.remember(token, &claims, &keys, now);
+            assert!(verified.lock().len() <= MOST);
+        }
+    }
 }

@@ -57,14 +57,15 @@ pub use self::page::{Page, PageRange, Total};
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::provisioning::UserKey;
 pub use self::search::UserFilter;
-pub use self::sign_in::{RequestOrigin, TokenGrant};
+pub use self::sign_in::{Needs, RequestOrigin, TokenGrant};
 pub use self::users::{Draft, Subject, UserDetail};
 pub use self::webhooks::{DeliverySignature, WebhookChanges};
 
+use crate::auth::jwt::VerifiedTokens;
 use crate::auth::keys::KeyRing;
 use crate::auth::password::Hasher;
 use crate::config::{DocsAccess, TokenTtl};
-use crate::directory::sign_in::{BasicAuthCache, Commons, Means, ReadAhead};
+use crate::directory::sign_in::{BasicAuthCache, Commons, KnownCallers, Means, ReadAhead};
 use crate::error::{Error, Result};
 use crate::model::ambient::{Ambient, random};
 use crate::model::{EmailAddress, Group, Mail, MailKind, Session, User};
@@ -80,6 +81,8 @@ pub struct Directory {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) hasher: Hasher,
     pub(crate) basic_auth_cache: BasicAuthCache,
+    known_callers: KnownCallers,
+    verified_tokens: VerifiedTokens,
     pub(crate) commons: Commons,
     pub(crate) known_lists: managed_users::KnownLists,
     pub(crate) known_names: names::KnownNames,
@@ -128,7 +131,7 @@ pub struct Caller {
     origin: RequestOrigin,
     /// The groups that grant the rights.
     groups: Vec<Group>,
-    /// The target of the request.
+    /// What was read for the request.
     ahead: ReadAhead,
 }
 
@@ -174,9 +177,19 @@ impl Directory {
     pub fn new(store: Store, ambient: Arc<dyn Ambient>, keys: KeyRing, hasher: Hasher, settings: Settings) -> Self {
         let basic_auth_cache = BasicAuthCache::new(&*ambient);
         let (keys, settings) = (Arc::new(keys), Arc::new(settings));
-        let (known_lists, known_names) = (managed_users::KnownLists::default(), names::KnownNames::default());
-        let commons = Commons::default();
-        Self { store, ambient, keys, hasher, basic_auth_cache, commons, known_lists, known_names, settings }
+        Self {
+            store,
+            ambient,
+            keys,
+            hasher,
+            basic_auth_cache,
+            known_callers: KnownCallers::default(),
+            verified_tokens: VerifiedTokens::default(),
+            commons: Commons::default(),
+            known_lists: managed_users::KnownLists::default(),
+            known_names: names::KnownNames::default(),
+            settings,
+        }
     }
 
     /// Replaces the keys.

@@ -83,7 +83,7 @@ impl Directory {
     pub async fn users_from(&self, caller: &Caller, after: Option<&str>, limit: usize) -> Result<Page<UserRow>> {
         let (mut items, total) = match caller.visibility() {
             Visibility::Everyone => {
-                let counts = self.store.user_counts().await?;
+                let counts = self.user_counts(caller).await?;
                 (self.store.user_rows_after(&counts, after, limit).await?, counts.total())
             }
             Visibility::Managed => self.managed_from(caller, after, limit).await?,

@@ -91,7 +91,7 @@ impl Directory {
     pub async fn find_users(&self, caller: &Caller, filter: &UserFilter, range: PageRange) -> Result<Page<UserRow>> {
         caller.must_see_everyone()?;
         if filter.is_empty() {
-            return self.users_in_order(range).await;
+            return self.users_in_order(caller, range).await;
         }
         if let PageRange::From { skip, .. } = range
             && skip > count(COUNTED)
@@ -128,7 +128,7 @@ impl Directory {
         match (&search, &search.organizations) {
             // Lists with counters are read by rank.
             (Search { parts, is_active: None, group: None, .. }, None) if parts.is_empty() => {
-                let counts = self.store.user_counts().await?;
+                let counts = self.user_counts(caller).await?;
                 let total = counts.total();
                 let (skip, limit) = range.of(total);
                 Ok(Page::new(self.store.user_rows(&counts, skip, limit).await?, skip, total))
@@ -158,7 +158,7 @@ impl Directory {
         };
         let search = Search { organizations, ..filter.search() };
         if search == Search::default() {
-            let counts = self.store.user_counts().await?;
+            let counts = self.user_counts(caller).await?;
             if counts.total() > count(most) {
                 return Ok(None);
             }
@@ -240,8 +240,8 @@ impl Directory {
     }
 
     /// A part of all users, oldest first.
-    async fn users_in_order(&self, range: PageRange) -> Result<Page<UserRow>> {
-        let counts = self.store.user_counts().await?;
+    async fn users_in_order(&self, caller: &Caller, range: PageRange) -> Result<Page<UserRow>> {
+        let counts = self.user_counts(caller).await?;
         let total = counts.total();
         let (skip, limit) = range.of(total);
         let end = skip.saturating_add(count(limit)).min(total);

@@ -11,11 +11,11 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::{Value, json};
 
 use super::Rejection;
-use super::negotiation::Representation;
+use super::negotiation::{Representation, query_names};
 use super::request_context::BaseUrl;
-use super::route::{Access, Endpoint, Route};
+use super::route::{Access, Endpoint, Reads, Route};
 use crate::auth::Credential;
-use crate::directory::{Caller, Directory, RequestOrigin};
+use crate::directory::{Caller, Directory, Needs, RequestOrigin};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::UserId;
 
@@ -160,6 +160,18 @@ impl<D: Dialect> Exchange<D> {
     /// The user whom the path names.
     pub fn user_id(&self) -> Option<UserId> {
         self.parameter("id").and_then(UserId::parse)
+    }
+
+    /// What the handler of the request reads in any case.
+    pub(super) fn needs(&self) -> Needs {
+        match self.route.endpoint.reads {
+            Reads::Nothing => Needs::Nothing,
+            Reads::User => self.user_id().map_or(Needs::Nothing, Needs::User),
+            Reads::UserCount(parameters) => {
+                let is_whole_list = query_names(&self.uri).all(|name| parameters.contains(&&*name));
+                if self.method.is_safe() && is_whole_list { Needs::UserCount } else { Needs::Nothing }
+            }
+        }
     }
 
     /// A variable part of the path.

@@ -19,7 +19,7 @@ use super::body::Admitted;
 use super::dialect::{Dialect, Exchange};
 use super::failure::render;
 use super::negotiation::{Representation, indented};
-pub use super::route::{Access, Endpoint, Route};
+pub use super::route::{Access, Endpoint, Reads, Route};
 use super::{BaseUrl, Failure, Rejection};
 use crate::directory::{Directory, RequestOrigin, Subject};
 use crate::error::Error;
@@ -76,7 +76,9 @@ async fn around<D: Dialect>(
         extra: D::Extra::default(),
     };
     let is_handled = exchange.route.allows(&exchange.method) && exchange.method != Method::OPTIONS;
-    exchange.origin.target = exchange.user_id().filter(|_| exchange.route.endpoint.is_user && is_handled);
+    if is_handled {
+        exchange.origin.needs = exchange.needs();
+    }
     let response = match chosen {
         Ok(_) => admitted(&mut exchange, request, next).await,
         Err(error) => Err(error),

@@ -1,5 +1,7 @@
 //! Which representation a client gets (`contracts/openwisp.md` section 4, Django REST framework's rules).
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Uri, header::ACCEPT};
 use serde::Serialize as _;
 use serde_json::Value;
@@ -53,6 +55,11 @@ pub fn negotiate(uri: &Uri, headers: &HeaderMap) -> Result<Representation, Rejec
 pub fn query_value(uri: &Uri, name: &str) -> Option<String> {
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     pairs.filter(|(key, _)| key == name).last().map(|(_, value)| value.into_owned())
+}
+
+/// The names of the query parameters.
+pub(super) fn query_names(uri: &Uri) -> impl Iterator<Item = Cow<'_, str>> {
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).map(|(name, _)| name)
 }
 
 /// One entry of an `Accept` header (RFC 9110 section 12.5.1).

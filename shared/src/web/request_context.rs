@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, MatchedPath};
 use http::request::Parts;
 
-use crate::directory::RequestOrigin;
+use crate::directory::{Needs, RequestOrigin};
 
 /// Scheme, host and stage prefix that the client used, without a final slash: `https://users.example.org/prod`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn origin(parts: &Parts) -> RequestOrigin {
         user_agent: agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned()),
         via: format!("{} {route}", parts.method),
         request: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
-        target: None,
+        needs: Needs::Nothing,
     }
 }
 

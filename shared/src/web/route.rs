@@ -25,8 +25,8 @@ pub struct Endpoint {
     pub about: &'static str,
     /// Who may use it.
     pub access: Access,
-    /// Whether the path names a user, `{id}`, whom every handler reads.
-    pub is_user: bool,
+    /// What all its handlers read.
+    pub reads: Reads,
     /// Whether the path lies below a user, `{id}`, whom the caller must be able to see.
     pub below_user: bool,
     /// Whether it has a list that is also available as `application/x-ndjson`.
@@ -35,6 +35,17 @@ pub struct Endpoint {
     pub filters: &'static [&'static Field],
     /// The fields that the caller can send with the method that takes all of them; for pages and OPTIONS.
     pub fields: fn(is_superuser: bool) -> Vec<&'static Field>,
+}
+
+/// What the handlers of an endpoint read in any case, so that it can be read together with the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Nothing that all of them read.
+    Nothing,
+    /// The user whom the path names, `{id}`.
+    User,
+    /// The number of all users, for a list without other query parameters than these.
+    UserCount(&'static [&'static str]),
 }
 
 /// Who may use an endpoint.
@@ -70,7 +81,7 @@ impl Endpoint {
         name: "",
         about: "",
         access: Access::Superuser,
-        is_user: false,
+        reads: Reads::Nothing,
         below_user: false,
         has_lines: false,
         filters: &[],

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::sync::RwLock;
 
-use self::key_set::Keys;
+pub(in crate::auth) use self::key_set::Keys;
 pub use self::key_set::{PublicKey, public_set, rotated};
 use crate::aws::Parameters;
 use crate::config::{SIGNING_KEYS, VERIFYING_KEYS};
@@ -177,7 +177,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::auth::jwt;
+    use crate::auth::jwt::{self, VerifiedTokens};
     use crate::auth::link::{ConfirmationKey, ResetTicket, ResetToken, confirmation_key, reset_pair};
     use crate::config::TokenTtl;
     use crate::model::ambient::System;
@@ -250,7 +250,7 @@ mod tests {
         let verifying = ring(&public_set(&second).expect("a public set"));
         for (set, good) in [(&first, true), (&second, true), (&third, false)] {
             let token = token_of(&ring(set)).await.expect("a token");
-            let claims = jwt::read(&verifying, now(), &token).await.expect("an answer");
+            let claims = jwt::read(&verifying, &VerifiedTokens::default(), now(), &token).await.expect("an answer");
             assert_eq!(claims.is_some_and(|claims| claims.sub == user().id), good);
         }
     }

@@ -26,11 +26,14 @@ pub enum TokenGrant {
 impl Directory {
     /// The owner of the token with that text.
     pub(super) async fn owner_of(&self, text: &str, origin: &RequestOrigin) -> Result<AuthOutcome> {
-        let nobody = || AuthOutcome::refused(None, Unauthenticated::InvalidToken);
-        let Some(token) = self.find_token(text).await? else { return Ok(nobody()) };
-        let (owner, ahead) = join(self.store.user(token.user), ReadAhead::of(&self.store, origin.target)).await;
-        let Some(owner) = owner? else { return Ok(nobody()) };
-        let outcome = self.owner_if_good(token, owner, &token_hash(text)).await?;
+        if !is_api_token(text) {
+            return Ok(AuthOutcome::nobody());
+        }
+        let hash = token_hash(text);
+        let Some((token, owner, ahead)) = self.token_and_owner(&hash, origin).await? else {
+            return Ok(AuthOutcome::nobody());
+        };
+        let outcome = self.owner_if_good(token, owner, &hash).await?;
         Ok(AuthOutcome { ahead, ..outcome })
     }
 
@@ -41,11 +44,14 @@ impl Directory {
         username: &str,
         origin: &RequestOrigin,
     ) -> Result<AuthOutcome> {
-        if let Some(token) = self.find_token(text).await?
-            && let Some(owner) = self.store.user(token.user).await?
-            && owner.username.as_str() == username
-        {
-            return self.owner_if_good(token, owner, &token_hash(text)).await;
+        if is_api_token(text) {
+            let hash = token_hash(text);
+            if let Some((token, owner, ahead)) = self.token_and_owner(&hash, origin).await?
+                && owner.username.as_str() == username
+            {
+                let outcome = self.owner_if_good(token, owner, &hash).await?;
+                return Ok(AuthOutcome { ahead, ..outcome });
+            }
         }
         let named = self.user_of_name(username).await?;
         let outcome = match self.attempt(Guessed::Token, username, origin).await {
@@ -56,11 +62,28 @@ impl Directory {
         Ok(AuthOutcome::failed(Some(self.id_of(username, named).await?), outcome))
     }
 
-    /// The token with that text.
+    /// The token with that hash, its owner, and what the request needs.
     ///
     /// The lookup uses the hash, so the duration of a failed lookup reveals nothing about existing tokens.
-    async fn find_token(&self, text: &str) -> Result<Option<ApiToken>> {
-        if is_api_token(text) { self.store.token(&token_hash(text)).await } else { Ok(None) }
+    async fn token_and_owner(&self, hash: &str, origin: &RequestOrigin) -> Result<Option<(ApiToken, User, ReadAhead)>> {
+        let known = self.known_callers.owner(hash);
+        let owner_of = async |id| join(self.store.user(id), self.read_ahead(origin, id)).await;
+        // A token that was good before is reason enough to read its owner together with it.
+        let read = async {
+            match known {
+                Some(owner) => Some(owner_of(owner).await),
+                None => None,
+            }
+        };
+        let (token, read) = join(self.store.token(hash), Box::pin(read)).await;
+        let token = token?;
+        self.known_callers.note_owner(hash, token.as_ref().map(|token| token.user));
+        let Some(token) = token else { return Ok(None) };
+        let (owner, ahead) = match read.filter(|_| known == Some(token.user)) {
+            Some(read) => read,
+            None => Box::pin(owner_of(token.user)).await,
+        };
+        Ok(owner?.map(|owner| (token, owner, ahead)))
     }
 
     async fn owner_if_good(&self, token: ApiToken, owner: User, hash: &str) -> Result<AuthOutcome> {

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join;
+
 use super::{AuthOutcome, Guessed, Means, RequestOrigin};
 use crate::auth::crypto::mac;
 use crate::auth::password::is_usable;
 use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};
-use crate::model::Timestamp;
 use crate::model::ambient::{Ambient, random};
+use crate::model::{Timestamp, User, UserId};
 
 /// How long a verified pair is cached, in seconds.
 const LIFE: i64 = 5 * 60;
@@ -27,6 +29,7 @@ pub(crate) struct BasicAuthCache {
 }
 
 struct Known {
+    user: UserId,
     stored: String,
     until: Timestamp,
 }
@@ -40,12 +43,17 @@ impl BasicAuthCache {
         mac(&self.key, &[username.as_bytes(), password.as_bytes()])
     }
 
+    /// The user whose pair it was recently.
+    fn user(&self, name: &[u8; 32], now: Timestamp) -> Option<UserId> {
+        self.lock().get(name).filter(|known| now < known.until).map(|known| known.user)
+    }
+
     /// Whether the pair was verified against exactly that hash recently.
     fn knows(&self, name: &[u8; 32], stored: &str, now: Timestamp) -> bool {
         self.lock().get(name).is_some_and(|known| known.stored == stored && now < known.until)
     }
 
-    fn remember(&self, name: [u8; 32], stored: &str, now: Timestamp) {
+    fn remember(&self, name: [u8; 32], user: UserId, stored: &str, now: Timestamp) {
         let mut pairs = self.lock();
         if pairs.len() >= MOST {
             pairs.retain(|_, known| now < known.until);
@@ -53,7 +61,7 @@ impl BasicAuthCache {
         if pairs.len() >= MOST {
             pairs.clear();
         }
-        pairs.insert(name, Known { stored: stored.to_owned(), until: now.plus_seconds(LIFE) });
+        pairs.insert(name, Known { user, stored: stored.to_owned(), until: now.plus_seconds(LIFE) });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
@@ -71,12 +79,18 @@ impl Directory {
     ) -> Result<AuthOutcome> {
         let now = self.ambient.now();
         let name = self.basic_auth_cache.name(username, password);
+        let is_known =
+            |user: &User| is_usable(&user.password) && self.basic_auth_cache.knows(&name, &user.password, now);
+        if let Some(id) = self.basic_auth_cache.user(&name, now) {
+            // The user's own record says whether name and password are still the same.
+            let (user, ahead) = Box::pin(join(self.store.user(id), self.read_ahead(origin, id))).await;
+            if let Some(user) = user?.filter(|user| user.username.as_str() == username && is_known(user)) {
+                return Ok(AuthOutcome { ahead, ..AuthOutcome::if_active(user, Means::Password, now) });
+            }
+        }
         let id = self.user_of_name(username).await?;
         let user = self.user_or_nobody(id).await?;
-        if let Some(user) = &user
-            && is_usable(&user.password)
-            && self.basic_auth_cache.knows(&name, &user.password, now)
-        {
+        if let Some(user) = user.as_ref().filter(|user| is_known(user)) {
             return Ok(AuthOutcome::if_active(user.clone(), Means::Password, now));
         }
         let mut attempt = match self.attempt(Guessed::Secret, username, origin).await {
@@ -89,25 +103,29 @@ impl Directory {
             return Ok(AuthOutcome::refused(Some(self.id_of(username, id).await?), Unauthenticated::WrongPassword));
         };
         self.attempt_succeeded(attempt, user.id).await?;
-        self.basic_auth_cache.remember(name, &user.password, now);
+        self.basic_auth_cache.remember(name, user.id, &user.password, now);
         Ok(AuthOutcome::if_active(user, Means::Password, now))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::model::ambient::System;
 
     #[test]
     fn a_pair_is_known_under_its_hash_and_for_its_time_only() {
         let pairs = BasicAuthCache::new(&System);
-        let name = pairs.name("jane", "secret");
+        let (name, jane) = (pairs.name("jane", "secret"), UserId(Uuid::from_u128(1)));
         let now = Timestamp::from_micros(0);
         assert!(!pairs.knows(&name, "hash", now));
-        pairs.remember(name, "hash", now);
+        pairs.remember(name, jane, "hash", now);
         assert!(pairs.knows(&name, "hash", now.plus_seconds(LIFE - 1)));
         assert!(!pairs.knows(&name, "hash", now.plus_seconds(LIFE)));
+        assert_eq!(pairs.user(&name, now.plus_seconds(LIFE - 1)), Some(jane));
+        assert_eq!(pairs.user(&name, now.plus_seconds(LIFE)), None);
         assert!(!pairs.knows(&name, "an older hash", now));
         for (username, password) in [("jane", "Secret"), ("janes", "ecret"), ("", "janesecret")] {
             assert!(!pairs.knows(&pairs.name(username, password), "hash", now));
@@ -118,9 +136,9 @@ mod tests {
     #[test]
     fn never_more_than_the_most_are_remembered() {
         let pairs = BasicAuthCache::new(&System);
-        let now = Timestamp::from_micros(0);
+        let (jane, now) = (UserId(Uuid::from_u128(1)), Timestamp::from_micros(0));
         for index in 0..3 * MOST {
-            pairs.remember(pairs.name("jane", &index.to_string()), "hash", now);
+            pairs.remember(pairs.name("jane", &index.to_string()), jane, "hash", now);
             assert!(pairs.lock().len() <= MOST);
         }
         assert!(pairs.knows(&pairs.name("jane", &(3 * MOST - 1).to_string()), "hash", now));

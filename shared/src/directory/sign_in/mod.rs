@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 pub use self::api_token::TokenGrant;
 pub(crate) use self::basic::BasicAuthCache;
-pub(crate) use self::read_ahead::ReadAhead;
+pub use self::read_ahead::Needs;
+pub(crate) use self::read_ahead::{KnownCallers, ReadAhead};
 pub(crate) use self::throttle::{Attempt, Commons, Guessed};
 use super::Directory;
 use crate::auth::password::{Effort, Verdict};
@@ -27,7 +28,7 @@ use crate::model::{
 use crate::secret::Secret;
 use crate::store::NewEvent;
 
-/// What the directory knows of a request: where it comes from, for the history, and whom it is about.
+/// What the directory knows of a request: where it comes from, for the history, and what it needs.
 #[derive(Debug, Clone, Default)]
 pub struct RequestOrigin {
     /// The client IP, as the gateway saw it.
@@ -38,9 +39,8 @@ pub struct RequestOrigin {
     pub via: String,
     /// The id of the request.
     pub request: Option<String>,
-    /// The user whom the path names and whom the handler will need. For callers with a token, the user is read together
-    /// with the caller.
-    pub target: Option<UserId>,
+    /// What the handler will read. It is read together with the caller, if a good credential says who that is.
+    pub needs: Needs,
 }
 
 impl RequestOrigin {
@@ -79,7 +79,7 @@ pub struct Identity {
     pub means: Means,
     /// The request that did it.
     pub origin: RequestOrigin,
-    /// The target of the request.
+    /// What was read for the request.
     pub(in crate::directory) ahead: ReadAhead,
 }
 
@@ -89,7 +89,7 @@ struct AuthOutcome {
     named: Option<UserId>,
     /// The authenticated user, or why the credential is invalid.
     outcome: Result<(User, Means)>,
-    /// The target of the request.
+    /// What was read for the request.
     ahead: ReadAhead,
 }
 
@@ -152,6 +152,7 @@ impl Directory {
             self.store.event_insert(NewEvent::new(EventAction::SignInRefused, origin.actor(), target)).await?;
         }
         let (user, means) = outcome?;
+        self.known_callers.note(&user);
         Ok(Identity { user, means, origin: origin.clone(), ahead })
     }
 
@@ -166,6 +167,7 @@ impl Directory {
         let AuthOutcome { named, outcome, ahead } = self.recognize(credential, origin).await?;
         match outcome {
             Ok((user, means)) => {
+                self.known_callers.note(&user);
                 let user = self.note_success(user, origin).await?;
                 Ok(Identity { user, means, origin: origin.clone(), ahead })
             }
@@ -197,13 +199,20 @@ impl Directory {
     /// The user of a JWT.
     async fn bearer_of(&self, text: &str, origin: &RequestOrigin) -> Result<AuthOutcome> {
         let now = self.ambient.now();
-        let Some(claims) = jwt::read(&self.keys, now, text).await? else { return Ok(AuthOutcome::nobody()) };
+        let Some(claims) = jwt::read(&self.keys, &self.verified_tokens, now, text).await? else {
+            return Ok(AuthOutcome::nobody());
+        };
         // The signature is good, so nobody can make us read for nothing.
-        let (user, ahead) = join(self.store.user(claims.sub), ReadAhead::of(&self.store, origin.target)).await;
+        let (user, ahead) = join(self.store.user(claims.sub), self.read_ahead(origin, claims.sub)).await;
         let user = user?.filter(|user| user.token_version == claims.ver);
         let outcome =
             user.map_or_else(AuthOutcome::nobody, |user| AuthOutcome::if_active(user, Means::SignedToken, now));
         Ok(AuthOutcome { ahead, ..outcome })
+    }
+
+    /// Reads what the request needs, for the owner of a good credential.
+    async fn read_ahead(&self, origin: &RequestOrigin, caller: UserId) -> ReadAhead {
+        ReadAhead::of(&self.store, origin.needs, caller, &self.known_callers).await
     }
 
     /// Creates a token if the password is that of the user whom `login` names by user name, e-mail or telephone number.

@@ -1,28 +1,122 @@
-//! Reading the target of a request together with its caller, which saves a wait.
+//! Reading what a handler will need together with its caller, which saves a wait for the store.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Membership, User, UserId};
-use crate::store::Store;
+use crate::store::{Counts, Store};
+
+/// How many owners of credentials a process remembers.
+const MOST: usize = 1024;
+
+/// What the handler of a request will read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing that is known before the caller is.
+    #[default]
+    Nothing,
+    /// This user, and the memberships.
+    User(UserId),
+    /// The number of all users, if the caller sees all of them.
+    UserCount,
+}
 
 /// A user and the memberships, if there is such a user.
-type Found = Option<(User, Vec<Membership>)>;
+type FoundUser = Option<(User, Vec<Membership>)>;
 
-/// The target of a request, for the first who asks: whoever asks again, asks because it may have changed.
+#[derive(Debug)]
+enum Read {
+    User(UserId, FoundUser),
+    UserCount(Counts),
+}
+
+/// What was read, for the first who asks: whoever asks again, asks because it may have changed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ReadAhead(Arc<Mutex<Option<(UserId, Found)>>>);
+pub(crate) struct ReadAhead(Arc<Mutex<Option<Read>>>);
+
+/// Whose credentials this process has accepted, so that it can read sooner. These are only hints: what is read decides.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownCallers(Arc<Mutex<Callers>>);
+
+#[derive(Debug, Default)]
+struct Callers {
+    /// By the hash of an API token.
+    owners: HashMap<String, UserId>,
+    superusers: HashSet<UserId>,
+}
 
 impl ReadAhead {
-    /// Reads the target of a request. What cannot be read is read again by whoever needs it, and fails there.
-    pub(super) async fn of(store: &Store, target: Option<UserId>) -> Self {
-        let Some(target) = target else { return Self::default() };
-        let found = store.user_with_memberships(target).await.ok();
-        Self(Arc::new(Mutex::new(found.map(|found| (target, found)))))
+    /// Reads what a request of this caller needs. What cannot be read is read again by whoever needs it, and fails
+    /// there.
+    pub(super) async fn of(store: &Store, needs: Needs, caller: UserId, known: &KnownCallers) -> Self {
+        let read = match needs {
+            Needs::User(id) => store.user_with_memberships(id).await.ok().map(|found| Read::User(id, found)),
+            // Others see less than all users, and need other numbers.
+            Needs::UserCount if known.is_superuser(caller) => store.user_counts().await.ok().map(Read::UserCount),
+            Needs::UserCount | Needs::Nothing => None,
+        };
+        Self(Arc::new(Mutex::new(read)))
     }
 
     /// What was read of that user, once.
-    pub(crate) fn take(&self, id: UserId) -> Option<Found> {
-        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        read.take_if(|(target, _)| *target == id).map(|(_, found)| found)
+    pub(crate) fn take_user(&self, wanted: UserId) -> Option<FoundUser> {
+        match self.lock().take_if(|read| matches!(read, Read::User(id, _) if *id == wanted)) {
+            Some(Read::User(_, found)) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// The number of users that was read, once.
+    pub(crate) fn take_count(&self) -> Option<Counts> {
+        match self.lock().take_if(|read| matches!(read, Read::UserCount(_))) {
+            Some(Read::UserCount(counts)) => Some(counts),
+            _ => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Read>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KnownCallers {
+    /// The owner that the API token with this hash had.
+    pub(super) fn owner(&self, token: &str) -> Option<UserId> {
+        self.lock().owners.get(token).copied()
+    }
+
+    /// Remembers the owner of the API token with this hash; `None` if it has none.
+    pub(super) fn note_owner(&self, token: &str, owner: Option<UserId>) {
+        let mut known = self.lock();
+        match owner {
+            Some(owner) => {
+                if known.owners.len() >= MOST {
+                    known.owners.clear();
+                }
+                known.owners.insert(token.to_owned(), owner);
+            }
+            None => drop(known.owners.remove(token)),
+        }
+    }
+
+    fn is_superuser(&self, id: UserId) -> bool {
+        self.lock().superusers.contains(&id)
+    }
+
+    /// Remembers whether a user is a superuser.
+    pub(super) fn note(&self, user: &User) {
+        let mut known = self.lock();
+        if !user.flags.is_superuser {
+            known.superusers.remove(&user.id);
+        } else if !known.superusers.contains(&user.id) {
+            if known.superusers.len() >= MOST {
+                known.superusers.clear();
+            }
+            known.superusers.insert(user.id);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Callers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use super::page::count;
 use super::{Act, Caller, Directory, Page, PageRange, Total, UserFilter, Visibility};
 use crate::error::{Entity, Error, Result, Violation};
 use crate::model::{EdgeId, GroupId, Membership, OrganizationId, User, UserId, UserNumber, UserRow};
-use crate::store::Basis;
+use crate::store::{Basis, Counts};
 
 /// What a client sent: the valid part, and the violations in the rest.
 ///
@@ -101,7 +101,7 @@ impl Directory {
     #[boxed]
     pub async fn users_by_number(&self, caller: &Caller) -> Result<Vec<UserRow>> {
         caller.must_see_everyone()?;
-        let counts = self.store.user_counts().await?;
+        let counts = self.user_counts(caller).await?;
         let mut rows = self.store.user_rows(&counts, 0, usize::MAX).await?;
         rows.sort_by_key(|row| row.number);
         // A user who is moved to another year meanwhile may appear in both.
@@ -126,6 +126,14 @@ impl Directory {
         Ok(Page { items, skipped: 0, total, next: last })
     }
 
+    /// The number of all users, as it was when the request came or later.
+    pub(super) async fn user_counts(&self, caller: &Caller) -> Result<Counts> {
+        match caller.ahead.take_count() {
+            Some(counts) => Ok(counts),
+            None => self.store.user_counts().await,
+        }
+    }
+
     async fn hide_removed_in_rows(&self, rows: &mut [UserRow]) -> Result<PendingRemovals> {
         self.hide_removed(rows.iter_mut().map(|row| (&mut row.groups, &mut row.memberships)).collect()).await
     }
@@ -140,7 +148,7 @@ impl Directory {
         if caller.visibility() == Visibility::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
-        let found = match caller.ahead.take(id) {
+        let found = match caller.ahead.take_user(id) {
             Some(found) => found,
             None => self.store.user_with_memberships(id).await?,
         };
@@ -209,7 +217,7 @@ impl Directory {
         if caller.visibility() == Visibility::Oneself && id != caller.user.id {
             return Err(Error::Forbidden);
         }
-        let (user, organizations) = if let Some(found) = caller.ahead.take(id) {
+        let (user, organizations) = if let Some(found) = caller.ahead.take_user(id) {
             let (user, memberships) = found.ok_or(Error::NotFound(Entity::User))?;
             (user, memberships.iter().map(|membership| membership.organization).collect())
         } else {

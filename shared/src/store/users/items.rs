@@ -1,4 +1,4 @@
-//! The items of users, their list rows and their memberships.
+//! The items of users and their memberships.
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ pub(in crate::store) struct MembershipItem {
     is_admin: bool,
 }
 
-/// The attributes that the user's record and its list row share.
+/// The attributes of a user's record that lists show. Older list rows have them too.
 #[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an attribute of its own")]
 pub(super) struct RowItem {
@@ -78,7 +78,7 @@ pub(super) struct RowItem {
     external_id: Option<String>,
     #[serde(default, skip_serializing_if = "Extras::is_empty")]
     extras: Extras,
-    /// Whether a list row lacks no details. Rows written before this attribute existed lack them.
+    /// Whether an older list row lacks no details. The oldest ones, which do not say so, lack them.
     #[serde(default, skip_serializing_if = "is_false")]
     is_whole: bool,
 }
@@ -128,12 +128,15 @@ pub(in crate::store) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 /// Serializes a group of flags and texts without those that are false or empty.
-fn what_is_set<S: Serializer>(group: &impl Serialize, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+pub(super) fn what_is_set<S: Serializer>(
+    group: &impl Serialize,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     let mut fields: Map<String, Value> =
         serde_json::to_value(group).and_then(serde_json::from_value).map_err(S::Error::custom)?;
     fields.retain(|_, value| *value != false && *value != "");

@@ -10,6 +10,7 @@ mod items;
 mod many;
 mod memberships;
 mod read;
+mod rows;
 mod write;
 
 pub use self::claims::{Claim, ClaimConflict};

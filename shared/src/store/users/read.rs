@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::ClaimItem;
-use super::items::{MembershipItem, RowItem, UserItem};
+use super::items::{MembershipItem, UserItem};
+use super::rows::row_from_item;
 use crate::error::Result;
 use crate::model::{Membership, Sequence, User, UserId, UserNumber, UserRow};
+use crate::store::Store;
 use crate::store::item::{from_item, key_of};
 use crate::store::keys::{self, Key, Position};
 use crate::store::lists::Counts;
 use crate::store::requests::{Bound, Range};
-use crate::store::{Item, Store};
 
 /// The register of superusers, read in pieces.
 #[derive(Debug)]
@@ -167,10 +168,4 @@ impl Store {
         let mut users: BTreeMap<String, User> = users.map(|user| (Position::of_user(&user).sk, user)).collect();
         Ok(positions.iter().filter_map(|position| users.remove_entry(position)).collect())
     }
-}
-
-/// The list row in an item.
-fn row_from_item(item: Item) -> Result<UserRow> {
-    let key = key_of(&item);
-    from_item::<RowItem>(&key, item)?.try_into()
 }

@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use super::claims::{write_claims, write_entries};
 use super::deleted::write_deleted;
 use super::event::event_of;
-use super::items::{RowItem, UserItem};
+use super::items::UserItem;
+use super::rows::row_item;
 use super::{ClaimConflict, ClaimItem, Guard, UserWrite, WriteOutcome};
 use crate::error::{Error, Result};
 use crate::model::{CleanupTask, Session, Timestamp, User};
-use crate::store::item::{from_item, key_of, to_bounded_item, to_item};
+use crate::store::item::{from_item, key_of, to_bounded_item};
 use crate::store::keys::{self, Position};
 use crate::store::lists::Listing;
 use crate::store::outbox::mail_item;
@@ -119,7 +120,7 @@ impl Store {
                     (None, None) => &[],
                     (None, Some(_)) => return Err(Error::internal("a list row cannot change without its memberships")),
                 };
-                let item = to_item(&new.position.row(), &RowItem::from(after.row(memberships).for_lists()))?;
+                let item = row_item(&new.position, after.row(memberships).for_lists())?;
                 Some((new, item))
             }
             _ => None,

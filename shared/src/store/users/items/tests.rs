@@ -6,6 +6,8 @@ use uuid::Uuid;
 use super::*;
 use crate::model::{NewUser, Tlp, parse_date};
 use crate::store::item::{from_item, to_item};
+use crate::store::keys::Position;
+use crate::store::users::rows::{row_from_item, row_item};
 use crate::store::{Item, keys};
 
 fn moment(text: &str) -> Timestamp {
@@ -95,9 +97,15 @@ fn record(user: &User) -> Item {
     to_item(&keys::user(user.id), &UserItem::new(user, 7)).expect("an item")
 }
 
+/// A row as it is written now.
 fn row(user: &User, memberships: &[Membership]) -> Item {
+    row_item(&Position::of_user(user), user.row(memberships).for_lists()).expect("an item")
+}
+
+/// A row with an attribute for each field, as it was written before.
+fn older_row(user: &User, memberships: &[Membership]) -> Item {
     let row = RowItem::from(user.row(memberships).for_lists());
-    to_item(&keys::user(user.id), &row).expect("an item")
+    to_item(&Position::of_user(user).row(), &row).expect("an item")
 }
 
 const FULL_RECORD: &str = r#"addresses: [{email: "ada@other.example", id: 5, primary: true, verified: true}]
@@ -139,7 +147,7 @@ username: "ada"
 version: 7
 "#;
 
-const FULL_ROW: &str = r#"birth_date: "1815-12-10"
+const FULL_OLDER_ROW: &str = r#"birth_date: "1815-12-10"
 date_joined: 1577934245000006
 edge_id: "0123456789abcdef01234567"
 email: "ada@mail.example"
@@ -175,7 +183,7 @@ username: "ada"
 version: 7
 "#;
 
-const PLAIN_ROW: &str = r#"date_joined: 1577934245000006
+const PLAIN_OLDER_ROW: &str = r#"date_joined: 1577934245000006
 edge_id: "0123456789abcdef01234567"
 id: "00000000-0000-0000-0000-000000000001"
 is_active: true
@@ -184,16 +192,42 @@ number: 4
 username: "ada"
 "#;
 
+const FULL_ROW: &str = concat!(
+    r#"{"i":"00000000-0000-0000-0000-000000000001","n":4,"x":"0123456789abcdef01234567","u":"ada","#,
+    r#""e":"ada@mail.example","f":"Ada","l":"Lovelace","p":"+393331234567","b":"1815-12-10","t":"2030-01-31","#,
+    r#""s":{"is_active":true,"is_staff":true,"is_edge_staff":true,"is_superuser":true},"a":1609556645000000,"#,
+    r#""j":1577934245000006,"g":[1,2],"r":[7],"h":{"description":"","can_inbox":true,"allow_rest_access":false,"#,
+    r#""organization":"A label","memberships":["RED"]},"v":true,"m":[{"id":"00000000-0000-0000-0000-000000000006","#,
+    r#""organization":"00000000-0000-0000-0000-000000000008","is_admin":true}],"ld":true,"lx":true}"#,
+);
+
+const PLAIN_ROW: &str = concat!(
+    r#"{"i":"00000000-0000-0000-0000-000000000001","n":4,"x":"0123456789abcdef01234567","u":"ada","#,
+    r#""s":{"is_active":true},"j":1577934245000006}"#,
+);
+
+#[test]
+fn a_malformed_row_is_reported_with_its_key() {
+    for text in ["", "{}", "[]", r#"{"i":"x"}"#] {
+        let mut item = row(&plain(), &[]);
+        item.insert("row".to_owned(), AttributeValue::S(text.to_owned()));
+        let error = row_from_item(item).expect_err("malformed").to_string();
+        assert!(error.contains(&Position::of_user(&plain()).sk), "{error}");
+    }
+}
+
 #[test]
 fn records_and_rows_have_these_attributes() {
     assert_eq!(attributes(&record(&full())), FULL_RECORD);
-    assert_eq!(attributes(&row(&full(), &[membership()])), FULL_ROW);
+    assert_eq!(attributes(&older_row(&full(), &[membership()])), FULL_OLDER_ROW);
+    assert_eq!(row(&full(), &[membership()])["row"].as_s().expect("text"), FULL_ROW);
 }
 
 #[test]
 fn attributes_without_a_value_are_not_written() {
     assert_eq!(attributes(&record(&plain())), PLAIN_RECORD);
-    assert_eq!(attributes(&row(&plain(), &[])), PLAIN_ROW);
+    assert_eq!(attributes(&older_row(&plain(), &[])), PLAIN_OLDER_ROW);
+    assert_eq!(row(&plain(), &[])["row"].as_s().expect("text"), PLAIN_ROW);
 }
 
 #[test]
@@ -201,8 +235,9 @@ fn items_are_read_as_they_were_written() {
     for user in [plain(), full()] {
         let item: UserItem = from_item(&keys::user(user.id), record(&user)).expect("a record");
         assert_eq!(User::try_from(item).expect("a user"), User { version: 7, ..user.clone() });
-        let item: RowItem = from_item(&keys::user(user.id), row(&user, &[membership()])).expect("a row");
-        assert_eq!(UserRow::try_from(item).expect("a row"), user.row(&[membership()]).for_lists());
+        for item in [row(&user, &[membership()]), older_row(&user, &[membership()])] {
+            assert_eq!(row_from_item(item).expect("a row"), user.row(&[membership()]).for_lists());
+        }
     }
 }
 
