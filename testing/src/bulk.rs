@@ -179,7 +179,6 @@ fn copied_item(text: &str, from: &User, to: &User) -> Item {
     let micros = |user: &User| format!("\"{}\"", user.date_joined.micros());
     // A list row is JSON in a text.
     let number_in_row = |user: &User| format!(r#"\"n\":{},"#, user.number);
-    let moment_in_row = |user: &User| format!(r#"\"j\":{}"#, user.date_joined.micros());
     let text = text
         .replace(&from.id.to_string(), &to.id.to_string())
         .replace(&from.id.0.simple().to_string(), &to.id.0.simple().to_string())
@@ -192,8 +191,7 @@ fn copied_item(text: &str, from: &User, to: &User) -> Item {
         .replace(&year(from), &year(to))
         .replace(&moment(from), &moment(to))
         .replace(&micros(from), &micros(to))
-        .replace(&number_in_row(from), &number_in_row(to))
-        .replace(&moment_in_row(from), &moment_in_row(to));
+        .replace(&number_in_row(from), &number_in_row(to));
     serde_json::from_str(&text).expect("an item")
 }
 

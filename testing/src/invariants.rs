@@ -89,7 +89,9 @@ impl Table {
         let items = items.into_iter().map(|item| {
             let mut item: Item = item.into_iter().map(|(name, value)| (name, plain(value))).collect();
             let mut part = |name| text(&item.remove(name).expect("a key")).to_owned();
-            ((part("pk"), part("sk")), with_fields_of_row(item))
+            let (pk, sk) = (part("pk"), part("sk"));
+            let item = with_fields_of_row(&sk, item);
+            ((pk, sk), item)
         });
         Self { items: items.collect() }
     }

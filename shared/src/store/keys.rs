@@ -238,8 +238,12 @@ impl Position {
 
     /// The position with that sort key.
     pub(crate) fn parse(list: List, sk: &str) -> Option<Self> {
-        let ordinal = u64::from_str_radix(sk.split('#').next()?, 16).ok()?;
-        Some(Self { list, year: Timestamp::from_ordinal(ordinal).year(), sk: sk.to_owned() })
+        Some(Self { list, year: Self::moment(sk)?.year(), sk: sk.to_owned() })
+    }
+
+    /// The timestamp in the sort key of a position.
+    pub(crate) fn moment(sk: &str) -> Option<Timestamp> {
+        u64::from_str_radix(sk.split('#').next()?, 16).ok().map(Timestamp::from_ordinal)
     }
 
     /// The id in the sort key of a position.

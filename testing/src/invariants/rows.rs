@@ -1,12 +1,12 @@
 //! List rows as they are written: JSON with short names.
 
 use serde_json::{Value, json};
+use shared::model::Timestamp;
 
 use super::{Item, text};
 
 /// The short name of each field in a row.
 const NAMES: &[(&str, &str)] = &[
-    ("i", "id"),
     ("n", "number"),
     ("x", "edge_id"),
     ("u", "username"),
@@ -17,7 +17,6 @@ const NAMES: &[(&str, &str)] = &[
     ("b", "birth_date"),
     ("t", "expiration_date"),
     ("a", "last_login"),
-    ("j", "date_joined"),
     ("g", "groups"),
     ("r", "permissions"),
     ("h", "sharing"),
@@ -29,8 +28,8 @@ const NAMES: &[(&str, &str)] = &[
     ("lm", "lacks_memberships"),
 ];
 
-/// The item with the fields of its row, if it has one, as attributes.
-pub(super) fn with_fields_of_row(mut item: Item) -> Item {
+/// The item with the fields of its row, if it has one, as attributes; id and date are in the sort key.
+pub(super) fn with_fields_of_row(position: &str, mut item: Item) -> Item {
     let Some(row) = item.remove("row") else { return item };
     let row: Item = serde_json::from_str(text(&row)).expect("a row in JSON");
     let is_whole = !row.contains_key("lx");
@@ -42,6 +41,11 @@ pub(super) fn with_fields_of_row(mut item: Item) -> Item {
             _ => panic!("a row has no {short}"),
         }
     }
+    let (ordinal, id) = position.split_once('#').expect("a position");
+    let ordinal = u64::from_str_radix(ordinal, 16).expect("a moment");
+    let id: uuid::Uuid = id.parse().expect("an id");
+    item.insert("id".to_owned(), json!(id.to_string()));
+    item.insert("date_joined".to_owned(), json!(Timestamp::from_ordinal(ordinal).micros()));
     if is_whole {
         item.insert("is_whole".to_owned(), Value::Bool(true));
     }

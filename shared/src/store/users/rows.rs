@@ -1,9 +1,11 @@
 //! The list rows of users: everything that lists show, in one attribute.
 //!
 //! A list consists of rows and is read often, so a row is JSON with short names. As attributes of their own, its fields
-//! would take DynamoDB's format for each of them, which costs several times as much to read.
+//! would take DynamoDB's format for each of them, which costs several times as much to read. The position in the key has the
+//! rest: id and date.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,7 @@ use crate::model::{
 };
 use crate::store::Item;
 use crate::store::item::{from_item, key_of, to_item};
-use crate::store::keys::{Key, Position};
+use crate::store::keys::Position;
 
 /// An item in the list of users.
 #[derive(Serialize, Deserialize)]
@@ -27,8 +29,6 @@ struct ListedItem {
 #[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a field of its own")]
 struct RowText {
-    #[serde(rename = "i")]
-    id: UserId,
     #[serde(rename = "n")]
     number: UserNumber,
     #[serde(rename = "x")]
@@ -61,8 +61,6 @@ struct RowText {
     flags: Flags,
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     last_login: Option<Timestamp>,
-    #[serde(rename = "j")]
-    date_joined: Timestamp,
     #[serde(rename = "g", default, skip_serializing_if = "BTreeSet::is_empty")]
     groups: BTreeSet<GroupId>,
     #[serde(rename = "r", default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -97,16 +95,16 @@ pub(super) fn row_from_item(mut item: Item) -> Result<UserRow> {
         // Written when each field was an attribute.
         return from_item::<RowItem>(&key_of(&item), item)?.try_into();
     };
-    let damaged = |key: Key, why: &dyn std::fmt::Display| Error::internal(format!("malformed item {key}: {why}"));
-    let text = text.as_s().map_err(|_| damaged(key_of(&item), &"the row is no text"))?;
-    let row: RowText = serde_json::from_str(text).map_err(|error| damaged(key_of(&item), &error))?;
-    row.try_into()
+    let key = key_of(&item);
+    let damaged = |why: &dyn Display| Error::internal(format!("malformed item {key}: {why}"));
+    let text = text.as_s().map_err(|_| damaged(&"the row is no text"))?;
+    let row: RowText = serde_json::from_str(text).map_err(|error| damaged(&error))?;
+    row.at(&key.sk).ok_or_else(|| damaged(&"bad position or Edge id"))
 }
 
 impl From<UserRow> for RowText {
     fn from(row: UserRow) -> Self {
         Self {
-            id: row.id,
             number: row.number,
             edge_id: row.edge_id.to_string(),
             username: row.username,
@@ -118,7 +116,6 @@ impl From<UserRow> for RowText {
             expiration_date: row.expiration_date,
             flags: row.flags,
             last_login: row.last_login,
-            date_joined: row.date_joined,
             groups: row.groups,
             permissions: row.permissions,
             sharing: row.sharing,
@@ -133,16 +130,14 @@ impl From<UserRow> for RowText {
     }
 }
 
-impl TryFrom<RowText> for UserRow {
-    type Error = Error;
-
-    fn try_from(row: RowText) -> Result<Self> {
-        let edge_id = EdgeId::parse(&row.edge_id)
-            .ok_or_else(|| Error::internal(format!("malformed user {}: bad Edge id", row.id)))?;
-        Ok(Self {
-            id: row.id,
+impl RowText {
+    /// The row at a position, if both are well-formed.
+    fn at(self, position: &str) -> Option<UserRow> {
+        let row = self;
+        Some(UserRow {
+            id: UserId(Position::id(position)?),
             number: row.number,
-            edge_id,
+            edge_id: EdgeId::parse(&row.edge_id)?,
             username: row.username,
             email: row.email,
             first_name: row.first_name,
@@ -152,7 +147,7 @@ impl TryFrom<RowText> for UserRow {
             expiration_date: row.expiration_date,
             flags: row.flags,
             last_login: row.last_login,
-            date_joined: row.date_joined,
+            date_joined: Position::moment(position)?,
             groups: row.groups,
             permissions: row.permissions,
             sharing: row.sharing,
