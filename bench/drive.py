@@ -123,15 +123,18 @@ def measure(options, servers, kinds):
         row += [f"{rate:,.0f}", f"{p50:.1f} ms", f"{p99:.1f} ms", f"{cpu:.2f} ms" if pids else "?"]
         figures.append((p50, cpu))
     if len(figures) == 2:
-        row += [f"{one / other:.1f}" if one and other else "?" for one, other in zip(*figures)]
+        row += [f"{one / other:.2f}" if one and other else "?" for one, other in zip(*figures)]
     return [kinds[0][0], *row]
 
 
 def program(pid):
     """What a process runs, and its version."""
-    path = os.readlink(f"/proc/{pid}/exe")
-    told = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10)
-    return f"{path}: {(told.stdout or told.stderr).strip()}"
+    try:
+        path = os.readlink(f"/proc/{pid}/exe")
+        told = subprocess.run([f"/proc/{pid}/exe", "--version"], capture_output=True, text=True, timeout=10)
+        return f"{path}: {(told.stdout or told.stderr).strip()}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"process {pid}: {error}"
 
 
 def machine():
@@ -149,13 +152,14 @@ def main():
     parser.add_argument("--users", type=int, default=100, help="how many users it makes first (100)")
     parser.add_argument("--connections", type=int, default=8, help="concurrent requests (8)")
     parser.add_argument("--seconds", type=int, default=10, help="how long each kind is sent to each server (10)")
-    parser.add_argument("--rounds", type=int, help="in how many parts (1, with two servers 3)")
+    parser.add_argument("--rounds", type=int, help="in how many parts of whole seconds (1, with two servers 3)")
     parser.add_argument("--pid", type=int, action="append", default=[],
                         help="a process of the first server, on this machine, whose CPU time is shown; "
                              "those that it started are included")
     parser.add_argument("--pid2", type=int, action="append", default=[], help="the same for the second server")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if len(options.url) == 2 else 1)
+    if options.rounds is None:
+        options.rounds = 3 if len(options.url) == 2 else 1
     if len(options.url) > 2:
         parser.error("at most two servers")
     if options.rounds < 1 or options.seconds < options.rounds:
@@ -174,7 +178,8 @@ def main():
     columns += ["p50, 1 : 2", "CPU, 1 : 2"] if len(servers) == 2 else []
     print("\n| request |", " | ".join(columns), "|")
     print("|---" * (len(columns) + 1) + "|", flush=True)
-    for kinds in zip(*(api(url, login, run, options.users) for url, _ in servers)):
+    # Both may have the same users.
+    for kinds in zip(*(api(url, login, f"{run}-{number}", options.users) for number, (url, _) in enumerate(servers, 1))):
         print("|", " | ".join(measure(options, servers, kinds)), "|", flush=True)
 
 

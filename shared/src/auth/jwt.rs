@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) signed with EdDSA; RFC 8725 says what to refuse.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -42,15 +42,16 @@ pub(crate) struct VerifiedTokens(Arc<Mutex<HashMap<[u8; 32], Verified>>>);
 
 struct Verified {
     claims: Claims,
-    /// The keys that verified it. With other keys, the token is verified again.
-    keys: Arc<Keys>,
+    /// The keys that verified it. With other keys, the token is verified again. They end when their ring has newer ones.
+    keys: Weak<Keys>,
     until: Timestamp,
 }
 
 impl VerifiedTokens {
     fn claims(&self, token: &[u8; 32], keys: &Arc<Keys>, now: Timestamp) -> Option<Claims> {
         let verified = self.lock();
-        let found = verified.get(token).filter(|found| Arc::ptr_eq(&found.keys, keys) && now < found.until);
+        let found =
+            verified.get(token).filter(|found| Weak::ptr_eq(&found.keys, &Arc::downgrade(keys)) && now < found.until);
         found.map(|found| found.claims.clone())
     }
 
@@ -62,7 +63,7 @@ impl VerifiedTokens {
         if verified.len() >= MOST {
             verified.clear();
         }
-        let (claims, keys) = (claims.clone(), keys.clone());
+        let (claims, keys) = (claims.clone(), Arc::downgrade(keys));
         verified.insert(token, Verified { claims, keys, until: now.plus_seconds(LIFE) });
     }
 

@@ -25,7 +25,7 @@ pub struct Endpoint {
     pub about: &'static str,
     /// Who may use it.
     pub access: Access,
-    /// What all its handlers read.
+    /// What its handlers read in any case.
     pub reads: Reads,
     /// Whether the path lies below a user, `{id}`, whom the caller must be able to see.
     pub below_user: bool,

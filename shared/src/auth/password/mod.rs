@@ -111,6 +111,15 @@ mod tests {
     const CHEAP: HashCost = HashCost { memory: 8, passes: 1 };
 
     #[test]
+    fn a_hash_does_not_depend_on_what_was_hashed_before() {
+        let hash = |memory, passes| argon2id(HashCost { memory, passes }, b"a password", &[7; 16]).expect("a hash");
+        let first = [hash(64, 1), hash(1024, 2), hash(8, 3)];
+        assert_eq!([hash(64, 1), hash(1024, 2), hash(8, 3)], first);
+        assert_eq!(verdict(HashCost { memory: 64, passes: 1 }, b"a password", &first[0]), Some(Verdict::Right));
+        assert_eq!(verdict(HashCost { memory: 64, passes: 1 }, b"another", &first[0]), Some(Verdict::Wrong));
+    }
+
+    #[test]
     fn own_hashes_verify_and_are_current() {
         let stored = argon2id(CHEAP, b"secret", &[7; 16]).expect("a hash");
         assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"));

@@ -68,7 +68,7 @@ impl Directory {
     async fn token_and_owner(&self, hash: &str, origin: &RequestOrigin) -> Result<Option<(ApiToken, User, ReadAhead)>> {
         let known = self.known_callers.owner(hash);
         let owner_of = async |id| join(self.store.user(id), self.read_ahead(origin, id)).await;
-        // A token that was good before is reason enough to read its owner together with it.
+        // A token that existed before is reason enough to read its owner together with it.
         let read = async {
             match known {
                 Some(owner) => Some(owner_of(owner).await),

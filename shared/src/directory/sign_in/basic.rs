@@ -64,6 +64,10 @@ impl BasicAuthCache {
         pairs.insert(name, Known { user, stored: stored.to_owned(), until: now.plus_seconds(LIFE) });
     }
 
+    fn forget(&self, name: &[u8; 32]) {
+        self.lock().remove(name);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
         self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,6 +91,7 @@ impl Directory {
             if let Some(user) = user?.filter(|user| user.username.as_str() == username && is_known(user)) {
                 return Ok(AuthOutcome { ahead, ..AuthOutcome::if_active(user, Means::Password, now) });
             }
+            self.basic_auth_cache.forget(&name);
         }
         let id = self.user_of_name(username).await?;
         let user = self.user_or_nobody(id).await?;

@@ -34,7 +34,8 @@ enum Read {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadAhead(Arc<Mutex<Option<Read>>>);
 
-/// Whose credentials this process has accepted, so that it can read sooner. These are only hints: what is read decides.
+/// The owners of API tokens that this process has read, and superusers among its callers, so that it can read sooner. These are
+/// only hints: what is read decides.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownCallers(Arc<Mutex<Callers>>);
 
@@ -51,7 +52,7 @@ impl ReadAhead {
     pub(super) async fn of(store: &Store, needs: Needs, caller: UserId, known: &KnownCallers) -> Self {
         let read = match needs {
             Needs::User(id) => store.user_with_memberships(id).await.ok().map(|found| Read::User(id, found)),
-            // Others see less than all users, and need other numbers.
+            // Most others do not see all users, and need other numbers.
             Needs::UserCount if known.is_superuser(caller) => store.user_counts().await.ok().map(Read::UserCount),
             Needs::UserCount | Needs::Nothing => None,
         };
@@ -85,10 +86,11 @@ impl KnownCallers {
         self.lock().owners.get(token).copied()
     }
 
-    /// Remembers the owner of the API token with this hash; `None` if it has none.
+    /// Remembers the owner of the API token with this hash; `None` if there is no such token.
     pub(super) fn note_owner(&self, token: &str, owner: Option<UserId>) {
         let mut known = self.lock();
         match owner {
+            Some(owner) if known.owners.get(token) == Some(&owner) => {}
             Some(owner) => {
                 if known.owners.len() >= MOST {
                     known.owners.clear();
@@ -118,5 +120,28 @@ impl KnownCallers {
 
     fn lock(&self) -> MutexGuard<'_, Callers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn never_more_than_the_most_owners_are_remembered() {
+        let known = KnownCallers::default();
+        let (one, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
+        for number in 0..MOST {
+            known.note_owner(&number.to_string(), Some(one));
+        }
+        // The token of an owner who is known takes no room.
+        known.note_owner("0", Some(one));
+        assert_eq!(known.owner("1"), Some(one));
+        known.note_owner("another", Some(other));
+        assert_eq!((known.owner("1"), known.owner("another")), (None, Some(other)));
+        known.note_owner("another", None);
+        assert_eq!(known.owner("another"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The list rows of users: everything that lists show, in one attribute.
 //!
 //! A list consists of rows and is read often, so a row is JSON with short names. As attributes of their own, its fields
-//! would take DynamoDB's format for each of them, which costs several times as much to read. The position in the key has the
+//! would take DynamoDB's format for each of them, which takes twice as long to parse. The position in the key has the
 //! rest: id and date.
 
 use std::collections::BTreeSet;
