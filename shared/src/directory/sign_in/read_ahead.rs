@@ -26,7 +26,7 @@ type FoundUser = Option<(User, Vec<Membership>)>;
 
 #[derive(Debug)]
 enum Read {
-    User(UserId, FoundUser),
+    User(UserId, Box<FoundUser>),
     UserCount(Counts),
 }
 
@@ -51,7 +51,7 @@ impl ReadAhead {
     /// there.
     pub(super) async fn of(store: &Store, needs: Needs, caller: UserId, known: &KnownCallers) -> Self {
         let read = match needs {
-            Needs::User(id) => store.user_with_memberships(id).await.ok().map(|found| Read::User(id, found)),
+            Needs::User(id) => store.user_with_memberships(id).await.ok().map(|found| Read::User(id, Box::new(found))),
             // Most others do not see all users, and need other numbers.
             Needs::UserCount if known.is_superuser(caller) => store.user_counts().await.ok().map(Read::UserCount),
             Needs::UserCount | Needs::Nothing => None,
@@ -62,7 +62,7 @@ impl ReadAhead {
     /// What was read of that user, once.
     pub(crate) fn take_user(&self, wanted: UserId) -> Option<FoundUser> {
         match self.lock().take_if(|read| matches!(read, Read::User(id, _) if *id == wanted)) {
-            Some(Read::User(_, found)) => Some(found),
+            Some(Read::User(_, found)) => Some(*found),
             _ => None,
         }
     }
