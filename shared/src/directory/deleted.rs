@@ -145,7 +145,7 @@ impl Directory {
     /// A deleted user whom the caller can see.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is none with that id, or it is out of sight; [`Error::Forbidden`] when the caller
+    /// [`Error::NotFound`] if no such user exists or is visible to the caller; [`Error::Forbidden`] when the caller
     /// may not view users.
     #[boxed]
     pub async fn deleted_user(&self, caller: &Caller, id: UserId) -> Result<DeletedDetail> {

@@ -20,7 +20,7 @@ pub use self::client::{Resolve, SystemResolver, WebhookClient, WebhookRequest};
 
 /// How many requests to one webhook are under way at once.
 const AT_ONCE: usize = 8;
-/// After so many requests without a success, a webhook rests until the next call.
+/// After this many requests without any success, a webhook gets no more until the next pass.
 const TRIALS: usize = 8;
 
 /// What happened so far in one pass over the lanes of a webhook.
