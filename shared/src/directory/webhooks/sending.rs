@@ -64,8 +64,11 @@ impl Directory {
     /// When the store is unavailable.
     #[boxed]
     pub async fn delivery_lanes(&self, by: SystemCaller, webhook: &Webhook) -> Result<Vec<Vec<Delivery>>> {
+        // The cursor is read first: all deliveries up to it exist, so nothing that follows them is sent before them.
+        let Some(cursor) = self.store.webhook_cursor(webhook.id).await? else { return Ok(Vec::new()) };
         let mut waiting = self.store.deliveries_waiting(webhook.id, MOST_WAITING).await?;
-        self.make_deliveries(webhook, &mut waiting).await?;
+        waiting.retain(|delivery| delivery.position <= cursor);
+        self.make_deliveries(webhook, cursor, &mut waiting).await?;
         tracing::debug!(by = ?by, webhook.id = %webhook.id, waiting = waiting.len(), "deliveries of a webhook");
         let mut lanes = BTreeMap::<String, Vec<Delivery>>::new();
         for delivery in waiting {
@@ -79,8 +82,12 @@ impl Directory {
     }
 
     /// Makes deliveries of the events behind the webhook's cursor, as long as there is room.
-    async fn make_deliveries(&self, webhook: &Webhook, waiting: &mut Vec<Delivery>) -> Result<()> {
-        let Some(mut cursor) = self.store.webhook_cursor(webhook.id).await? else { return Ok(()) };
+    async fn make_deliveries(
+        &self,
+        webhook: &Webhook,
+        mut cursor: LogPosition,
+        waiting: &mut Vec<Delivery>,
+    ) -> Result<()> {
         while waiting.len() < MOST_WAITING {
             let range = LogRange { after: Some(cursor), before: None, ascending: true };
             let segments = self.store.segments(range, SEGMENTS).await?;
