@@ -21,6 +21,8 @@ use crate::support::{Answer, CHEAP, Client, PASSWORD, TOKEN, TestApp, USERS, ins
 
 /// What an event costs in the transaction of its change.
 const EVENT: f64 = 2.0;
+/// What switching a user off or on may write, all included.
+const SWITCHED: f64 = 12.0;
 const DAY: i64 = 24 * 60 * 60;
 
 /// The highest read and write cost of one kind of request.
@@ -186,6 +188,20 @@ async fn creations(app: &TestApp, admin: &Client) {
     }
 }
 
+async fn switched(admin: &Client) {
+    let mut peak = Peak::default();
+    for number in 0..5 {
+        let name = format!("switched{number}");
+        let body = json!({"first_name": "Ada", "last_name": "Lovelace", "email": format!("{name}@mail.example")});
+        let user = admin.create_user(&name, &body).await;
+        let path = format!("{USERS}{}/", user["id"].as_str().expect("an id"));
+        for is_active in [false, true] {
+            peak.note(&admin.patch(&path, &json!({"is_active": is_active})).await, StatusCode::OK);
+        }
+    }
+    peak.within("a user switched off or on, all included", 3.0, SWITCHED);
+}
+
 /// A user as a creation with that body makes it, as far as it is searched.
 async fn user_of(app: &TestApp, body: &Value) -> User {
     let text = |name: &str| body[name].as_str().expect("a text").to_owned();
@@ -209,6 +225,7 @@ async fn measure(users: usize) {
     pages_asked_directly(&app, users).await;
     authentication(&app, &admin).await;
     creations(&app, &admin).await;
+    switched(&admin).await;
     assert!(admin.get(USERS).await.json()["count"].as_u64().expect("a count") > users as u64);
 }
 

@@ -1,14 +1,18 @@
 //! Users found by parts of their fields: the index against a plain look at every user.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use sha2::{Digest as _, Sha256};
 use shared::directory::{Caller, Page, PageRange, Rights, Total, UserFilter};
 use shared::model::{EmailAddress, Flags, User, UserId, UserRow, Username};
-use shared::store::{UserWrite, WriteOutcome};
+use shared::store::{Store, UserWrite, WriteOutcome};
 
 use crate::support::{Options, Table, TestApp, insert, plain_user};
+
+type Item = HashMap<String, AttributeValue>;
 
 /// What a test needs to ask.
 struct Searcher {
@@ -196,6 +200,44 @@ async fn entries_left_by_a_crash_give_no_row_and_a_missing_one_comes_back() {
 }
 
 #[tokio::test]
+async fn rebuilding_removes_what_earlier_releases_wrote_for_inactive_users() {
+    let searcher = Searcher::new().await;
+    let user = named(&plain_user(&searcher.app, "slept").await, "Quintessa");
+    searcher.write(None, Some(&user)).await;
+    let value = |item: &Item| item.get("v").and_then(|value| value.as_s().ok()).cloned();
+    let earlier = shared::store::search_items(&user).into_iter().filter_map(|mut item| {
+        let digest = Sha256::digest([b"\0", value(&item)?.as_bytes()].concat());
+        let mark = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        let key = item["sk"].as_s().expect("a key");
+        let key = format!("{}#{mark:08x}", key.rsplit_once('#').expect("a mark").0);
+        item.insert("sk".to_owned(), AttributeValue::S(key)).map(|_| item)
+    });
+    let mut earlier: Vec<Item> = earlier.collect();
+    assert!(earlier.len() > 50, "{}", earlier.len());
+    let count = searcher.app.items().len();
+    // They wrote this list without a condition, and one of active users.
+    let sort = format!("{}#00000000", Store::position_of(&user.row(&[])));
+    let listed = |list: &str| -> Item {
+        [("pk", list), ("sk", &sort)].map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned()))).into()
+    };
+    earlier.extend(["ACTIVE#true", "ACTIVE#false"].map(listed));
+    searcher.app.engine.put(earlier.into_iter().map(crate::support::item_of).collect());
+    assert_eq!(searcher.names(&first_name("quin")).await, ["slept"], "once");
+    assert!(searcher.app.items().len() > count + 50);
+    searcher.app.directory.reindex(shared::directory::SystemCaller::Operator, |_| {}).await.expect("an index");
+    assert_eq!(searcher.app.items().len(), count);
+    let active = UserFilter { is_active: Some(true), ..first_name("quin") };
+    assert_eq!(searcher.names(&active).await, ["slept"]);
+    let off = User { flags: Flags::default(), ..user.clone() };
+    searcher.write(Some(&user), Some(&off)).await;
+    // As if an earlier release had not written it.
+    searcher.app.engine.delete(listed("ACTIVE#false"));
+    assert_eq!(searcher.names(&active).await, Vec::<String>::new(), "the row decides");
+    searcher.app.directory.reindex(shared::directory::SystemCaller::Operator, |_| {}).await.expect("an index");
+    Table::read(&searcher.app.engine).assert_sound();
+}
+
+#[tokio::test]
 async fn rebuilding_goes_on_where_it_was_stopped() {
     let searcher = Searcher::new().await;
     for index in 0..120 {
@@ -365,7 +407,7 @@ fn import(app: &TestApp, user: &User) {
 }
 
 /// Takes an item out behind the store's back.
-fn remove(app: &TestApp, item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) {
+fn remove(app: &TestApp, item: &Item) {
     app.engine.delete(["pk", "sk"].map(|name| (name.to_owned(), item[name].clone())).into());
 }
 

@@ -145,7 +145,7 @@ async fn items_of(app: &TestApp, user: &User, organizations: &[OrganizationId]) 
 
 /// Whether that partition is one of the search index.
 pub fn is_entry(pk: &str) -> bool {
-    ["GRAM#", "ACTIVE#", "GROUPED#"].iter().any(|kind| pk.starts_with(kind))
+    ["GRAM#", "GROUPED#"].iter().any(|kind| pk.starts_with(kind))
 }
 
 /// Partition key and sort key in one.

@@ -9,18 +9,16 @@ use super::invariants::{Item, Table, place_of_user};
 
 /// Entries that users need and that are not there. Others may be there: entries are hints.
 pub fn index_complaints(table: &Table) -> Vec<String> {
-    let held: BTreeSet<(&str, &str, &str, bool)> = table
+    let held: BTreeSet<(&str, &str, &str)> = table
         .items
         .iter()
         .filter(|((pk, _), _)| is_entry(pk))
-        .map(|((pk, sk), item)| (&pk[..], without_mark(sk), text(item, "v"), flag(item, "a")))
+        .map(|((pk, sk), item)| (&pk[..], without_mark(sk), text(item, "v")))
         .collect();
     let mut complaints = Vec::new();
     for user in table.users() {
         for (pk, sk, value) in wanted(user) {
-            // Those of groups do not tell.
-            let is_active = !pk.starts_with("GROUPED#") && flag(user, "is_active");
-            if !held.contains(&(&pk[..], &sk[..], &value[..], is_active)) {
+            if !held.contains(&(&pk[..], &sk[..], &value[..])) {
                 complaints.push(format!("{pk} {sk} is missing for {value:?} of {}", user["username"]));
             }
         }
@@ -31,7 +29,7 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
 /// Partition key, sort key without its mark, and value of every entry that a user needs.
 fn wanted(user: &Item) -> Vec<(String, String, String)> {
     let place = place_of_user(user);
-    let mut wanted = vec![(format!("ACTIVE#{}", flag(user, "is_active")), place.clone(), String::new())];
+    let mut wanted = Vec::new();
     for group in user.get("groups").and_then(Value::as_array).into_iter().flatten() {
         wanted.push((format!("GROUPED#{group}"), place.clone(), String::new()));
     }
@@ -56,8 +54,4 @@ fn without_mark(sk: &str) -> &str {
 
 fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn flag(item: &Item, name: &str) -> bool {
-    item.get(name) == Some(&Value::Bool(true))
 }

@@ -55,6 +55,7 @@ const DERIVED: &[&str] = &[
     "NUMBERS",
     "USERS",
     "PLACES",
+    "ACTIVE",
     "SUPERUSERS",
     "GROUPNAME",
     "GROUP",

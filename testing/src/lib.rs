@@ -34,7 +34,7 @@ pub use app::{CHEAP, Options, PASSWORD, TestApp, with_links};
 pub use browser::{Browser, form};
 pub use bulk::{import_entries, insert_many, insert_members, insert_named, is_entry, key};
 pub use client::{Answer, Client, request};
-pub use engine::{Engine, items_in};
+pub use engine::{Engine, item_of, items_in};
 pub use environment::FakeEnvironment;
 pub use faults::{Fault, Faults, Plan};
 pub use functions::{FUNCTIONS, router_of};

@@ -1,13 +1,13 @@
 //! JSON Web Tokens (RFC 7519) signed with EdDSA; RFC 8725 says what to refuse.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::keys::{KeyRing, Keys};
+use super::remembered::Remembered;
 use crate::config::TokenTtl;
 use crate::error::{Error, Result};
 use crate::model::ambient::{Ambient, random};
@@ -18,8 +18,6 @@ const ISSUER: &str = "rollcall";
 /// How long a process remembers that a signature is good, in seconds. To verify one takes longer than the rest of
 /// reading a token.
 const LIFE: i64 = 60;
-/// How many tokens a process remembers.
-const MOST: usize = 1024;
 
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +36,9 @@ pub(crate) struct Claims {
 
 /// The claims of tokens whose signature this process has verified recently, by the hash of the token.
 #[derive(Clone, Default)]
-pub(crate) struct VerifiedTokens(Arc<Mutex<HashMap<[u8; 32], Verified>>>);
+pub(crate) struct VerifiedTokens(Remembered<[u8; 32], Verified>);
 
+#[derive(Clone)]
 struct Verified {
     claims: Claims,
     /// The keys that verified it. With other keys, the token is verified again. They end when their ring has newer ones.
@@ -49,26 +48,14 @@ struct Verified {
 
 impl VerifiedTokens {
     fn claims(&self, token: &[u8; 32], keys: &Arc<Keys>, now: Timestamp) -> Option<Claims> {
-        let verified = self.lock();
-        let found =
-            verified.get(token).filter(|found| Weak::ptr_eq(&found.keys, &Arc::downgrade(keys)) && now < found.until);
-        found.map(|found| found.claims.clone())
+        let is_good = |found: &Verified| Weak::ptr_eq(&found.keys, &Arc::downgrade(keys)) && now < found.until;
+        self.0.get(token).filter(is_good).map(|found| found.claims)
     }
 
     fn remember(&self, token: [u8; 32], claims: &Claims, keys: &Arc<Keys>, now: Timestamp) {
-        let mut verified = self.lock();
-        if verified.len() >= MOST {
-            verified.retain(|_, token| now < token.until);
-        }
-        if verified.len() >= MOST {
-            verified.clear();
-        }
         let (claims, keys) = (claims.clone(), Arc::downgrade(keys));
-        verified.insert(token, Verified { claims, keys, until: now.plus_seconds(LIFE) });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Verified>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let verified = Verified { claims, keys, until: now.plus_seconds(LIFE) };
+        self.0.insert(token, verified, |verified| now < verified.until);
     }
 }
 
@@ -150,11 +137,5 @@ mod tests {
         assert_eq!(verified.claims(&[1; 32], &keys, now.plus_seconds(LIFE)), None);
         assert_eq!(verified.claims(&[1; 32], &others, now), None);
         assert_eq!(verified.claims(&[2; 32], &keys, now), None);
-        for number in 0..3 * MOST {
-            let mut token = [0; 32];
-            token[..8].copy_from_slice(&(number as u64).to_be_bytes());
-            verified.remember(token, &claims, &keys, now);
-            assert!(verified.lock().len() <= MOST);
-        }
     }
 }

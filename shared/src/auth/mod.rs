@@ -9,6 +9,7 @@ pub mod keys;
 pub(crate) mod link;
 pub mod password;
 mod password_policy;
+pub(crate) mod remembered;
 pub(crate) mod session_token;
 pub(crate) mod webhook_signature;
 

@@ -55,12 +55,12 @@ struct Merged<'a> {
     hidden: &'a BTreeSet<UserId>,
     way: Direction,
     at_once: usize,
-    parts: Vec<Part>,
+    parts: Vec<Part<'a>>,
 }
 
 /// The users of one list, read in batches.
-struct Part {
-    positions: Positions,
+struct Part<'a> {
+    positions: Positions<'a>,
     read: VecDeque<Member>,
     last: Option<String>,
     ended: bool,
@@ -129,12 +129,14 @@ impl Directory {
         if !self.store.counts_switched().await? {
             return Ok(None);
         }
-        let total = self.store.user_counts().await?.switched(on);
+        let counts = self.store.user_counts().await?;
+        let total = counts.switched(on);
         let (skip, limit) = range.of(total);
         // Ranks are not cached: entries change without a notice.
         let state = State { epochs: Vec::new(), hidden: BTreeSet::new() };
         let mut list = KnownList { state, total, marks: BTreeMap::new() };
-        let page = self.listed_page(&[Positions::Switched(on)], &mut list, skip, limit).await?;
+        let positions = if on { Positions::Active(&counts) } else { Positions::Inactive };
+        let page = self.listed_page(&[positions], &mut list, skip, limit).await?;
         let rows = self.rows_of(&page).await?;
         let wanted = usize::try_from(total.saturating_sub(skip)).unwrap_or(usize::MAX).min(limit);
         let is_whole = rows.len() == wanted && rows.iter().all(|row| row.flags.is_active == on);
@@ -174,7 +176,7 @@ impl Directory {
     /// At most `limit` users after the newest `offset`, newest first.
     async fn listed_page(
         &self,
-        lists: &[Positions],
+        lists: &[Positions<'_>],
         list: &mut KnownList,
         offset: u64,
         limit: usize,
@@ -289,8 +291,8 @@ impl Merged<'_> {
     }
 }
 
-impl Part {
-    fn new(positions: Positions, after: Option<String>) -> Self {
+impl<'a> Part<'a> {
+    fn new(positions: Positions<'a>, after: Option<String>) -> Self {
         Self { positions, read: VecDeque::new(), last: after, ended: false }
     }
 

@@ -29,6 +29,7 @@
 //! | user who is about to join or leave a group | `JOINING#<group>` | `<user>` |
 //! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<position>` |
 //! | its bare position, for counting | `PLACES#USERS#<year>`, … | `<position>` |
+//! | inactive user, in list order | `ACTIVE#false` | `<position>#00000000` |
 //! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
 //! | the next step that an expiration date requires | `EXPIRY` | `<day>#<user>` |
 //! | cleanup task | `WORK` | `GROUP#<id>`, `MEMBERS#<group>`, `ORGANIZATION#<id>`, `USER#<id>`, `TOKENS#<user>`, `RETURNING#<user>`, `PURGE#<user>`, `ERASURE#<user>` |
@@ -41,7 +42,6 @@
 //! | refused login attempt | `REFUSED#<user>` | `<end of its quarter of an hour>#<slot>`; in earlier releases, `<time>#<random>` |
 //! | search: users whose field has a trigram | `GRAM#<field>#<two characters>` | `<third character>#<position>#<value>` |
 //! | search: users whose field has a character | `GRAM#<field>#<character>` | `<position>#<value>` |
-//! | search: active or inactive users | `ACTIVE#true`, `ACTIVE#false` | `<position>` |
 //! | search: users of a group, in list order | `GROUPED#<id>` | `<position>` |
 //! | shard of the count of all API tokens | `COUNT` | `TOKENS#<shard>` |
 //! | progress of a rebuild of the search index | `REINDEX` | `REINDEX` |
@@ -84,7 +84,9 @@ pub(crate) use self::events::{
 };
 pub(crate) use self::guessing::{guard, throttle, throttle_common};
 pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_after};
-pub(crate) use self::search::{active, gram, grouped, place_after, place_of_posting, posting, reindex, third};
+pub(crate) use self::search::{
+    INACTIVE, active_before, gram, grouped, inactive, place_after, place_of_posting, posting, reindex, third,
+};
 pub(crate) use self::webhooks::{DONE, WAITING, WEBHOOKS, delivery, webhook, webhook_cursor, webhook_parts};
 use crate::model::{
     CleanupTask, Date, EdgeId, EmailAddress, GroupId, MembershipId, Organization, OrganizationId, PhoneNumber,

@@ -13,6 +13,9 @@ pub(super) fn wanted_by_user(user: &Item) -> Vec<(Key, Item)> {
     let mine_as = |text: &str| Item::from_iter([("user".to_owned(), json!(id)), ("text".to_owned(), json!(text))]);
     let (year, place) = place(number(&user["date_joined"]), id);
     let mut wanted = claims_on_ids(user);
+    if user.get("is_active") != Some(&json!(true)) {
+        wanted.push((("ACTIVE#false".to_owned(), format!("{place}#00000000")), Item::new()));
+    }
     wanted.extend(vec![
         (claim(format!("USERNAME#{}", text(&user["username"]))), mine()),
         ((format!("USERS#{year}"), place.clone()), row_of_user(user)),

@@ -23,6 +23,13 @@ pub enum TokenGrant {
     TooMany,
 }
 
+/// A token, its owner, and what the request needs.
+struct FoundToken {
+    token: ApiToken,
+    owner: User,
+    ahead: ReadAhead,
+}
+
 impl Directory {
     /// The owner of the token with that text.
     pub(super) async fn owner_of(&self, text: &str, origin: &RequestOrigin) -> Result<AuthOutcome> {
@@ -30,11 +37,10 @@ impl Directory {
             return Ok(AuthOutcome::nobody());
         }
         let hash = token_hash(text);
-        let Some((token, owner, ahead)) = self.token_and_owner(&hash, origin).await? else {
-            return Ok(AuthOutcome::nobody());
-        };
-        let outcome = self.owner_if_good(token, owner, &hash).await?;
-        Ok(AuthOutcome { ahead, ..outcome })
+        match self.token_and_owner(&hash, origin).await? {
+            Some(found) => self.owner_if_good(found, &hash).await,
+            None => Ok(AuthOutcome::nobody()),
+        }
     }
 
     /// The same, if the owner has that user name. Tokens that are not that user's count as failures.
@@ -46,11 +52,10 @@ impl Directory {
     ) -> Result<AuthOutcome> {
         if is_api_token(text) {
             let hash = token_hash(text);
-            if let Some((token, owner, ahead)) = self.token_and_owner(&hash, origin).await?
-                && owner.username.as_str() == username
+            if let Some(found) = self.token_and_owner(&hash, origin).await?
+                && found.owner.username.as_str() == username
             {
-                let outcome = self.owner_if_good(token, owner, &hash).await?;
-                return Ok(AuthOutcome { ahead, ..outcome });
+                return self.owner_if_good(found, &hash).await;
             }
         }
         let named = self.user_of_name(username).await?;
@@ -65,7 +70,7 @@ impl Directory {
     /// The token with that hash, its owner, and what the request needs.
     ///
     /// The lookup uses the hash, so the duration of a failed lookup reveals nothing about existing tokens.
-    async fn token_and_owner(&self, hash: &str, origin: &RequestOrigin) -> Result<Option<(ApiToken, User, ReadAhead)>> {
+    async fn token_and_owner(&self, hash: &str, origin: &RequestOrigin) -> Result<Option<FoundToken>> {
         let known = self.known_callers.owner(hash);
         let owner_of = async |id| join(self.store.user(id), self.read_ahead(origin, id)).await;
         // A token that existed before is reason enough to read its owner together with it.
@@ -83,10 +88,11 @@ impl Directory {
             Some(read) => read,
             None => Box::pin(owner_of(token.user)).await,
         };
-        Ok(owner?.map(|owner| (token, owner, ahead)))
+        Ok(owner?.map(|owner| FoundToken { token, owner, ahead }))
     }
 
-    async fn owner_if_good(&self, token: ApiToken, owner: User, hash: &str) -> Result<AuthOutcome> {
+    async fn owner_if_good(&self, found: FoundToken, hash: &str) -> Result<AuthOutcome> {
+        let FoundToken { token, owner, ahead } = found;
         let now = self.ambient.now();
         if token.is_ended(&owner) {
             return Ok(AuthOutcome::refused(Some(owner.id), Unauthenticated::InvalidToken));
@@ -101,7 +107,7 @@ impl Directory {
         if recognized.outcome.is_ok() && !is_noted {
             self.store.token_used(hash, now).await?;
         }
-        Ok(recognized)
+        Ok(AuthOutcome { ahead, ..recognized })
     }
 
     /// Creates another API token if the password of the named user is right. A user may have `most` unexpired tokens,

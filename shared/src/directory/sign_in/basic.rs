@@ -1,13 +1,11 @@
 //! User name and password in every request: verified once, then cached for a while.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use futures_util::future::join;
 
 use super::{AuthOutcome, Guessed, Means, RequestOrigin};
 use crate::auth::crypto::mac;
 use crate::auth::password::is_usable;
+use crate::auth::remembered::Remembered;
 use crate::directory::Directory;
 use crate::error::{Error, Result, Unauthenticated};
 use crate::model::ambient::{Ambient, random};
@@ -15,8 +13,6 @@ use crate::model::{Timestamp, User, UserId};
 
 /// How long a verified pair is cached, in seconds.
 const LIFE: i64 = 5 * 60;
-/// How many pairs are cached.
-const MOST: usize = 1024;
 
 /// Pairs of user name and password that this process has verified recently.
 ///
@@ -25,9 +21,10 @@ const MOST: usize = 1024;
 #[derive(Clone)]
 pub(crate) struct BasicAuthCache {
     key: [u8; 32],
-    pairs: Arc<Mutex<HashMap<[u8; 32], Known>>>,
+    pairs: Remembered<[u8; 32], Known>,
 }
 
+#[derive(Clone)]
 struct Known {
     user: UserId,
     stored: String,
@@ -36,7 +33,7 @@ struct Known {
 
 impl BasicAuthCache {
     pub(crate) fn new(ambient: &dyn Ambient) -> Self {
-        Self { key: random(ambient), pairs: Arc::default() }
+        Self { key: random(ambient), pairs: Remembered::default() }
     }
 
     fn name(&self, username: &str, password: &str) -> [u8; 32] {
@@ -45,31 +42,21 @@ impl BasicAuthCache {
 
     /// The user whose pair it was recently.
     fn user(&self, name: &[u8; 32], now: Timestamp) -> Option<UserId> {
-        self.lock().get(name).filter(|known| now < known.until).map(|known| known.user)
+        self.pairs.get(name).filter(|known| now < known.until).map(|known| known.user)
     }
 
     /// Whether the pair was verified against exactly that hash recently.
     fn knows(&self, name: &[u8; 32], stored: &str, now: Timestamp) -> bool {
-        self.lock().get(name).is_some_and(|known| known.stored == stored && now < known.until)
+        self.pairs.get(name).is_some_and(|known| known.stored == stored && now < known.until)
     }
 
     fn remember(&self, name: [u8; 32], user: UserId, stored: &str, now: Timestamp) {
-        let mut pairs = self.lock();
-        if pairs.len() >= MOST {
-            pairs.retain(|_, known| now < known.until);
-        }
-        if pairs.len() >= MOST {
-            pairs.clear();
-        }
-        pairs.insert(name, Known { user, stored: stored.to_owned(), until: now.plus_seconds(LIFE) });
+        let known = Known { user, stored: stored.to_owned(), until: now.plus_seconds(LIFE) };
+        self.pairs.insert(name, known, |known| now < known.until);
     }
 
     fn forget(&self, name: &[u8; 32]) {
-        self.lock().remove(name);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
-        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pairs.remove(name);
     }
 }
 
@@ -136,16 +123,5 @@ mod tests {
             assert!(!pairs.knows(&pairs.name(username, password), "hash", now));
         }
         assert_ne!(BasicAuthCache::new(&System).name("jane", "secret"), name, "each process has its own key");
-    }
-
-    #[test]
-    fn never_more_than_the_most_are_remembered() {
-        let pairs = BasicAuthCache::new(&System);
-        let (jane, now) = (UserId(Uuid::from_u128(1)), Timestamp::from_micros(0));
-        for index in 0..3 * MOST {
-            pairs.remember(pairs.name("jane", &index.to_string()), jane, "hash", now);
-            assert!(pairs.lock().len() <= MOST);
-        }
-        assert!(pairs.knows(&pairs.name("jane", &(3 * MOST - 1).to_string()), "hash", now));
     }
 }

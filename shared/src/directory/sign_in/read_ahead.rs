@@ -1,13 +1,10 @@
 //! Reading what a handler will need together with its caller, which saves a wait for the store.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::auth::remembered::Remembered;
 use crate::model::{Membership, User, UserId};
 use crate::store::{Counts, Store};
-
-/// How many owners of credentials a process remembers.
-const MOST: usize = 1024;
 
 /// What the handler of a request will read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,13 +34,10 @@ pub(crate) struct ReadAhead(Arc<Mutex<Option<Read>>>);
 /// The owners of API tokens that this process has read, and superusers among its callers, so that it can read sooner. These are
 /// only hints: what is read decides.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KnownCallers(Arc<Mutex<Callers>>);
-
-#[derive(Debug, Default)]
-struct Callers {
+pub(crate) struct KnownCallers {
     /// By the hash of an API token.
-    owners: HashMap<String, UserId>,
-    superusers: HashSet<UserId>,
+    owners: Remembered<String, UserId>,
+    superusers: Remembered<UserId, ()>,
 }
 
 impl ReadAhead {
@@ -83,65 +77,27 @@ impl ReadAhead {
 impl KnownCallers {
     /// The owner that the API token with this hash had.
     pub(super) fn owner(&self, token: &str) -> Option<UserId> {
-        self.lock().owners.get(token).copied()
+        self.owners.get(token)
     }
 
     /// Remembers the owner of the API token with this hash; `None` if there is no such token.
     pub(super) fn note_owner(&self, token: &str, owner: Option<UserId>) {
-        let mut known = self.lock();
         match owner {
-            Some(owner) if known.owners.get(token) == Some(&owner) => {}
-            Some(owner) => {
-                if known.owners.len() >= MOST {
-                    known.owners.clear();
-                }
-                known.owners.insert(token.to_owned(), owner);
-            }
-            None => drop(known.owners.remove(token)),
+            Some(owner) => self.owners.insert(token.to_owned(), owner, |_| false),
+            None => self.owners.remove(token),
         }
     }
 
     fn is_superuser(&self, id: UserId) -> bool {
-        self.lock().superusers.contains(&id)
+        self.superusers.get(&id).is_some()
     }
 
     /// Remembers whether a user is a superuser.
     pub(super) fn note(&self, user: &User) {
-        let mut known = self.lock();
-        if !user.flags.is_superuser {
-            known.superusers.remove(&user.id);
-        } else if !known.superusers.contains(&user.id) {
-            if known.superusers.len() >= MOST {
-                known.superusers.clear();
-            }
-            known.superusers.insert(user.id);
+        if user.flags.is_superuser {
+            self.superusers.insert(user.id, (), |()| false);
+        } else {
+            self.superusers.remove(&user.id);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Callers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn never_more_than_the_most_owners_are_remembered() {
-        let known = KnownCallers::default();
-        let (one, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
-        for number in 0..MOST {
-            known.note_owner(&number.to_string(), Some(one));
-        }
-        // The token of an owner who is known takes no room.
-        known.note_owner("0", Some(one));
-        assert_eq!(known.owner("1"), Some(one));
-        known.note_owner("another", Some(other));
-        assert_eq!((known.owner("1"), known.owner("another")), (None, Some(other)));
-        known.note_owner("another", None);
-        assert_eq!(known.owner("another"), None);
     }
 }

@@ -34,9 +34,17 @@ pub(crate) fn place_after<'a>(third: &str, sk: &'a str) -> Option<&'a str> {
     sk.strip_prefix(third)?.get(..PLACE_LENGTH)
 }
 
-/// Postings of active or inactive users.
-pub(crate) fn active(is_active: bool) -> String {
-    format!("ACTIVE#{is_active}")
+/// Partition of the inactive users, in list order.
+pub(crate) const INACTIVE: &str = "ACTIVE#false";
+
+/// Exists while a user with that position is inactive.
+pub(crate) fn inactive(position: &str) -> Key {
+    posting(INACTIVE.to_owned(), "", position, 0)
+}
+
+/// What an active user with that position had in earlier releases.
+pub(crate) fn active_before(position: &str) -> Key {
+    posting("ACTIVE#true".to_owned(), "", position, 0)
 }
 
 /// Postings of users of a group.

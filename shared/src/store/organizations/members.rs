@@ -11,7 +11,7 @@ use crate::store::keys::{self, Key, Position};
 use crate::store::lists::SHARDS;
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
-use crate::store::{Item, Store};
+use crate::store::{Counts, Item, Store};
 
 /// Attribute of a count shard: changes whenever a member is added, removed or moved.
 pub(in crate::store) const EPOCH: &str = "epoch";
@@ -61,12 +61,14 @@ impl Member {
 }
 
 /// A list of users sorted by position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Positions {
+#[derive(Debug, Clone, Copy)]
+pub enum Positions<'a> {
     /// The members of an organization.
     Members(OrganizationId),
-    /// Active or inactive users: postings, so only hints.
-    Switched(bool),
+    /// The active users, among the users counted.
+    Active(&'a Counts),
+    /// The inactive users.
+    Inactive,
 }
 
 /// The order in which members are read.
@@ -168,14 +170,15 @@ impl Store {
     /// When the store is unavailable.
     pub async fn members_in(
         &self,
-        positions: Positions,
+        positions: Positions<'_>,
         after: Option<&str>,
         way: Direction,
         limit: usize,
     ) -> Result<Vec<Member>> {
         let pk = match positions {
             Positions::Members(id) => keys::members(id),
-            Positions::Switched(on) => keys::active(on),
+            Positions::Active(counts) => return self.active_users(counts, after, way, limit).await,
+            Positions::Inactive => keys::INACTIVE.to_owned(),
         };
         // After everything at the position.
         let behind = after.map(|position| format!("{position}~")).unwrap_or_default();

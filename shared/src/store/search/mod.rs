@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::list::{AFTER_PLACES, List, Source};
 pub use self::postings::SearchField;
-use self::postings::{PostingItem, postings};
+use self::postings::{PostingItem, postings, postings_of_earlier_releases};
 use super::item::{key_of, to_item};
 use super::keys::{self, Key, List as Lists, Position};
 use super::requests::{Bound, Range};
@@ -30,6 +30,8 @@ use crate::model::{GroupId, OrganizationId, User, UserId, fold};
 
 /// How many trigrams of a pattern are probed to find a rare one.
 const PROBED: usize = 4;
+/// How many users are looked up at once among the inactive ones, at least.
+const FEWEST: usize = 100;
 /// How many postings are deleted concurrently.
 const AT_ONCE: usize = 16;
 /// How many users are read at once during a rebuild of the index.
@@ -71,6 +73,14 @@ struct ReindexItem {
     position: String,
 }
 
+impl Condition {
+    /// The users in these lists, which do not have the text of a field.
+    fn of_lists(partitions: impl IntoIterator<Item = String>) -> Self {
+        let lists = partitions.into_iter().map(|pk| List::new(pk, String::new())).collect();
+        Self { part: None, source: Source { lists } }
+    }
+}
+
 impl EntryChange {
     pub(super) fn new(before: Option<&User>, after: Option<&User>, version: u64) -> Self {
         let mut wanted = after.map(postings).unwrap_or_default();
@@ -98,48 +108,70 @@ impl Store {
             let lists = try_join_all(fields.iter().map(|field| self.lists(*field, &part))).await?.concat();
             conditions.push(Condition { part: Some(part), source: Source { lists } });
         }
-        let mut stand_in = |partitions: Vec<String>| {
-            let lists = partitions.into_iter().map(|pk| List::new(pk, String::new())).collect();
-            conditions.push(Condition { part: None, source: Source { lists } });
-        };
-        // Few users are inactive; for active users, the postings of fields say so, if there are field conditions.
-        if let Some(flag) = is_active.filter(|flag| !flag || parts.is_empty()) {
-            stand_in(vec![keys::active(flag)]);
-        }
         if let Some(group) = group {
-            stand_in(vec![keys::grouped(*group)]);
+            conditions.push(Condition::of_lists([keys::grouped(*group)]));
         }
         if let Some(organizations) = organizations {
-            stand_in(organizations.iter().map(|&id| keys::members(id)).collect());
+            conditions.push(Condition::of_lists(organizations.iter().map(|&id| keys::members(id))));
         }
-        let is_wanted = |item: &PostingItem| is_active.is_none_or(|wanted| item.is_active == wanted);
-        let mut found = Vec::new();
-        'positions: while found.len() < limit {
+        if *is_active == Some(false) {
+            conditions.push(Condition::of_lists([keys::INACTIVE.to_owned()]));
+        }
+        let counts = if *is_active == Some(true) { Some(self.user_counts().await?) } else { None };
+        if let Some(counts) = counts.as_ref().filter(|_| conditions.is_empty()) {
+            conditions.push(Condition::of_lists(counts.years().map(|year| Lists::Users.positions(year))));
+        }
+        let Some(counts) = counts else { return self.candidates(&mut conditions, limit).await };
+        let (mut found, mut at_once) = (Vec::new(), limit.max(FEWEST));
+        loop {
+            let candidates = self.candidates(&mut conditions, at_once).await?;
+            let is_last = candidates.len() < at_once;
+            found.extend(self.active_among(&counts, candidates).await?);
+            if is_last || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+            at_once = at_once.saturating_mul(2);
+        }
+    }
+
+    /// At most `limit` more users who meet all conditions.
+    async fn candidates(&self, conditions: &mut [Condition], limit: usize) -> Result<Vec<Member>> {
+        let mut candidates = Vec::new();
+        while candidates.len() < limit
+            && let Some(candidate) = self.next_candidate(conditions).await?
+        {
+            candidates.push(candidate);
+        }
+        Ok(candidates)
+    }
+
+    /// The next user who meets all conditions.
+    async fn next_candidate(&self, conditions: &mut [Condition]) -> Result<Option<Member>> {
+        'positions: loop {
             let mut heads = Vec::new();
-            for condition in &mut conditions {
-                let Some(head) = condition.source.head(self).await? else { break 'positions };
+            for condition in &mut *conditions {
+                let Some(head) = condition.source.head(self).await? else { return Ok(None) };
                 heads.push(head);
             }
-            let Some(furthest) = heads.into_iter().max() else { break };
-            for condition in &mut conditions {
+            let Some(furthest) = heads.into_iter().max() else { return Ok(None) };
+            for condition in &mut *conditions {
                 condition.source.skip_to(self, &furthest.position).await?;
                 match condition.source.head(self).await? {
-                    None => break 'positions,
+                    None => return Ok(None),
                     Some(head) if head > furthest => continue 'positions,
                     Some(_) => {}
                 }
             }
             let mut fits = true;
-            for Condition { part, source } in &mut conditions {
-                let contains =
-                    |item: &PostingItem| part.as_ref().is_none_or(|part| item.value.contains(part) && is_wanted(item));
+            for Condition { part, source } in &mut *conditions {
+                let contains = |item: &PostingItem| part.as_ref().is_none_or(|part| item.value.contains(part));
                 fits &= source.take(self, &furthest.position, contains).await?;
             }
             if fits {
-                found.push(furthest);
+                return Ok(Some(furthest));
             }
         }
-        Ok(found)
     }
 
     /// The lists of candidates whose field contains a folded part.
@@ -277,9 +309,13 @@ impl Store {
         let wanted: Vec<Key> = ids.map(keys::user).collect();
         let users = self.users_in_partition(&wanted).await?;
         let postings: BTreeMap<Key, PostingItem> = users.iter().flat_map(postings).collect();
+        let earlier: Vec<Key> = users.iter().flat_map(postings_of_earlier_releases).collect();
+        let earlier: Vec<Key> = self.batch_at_once(&earlier).await?.iter().map(key_of).collect();
         let mut items: Vec<Item> = postings.iter().map(|(key, item)| item.item(key)).collect();
         items.extend(users.iter().flat_map(entries).map(|key| key.attributes()));
-        self.write_batch(items, &[]).await
+        self.write_batch(items, &[]).await?;
+        self.remove_all(&earlier).await?;
+        self.correct_inactive(&users).await
     }
 }
 

@@ -1,5 +1,5 @@
-//! The terms by which a user is found: for each searchable field the characters and trigrams of its folded value;
-//! groups; and whether the user is active.
+//! The terms by which a user is found: for each searchable field the characters and trigrams of its folded value; and
+//! groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,9 +31,6 @@ pub(super) struct PostingItem {
     /// The folded value of the field.
     #[serde(rename = "v", default)]
     pub value: String,
-    /// Whether the user is active.
-    #[serde(rename = "a", default)]
-    pub is_active: bool,
     /// The version of the user's record that needed it.
     #[serde(rename = "n", default = "first")]
     pub version: u64,
@@ -49,9 +46,6 @@ impl PostingItem {
         let mut item = key.attributes();
         if !self.value.is_empty() {
             item.insert("v".to_owned(), AttributeValue::S(self.value.clone()));
-        }
-        if self.is_active {
-            item.insert("a".to_owned(), AttributeValue::Bool(true));
         }
         if self.version > 1 {
             item.insert("n".to_owned(), AttributeValue::N(self.version.to_string()));
@@ -86,18 +80,33 @@ impl SearchField {
 
 /// The postings that the index must have for a user.
 ///
-/// A posting's key contains value and state, so old and new postings coexist during a change: postings are written
-/// before the change and deleted after it, and a concurrent search finds the user either way.
+/// A posting's key contains the value, so old and new postings coexist during a change: postings are written before the
+/// change and deleted after it, and a concurrent search finds the user either way.
 pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
     let position = Position::of_user(user).sk;
-    let (is_active, version) = (user.flags.is_active, user.version);
+    let mut postings = postings_of_fields(user, mark);
+    for &group in &user.groups {
+        let key = keys::posting(keys::grouped(group), "", &position, 0);
+        postings.insert(key, PostingItem { value: String::new(), version: user.version });
+    }
+    postings
+}
+
+/// The keys of postings that only earlier releases wrote: those of an inactive user, and that of an active one.
+pub(super) fn postings_of_earlier_releases(user: &User) -> impl Iterator<Item = Key> {
+    let active = keys::active_before(&Position::of_user(user).sk);
+    postings_of_fields(user, |value| marked(0, value)).into_keys().chain([active])
+}
+
+fn postings_of_fields(user: &User, mark: fn(&str) -> u32) -> BTreeMap<Key, PostingItem> {
+    let position = Position::of_user(user).sk;
     let mut postings = BTreeMap::new();
     for field in SearchField::ALL {
         let value = fold(field.of(user));
-        let mark = mark(&value, is_active);
+        let mark = mark(&value);
         let letters: Vec<char> = value.chars().collect();
         let mut add = |pk, third: &str| {
-            let item = PostingItem { value: value.clone(), is_active, version };
+            let item = PostingItem { value: value.clone(), version: user.version };
             postings.insert(keys::posting(pk, third, &position, mark), item);
         };
         for letter in letters.iter().collect::<BTreeSet<_>>() {
@@ -107,19 +116,18 @@ pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
             add(keys::gram(field.name(), pair), &keys::third(letters.get(index + 2).copied()));
         }
     }
-    let key = keys::posting(keys::active(is_active), "", &position, 0);
-    postings.insert(key, PostingItem { value: String::new(), is_active, version });
-    for &group in &user.groups {
-        let key = keys::posting(keys::grouped(group), "", &position, 0);
-        postings.insert(key, PostingItem { value: String::new(), is_active: false, version });
-    }
     postings
 }
 
-/// Distinguishes the values and states of one user.
-fn mark(value: &str, is_active: bool) -> u32 {
+/// Distinguishes the values of one user.
+fn mark(value: &str) -> u32 {
+    // Earlier releases distinguished active users, with 1, from inactive ones, with 0.
+    marked(1, value)
+}
+
+fn marked(state: u8, value: &str) -> u32 {
     let mut digest = Sha256::new();
-    digest.update([u8::from(is_active)]);
+    digest.update([state]);
     digest.update(value);
     let digest = digest.finalize();
     digest.iter().take(4).fold(0, |mark, byte| mark << 8 | u32::from(*byte))
@@ -132,9 +140,9 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_as_it_was_written() {
-        let key = keys::posting(keys::active(true), "", "2026#1", 7);
-        for (value, is_active, version) in [("", true, 1), ("anna", true, 1), ("anna", false, 1), ("anna", true, 2)] {
-            let entry = PostingItem { value: value.to_owned(), is_active, version };
+        let key = keys::inactive("2026#1");
+        for (value, version) in [("", 1), ("anna", 1), ("anna", 2)] {
+            let entry = PostingItem { value: value.to_owned(), version };
             let read: PostingItem = from_item(&key, entry.item(&key)).expect("an entry");
             assert_eq!(read, entry);
         }

@@ -92,6 +92,19 @@ impl<G: Clone> Transaction<G> {
         self.parts.push(Part { change: Change::Delete(key), condition: None });
     }
 
+    /// Moves an item that consists of its key; nothing changes if it stays where it is.
+    pub(super) fn move_bare(&mut self, old: Option<Key>, new: Option<Key>) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.delete(old);
+        }
+        if let Some(new) = new {
+            self.put(new.attributes());
+        }
+    }
+
     /// Deletes an item if the condition is met.
     pub(super) fn delete_if(&mut self, key: Key, condition: Condition, guard: G) {
         self.parts.push(Part { change: Change::Delete(key), condition: Some((condition, guard)) });

@@ -1,6 +1,7 @@
 //! Users, and everything that must change with them in one transaction: claims, list row, position, counters, the
 //! register of superusers, queued mails, the record of a deleted user.
 
+mod activity;
 mod claims;
 mod deleted;
 mod due;

@@ -58,6 +58,7 @@ impl Store {
         write_superuser(&mut transaction, write);
         write_groups(&mut transaction, write);
         write_expiry(&mut transaction, write);
+        write_inactive(&mut transaction, write);
         self.write_membership(&mut transaction, write)?;
         self.move_memberships(&mut transaction, write)?;
         if let (Some(before), None) = (write.before, write.after) {
@@ -171,17 +172,13 @@ fn write_groups(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
 }
 
 fn write_expiry(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
-    let key = |user: Option<&User>| user.and_then(|user| Some(keys::expiry(user.expiry_due()?, user.id)));
-    let (old, new) = (key(write.before), key(write.after));
-    if old == new {
-        return;
-    }
-    if let Some(old) = old {
-        transaction.delete(old);
-    }
-    if let Some(new) = new {
-        transaction.put(new.attributes());
-    }
+    let key = |user: &User| Some(keys::expiry(user.expiry_due()?, user.id));
+    transaction.move_bare(write.before.and_then(key), write.after.and_then(key));
+}
+
+fn write_inactive(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
+    let key = |user: &User| (!user.flags.is_active).then(|| keys::inactive(&Position::of_user(user).sk));
+    transaction.move_bare(write.before.and_then(key), write.after.and_then(key));
 }
 
 /// API tokens that end together are deleted afterwards; a kept session gets the new version.
@@ -202,12 +199,8 @@ fn write_ends_of_tokens(transaction: &mut Transaction<Guard>, write: &UserWrite<
 }
 
 fn write_superuser(transaction: &mut Transaction<Guard>, write: &UserWrite<'_>) {
-    let registered = |user: Option<&User>| user.filter(|user| user.flags.is_superuser).map(|user| user.id);
-    match (registered(write.before), registered(write.after)) {
-        (None, Some(id)) => transaction.put(keys::superuser(id).attributes()),
-        (Some(id), None) => transaction.delete(keys::superuser(id)),
-        _ => {}
-    }
+    let key = |user: &User| user.flags.is_superuser.then(|| keys::superuser(user.id));
+    transaction.move_bare(write.before.and_then(key), write.after.and_then(key));
     if let Some(other) = write.other_superuser {
         transaction.require_version(keys::user(other.id), other.version, Guard::OtherSuperuser);
     }

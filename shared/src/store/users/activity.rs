@@ -1,0 +1,117 @@
+//! Who is active. The inactive users, who are few, have a list in the order of the list of users, written in the transaction of
+//! each change. Active users are all others.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::model::User;
+use crate::store::item::key_of;
+use crate::store::keys::{self, Key, List, Position};
+use crate::store::lists::Counts;
+use crate::store::requests::{Bound, Range};
+use crate::store::transaction::Transaction;
+use crate::store::{Direction, Member, Store};
+
+/// How many entries of the list one read unit reads.
+const ENTRIES_PER_UNIT: u64 = 50;
+
+impl Store {
+    /// The users without the inactive ones. They are in list order, in either direction.
+    pub(in crate::store) async fn active_among(&self, counts: &Counts, mut users: Vec<Member>) -> Result<Vec<Member>> {
+        let positions = || users.iter().map(|user| &user.position);
+        let (Some(oldest), Some(newest)) = (positions().min(), positions().max()) else { return Ok(users) };
+        let keys = || positions().map(|position| keys::inactive(position));
+        // The cheaper way: the part of the list from the oldest to the newest one, or an entry for each of them.
+        let entries = if counts.switched(false) / ENTRIES_PER_UNIT < users.len() as u64 {
+            let (from, to) = (keys::inactive(oldest).sk, keys::inactive(newest).sk);
+            let range = Range { pk: keys::INACTIVE, bound: Bound::Between(&from, &to), ascending: true };
+            self.query(range, usize::MAX).await?
+        } else {
+            self.batch_at_once(&keys().collect::<Vec<_>>()).await?
+        };
+        let inactive: BTreeSet<Key> = entries.iter().map(key_of).collect();
+        users.retain(|user| !inactive.contains(&keys::inactive(&user.position)));
+        Ok(users)
+    }
+
+    /// At most `limit` active users after a position.
+    pub(in crate::store) async fn active_users(
+        &self,
+        counts: &Counts,
+        after: Option<&str>,
+        way: Direction,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
+        let (mut active, mut after) = (Vec::new(), after.map(str::to_owned));
+        loop {
+            let wanted = limit - active.len();
+            let users = self.users_after_position(counts, after.as_deref(), way, wanted).await?;
+            let is_last = users.len() < wanted;
+            after = users.last().map(|user| user.position.clone()).or(after);
+            active.extend(self.active_among(counts, users).await?);
+            if is_last || active.len() == limit {
+                return Ok(active);
+            }
+        }
+    }
+
+    /// At most `limit` users after a position, active or not.
+    async fn users_after_position(
+        &self,
+        counts: &Counts,
+        after: Option<&str>,
+        way: Direction,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
+        let reached = after.and_then(|sk| Position::parse(List::Users, sk)).map(|position| position.year);
+        let (mut years, bound): (Vec<i32>, _) = match (after, way) {
+            (None, _) => (counts.years().collect(), Bound::Whole),
+            (Some(after), Direction::ToOlder) => {
+                (counts.years().filter(|&year| Some(year) <= reached).collect(), Bound::Before(after))
+            }
+            (Some(after), Direction::ToNewer) => {
+                (counts.years().filter(|&year| Some(year) >= reached).collect(), Bound::After(after))
+            }
+        };
+        if way == Direction::ToOlder {
+            years.reverse();
+        }
+        let mut users = Vec::new();
+        for year in years {
+            let pk = List::Users.positions(year);
+            let range = Range { pk: &pk, bound, ascending: way == Direction::ToNewer };
+            for item in self.query(range, limit - users.len()).await? {
+                users.push(Member::of(&key_of(&item), "")?);
+            }
+            if users.len() == limit {
+                break;
+            }
+        }
+        Ok(users)
+    }
+
+    /// Corrects the list for some users. Earlier releases did not write it in the transaction of a change.
+    pub(in crate::store) async fn correct_inactive(&self, users: &[User]) -> Result<()> {
+        let key = |user: &User| keys::inactive(&Position::of_user(user).sk);
+        let listed = self.batch(&users.iter().map(key).collect::<Vec<_>>()).await?;
+        let listed: BTreeSet<Key> = listed.iter().map(key_of).collect();
+        for user in users.iter().filter(|user| listed.contains(&key(user)) == user.flags.is_active) {
+            let mut attempts = self.attempts();
+            loop {
+                attempts.next().await?;
+                let Some(user) = self.user(user.id).await? else { break };
+                let mut transaction = Transaction::new();
+                transaction.require_version(keys::user(user.id), user.version, ());
+                if user.flags.is_active {
+                    transaction.delete(key(&user));
+                } else {
+                    transaction.put(key(&user).attributes());
+                }
+                if self.transact(&transaction).await?.is_ok() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
