@@ -215,7 +215,7 @@ async fn rebuilding_removes_what_earlier_releases_wrote_for_inactive_users() {
     let mut earlier: Vec<Item> = earlier.collect();
     assert!(earlier.len() > 50, "{}", earlier.len());
     let count = searcher.app.items().len();
-    // They wrote this list without a condition, and one of active users.
+    // They wrote both lists outside the transaction.
     let sort = format!("{}#00000000", Store::position_of(&user.row(&[])));
     let listed = |list: &str| -> Item {
         [("pk", list), ("sk", &sort)].map(|(name, part)| (name.to_owned(), AttributeValue::S(part.to_owned()))).into()

@@ -197,7 +197,7 @@ pub fn items_in(database: &Database) -> Vec<Item> {
 }
 
 /// An item of the SDK in the engine's form.
-#[expect(clippy::implicit_hasher, reason = "the SDK has one")]
+#[expect(clippy::implicit_hasher, reason = "maps of the SDK use the default hasher")]
 pub fn item_of(attributes: HashMap<String, AttributeValue>) -> Item {
     let attributes = attributes.into_iter().map(|(name, attribute)| (name, value_of(attribute)));
     serde_json::from_value(attributes.collect::<serde_json::Map<_, _>>().into()).expect("an item")

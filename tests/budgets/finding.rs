@@ -38,7 +38,7 @@ async fn measure_filters(users: usize) {
         let from_end = u32::try_from(number.min(last - number + 1)).expect("small");
         let path = format!("is_active=true&page={number}");
         let what = format!("page {number} of who is switched on");
-        // One more for each year that the page is from.
+        // One more unit for each year that the page spans.
         filtered(&admin, &what, &path, PAGE + 2.0 + f64::from(from_end) * 0.25, users).await;
     }
 }

@@ -33,7 +33,8 @@ async fn deletions_and_restorations_stay_within_their_budgets() {
     let purged = admin.delete(&deleted(&id)).await;
     let (read, write) = units("purge", &purged, 0);
     let looked_up = f64::from(u32::try_from(entries).expect("few"));
-    assert!(read <= 10.0 + looked_up && write <= 22.0 + EVENT);
+    // And those of earlier releases.
+    assert!(read <= 11.0 + 2.0 * looked_up && write <= 22.0 + EVENT);
     // Taken values are found before anything is written.
     let id = id_of(&admin.create_user("ada", &fields).await);
     delete(&admin, &id).await;

@@ -27,7 +27,7 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         self.lock().get(key).cloned()
     }
 
-    /// Adds or replaces an entry. When there is no room, those that are not live go, and all if every one is.
+    /// Adds or replaces an entry. When the map is full, it removes the entries that are not live; if all are, it removes all.
     pub(crate) fn insert(&self, key: K, value: V, is_live: impl Fn(&V) -> bool) {
         let mut entries = self.lock();
         if entries.len() >= MOST && !entries.contains_key(&key) {

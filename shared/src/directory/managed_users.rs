@@ -123,8 +123,8 @@ impl Directory {
         Ok(members)
     }
 
-    /// All active or all inactive users, newest first. `None` if the index has a stale entry, so that ranks are unknown,
-    /// or if the table is too old to count them.
+    /// All active or all inactive users, newest first. `None` if a row of the page is not as it was listed, or if the table
+    /// is too old to count them.
     pub(super) async fn switched_page(&self, on: bool, range: PageRange) -> Result<Option<Page<UserRow>>> {
         if !self.store.counts_switched().await? {
             return Ok(None);
@@ -132,7 +132,7 @@ impl Directory {
         let counts = self.store.user_counts().await?;
         let total = counts.switched(on);
         let (skip, limit) = range.of(total);
-        // Ranks are not cached: entries change without a notice.
+        // Ranks are not cached: no counter changes with every change of these lists.
         let state = State { epochs: Vec::new(), hidden: BTreeSet::new() };
         let mut list = KnownList { state, total, marks: BTreeMap::new() };
         let positions = if on { Positions::Active(&counts) } else { Positions::Inactive };

@@ -28,8 +28,8 @@
 //! | user of a group | `GROUP#<id>#USERS` | `<user>` |
 //! | user who is about to join or leave a group | `JOINING#<group>` | `<user>` |
 //! | list row of a user or an organization | `USERS#<year>`, `ORGANIZATIONS#<year>` | `<position>` |
-//! | its bare position, for counting | `PLACES#USERS#<year>`, … | `<position>` |
-//! | inactive user, in list order | `ACTIVE#false` | `<position>#00000000` |
+//! | its bare position, for counting and for lists of active users | `PLACES#USERS#<year>`, … | `<position>` |
+//! | inactive user, in list order; in earlier releases, active user too | `ACTIVE#false`; `ACTIVE#true` | `<position>#00000000` |
 //! | shard of the count of a list's year | `COUNT` | `USERS#<year>#<shard>`, … |
 //! | the next step that an expiration date requires | `EXPIRY` | `<day>#<user>` |
 //! | cleanup task | `WORK` | `GROUP#<id>`, `MEMBERS#<group>`, `ORGANIZATION#<id>`, `USER#<id>`, `TOKENS#<user>`, `RETURNING#<user>`, `PURGE#<user>`, `ERASURE#<user>` |

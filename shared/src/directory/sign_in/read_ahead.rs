@@ -32,7 +32,7 @@ enum Read {
 pub(crate) struct ReadAhead(Arc<Mutex<Option<Read>>>);
 
 /// The owners of API tokens that this process has read, and superusers among its callers, so that it can read sooner. These are
-/// only hints: what is read decides.
+/// only hints: what is read decides. They do not expire; when there are too many, all go.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownCallers {
     /// By the hash of an API token.

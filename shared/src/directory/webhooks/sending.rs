@@ -64,7 +64,8 @@ impl Directory {
     /// When the store is unavailable.
     #[boxed]
     pub async fn delivery_lanes(&self, by: SystemCaller, webhook: &Webhook) -> Result<Vec<Vec<Delivery>>> {
-        // The cursor is read first: all deliveries up to it exist, so nothing that follows them is sent before them.
+        // Read the cursor first and ignore later deliveries: another sender may be adding them, and this one may have missed
+        // those before them.
         let Some(cursor) = self.store.webhook_cursor(webhook.id).await? else { return Ok(Vec::new()) };
         let mut waiting = self.store.deliveries_waiting(webhook.id, MOST_WAITING).await?;
         waiting.retain(|delivery| delivery.position <= cursor);

@@ -14,7 +14,7 @@ mod postings;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use self::list::{AFTER_PLACES, List, Source};
@@ -30,7 +30,7 @@ use crate::model::{GroupId, OrganizationId, User, UserId, fold};
 
 /// How many trigrams of a pattern are probed to find a rare one.
 const PROBED: usize = 4;
-/// How many users are looked up at once among the inactive ones, at least.
+/// The fewest candidates whose activity is checked at once.
 const FEWEST: usize = 100;
 /// How many postings are deleted concurrently.
 const AT_ONCE: usize = 16;
@@ -74,7 +74,7 @@ struct ReindexItem {
 }
 
 impl Condition {
-    /// The users in these lists, which do not have the text of a field.
+    /// Users in any of these lists, whose items hold no field text.
     fn of_lists(partitions: impl IntoIterator<Item = String>) -> Self {
         let lists = partitions.into_iter().map(|pk| List::new(pk, String::new())).collect();
         Self { part: None, source: Source { lists } }
@@ -95,19 +95,21 @@ impl EntryChange {
 }
 
 impl Store {
-    /// At most `limit` users who match `search`, oldest first. There must be a condition. The result comes from
-    /// postings, which are hints: check the rows at the positions.
+    /// At most `limit` users who match `search`, oldest first. There must be a condition. Postings are hints, so check the
+    /// rows at the positions.
     ///
     /// # Errors
     /// When the store is unavailable, or a posting is malformed.
     pub async fn search(&self, search: &Search, limit: usize) -> Result<Vec<Member>> {
         let Search { parts, is_active, group, organizations } = search;
-        let mut conditions = Vec::new();
-        for (fields, part) in parts {
-            let part = fold(part);
-            let lists = try_join_all(fields.iter().map(|field| self.lists(*field, &part))).await?.concat();
-            conditions.push(Condition { part: Some(part), source: Source { lists } });
-        }
+        let parts = try_join_all(parts.iter().map(|(fields, part)| self.condition(fields, part)));
+        let counts = async {
+            match is_active {
+                Some(true) => self.user_counts().await.map(Some),
+                Some(false) | None => Ok(None),
+            }
+        };
+        let (mut conditions, counts) = try_join(parts, counts).await?;
         if let Some(group) = group {
             conditions.push(Condition::of_lists([keys::grouped(*group)]));
         }
@@ -117,7 +119,6 @@ impl Store {
         if *is_active == Some(false) {
             conditions.push(Condition::of_lists([keys::INACTIVE.to_owned()]));
         }
-        let counts = if *is_active == Some(true) { Some(self.user_counts().await?) } else { None };
         if let Some(counts) = counts.as_ref().filter(|_| conditions.is_empty()) {
             conditions.push(Condition::of_lists(counts.years().map(|year| Lists::Users.positions(year))));
         }
@@ -133,6 +134,13 @@ impl Store {
             }
             at_once = at_once.saturating_mul(2);
         }
+    }
+
+    /// The condition that one of the fields contains a part.
+    async fn condition(&self, fields: &[SearchField], part: &str) -> Result<Condition> {
+        let part = fold(part);
+        let lists = try_join_all(fields.iter().map(|field| self.lists(*field, &part))).await?.concat();
+        Ok(Condition { part: Some(part), source: Source { lists } })
     }
 
     /// At most `limit` more users who meet all conditions.
@@ -245,7 +253,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn search_forget(&self, user: &User) -> Result<()> {
-        let all: Vec<Key> = postings(user).into_keys().collect();
+        let all: Vec<Key> = postings(user).into_keys().chain(postings_of_earlier_releases(user)).collect();
         // The deletion has removed them unless it was interrupted. To read an item costs a fifth of a removal, which costs
         // the same whether there is an item or not.
         let left: Vec<Key> = self.batch(&all).await?.iter().map(key_of).collect();
@@ -276,7 +284,8 @@ impl Store {
         Ok(())
     }
 
-    /// Rewrites all postings of some more users and returns how many users; `None` at the end.
+    /// Rewrites all postings of some more users, deletes those that only earlier releases wrote, and corrects the list of
+    /// inactive users. Returns how many users; `None` at the end.
     ///
     /// The progress is stored in the table, so that a rebuild can be interrupted and resumed; after the end, the next
     /// call starts again.

@@ -92,7 +92,7 @@ pub(super) fn postings(user: &User) -> BTreeMap<Key, PostingItem> {
     postings
 }
 
-/// The keys of postings that only earlier releases wrote: those of an inactive user, and that of an active one.
+/// Keys that only earlier releases wrote: the field postings of an inactive user, and the entry of an active one.
 pub(super) fn postings_of_earlier_releases(user: &User) -> impl Iterator<Item = Key> {
     let active = keys::active_before(&Position::of_user(user).sk);
     postings_of_fields(user, |value| marked(0, value)).into_keys().chain([active])

@@ -10,28 +10,30 @@ use crate::store::keys::{self, Key, List, Position};
 use crate::store::lists::Counts;
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::Transaction;
-use crate::store::{Direction, Member, Store};
+use crate::store::{Direction, Item, Member, Store};
 
 /// How many entries of the list one read unit reads.
 const ENTRIES_PER_UNIT: u64 = 50;
 
 impl Store {
-    /// The users without the inactive ones. They are in list order, in either direction.
-    pub(in crate::store) async fn active_among(&self, counts: &Counts, mut users: Vec<Member>) -> Result<Vec<Member>> {
+    /// Removes inactive users. Reads the list from the oldest to the newest user if it is short, and otherwise an entry of each
+    /// user.
+    pub(in crate::store) async fn active_among(&self, counts: &Counts, users: Vec<Member>) -> Result<Vec<Member>> {
+        if counts.switched(false) / ENTRIES_PER_UNIT < users.len() as u64 {
+            return self.without_inactive(users).await;
+        }
+        let keys: Vec<Key> = users.iter().map(|user| keys::inactive(&user.position)).collect();
+        Ok(without(users, &self.batch_at_once(&keys).await?))
+    }
+
+    /// Removes inactive users. Reads the list from the oldest to the newest user, who should be close together.
+    async fn without_inactive(&self, users: Vec<Member>) -> Result<Vec<Member>> {
         let positions = || users.iter().map(|user| &user.position);
         let (Some(oldest), Some(newest)) = (positions().min(), positions().max()) else { return Ok(users) };
-        let keys = || positions().map(|position| keys::inactive(position));
-        // The cheaper way: the part of the list from the oldest to the newest one, or an entry for each of them.
-        let entries = if counts.switched(false) / ENTRIES_PER_UNIT < users.len() as u64 {
-            let (from, to) = (keys::inactive(oldest).sk, keys::inactive(newest).sk);
-            let range = Range { pk: keys::INACTIVE, bound: Bound::Between(&from, &to), ascending: true };
-            self.query(range, usize::MAX).await?
-        } else {
-            self.batch_at_once(&keys().collect::<Vec<_>>()).await?
-        };
-        let inactive: BTreeSet<Key> = entries.iter().map(key_of).collect();
-        users.retain(|user| !inactive.contains(&keys::inactive(&user.position)));
-        Ok(users)
+        let (from, to) = (keys::inactive(oldest).sk, keys::inactive(newest).sk);
+        let range = Range { pk: keys::INACTIVE, bound: Bound::Between(&from, &to), ascending: true };
+        let inactive = self.query(range, usize::MAX).await?;
+        Ok(without(users, &inactive))
     }
 
     /// At most `limit` active users after a position.
@@ -42,16 +44,17 @@ impl Store {
         way: Direction,
         limit: usize,
     ) -> Result<Vec<Member>> {
-        let (mut active, mut after) = (Vec::new(), after.map(str::to_owned));
+        let (mut active, mut after, mut at_once) = (Vec::new(), after.map(str::to_owned), limit);
         loop {
-            let wanted = limit - active.len();
-            let users = self.users_after_position(counts, after.as_deref(), way, wanted).await?;
-            let is_last = users.len() < wanted;
+            let users = self.users_after_position(counts, after.as_deref(), way, at_once).await?;
+            let is_last = users.len() < at_once;
             after = users.last().map(|user| user.position.clone()).or(after);
-            active.extend(self.active_among(counts, users).await?);
-            if is_last || active.len() == limit {
+            active.extend(self.without_inactive(users).await?);
+            if is_last || active.len() >= limit {
+                active.truncate(limit);
                 return Ok(active);
             }
+            at_once = at_once.saturating_mul(2);
         }
     }
 
@@ -114,4 +117,10 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn without(mut users: Vec<Member>, inactive: &[Item]) -> Vec<Member> {
+    let inactive: BTreeSet<Key> = inactive.iter().map(key_of).collect();
+    users.retain(|user| !inactive.contains(&keys::inactive(&user.position)));
+    users
 }
