@@ -9,8 +9,8 @@ use sha2::Sha256;
 use shared::directory::{SystemCaller, measured};
 
 use super::{DAY, change, client, deliver, deliveries, path, subscribe};
-use crate::support::TestApp;
 use crate::support::receiver::{Received, Receiver};
+use crate::support::{TestApp, key};
 
 /// The signatures of a request by these secrets, as the specification says.
 fn signed(request: &Received, secrets: &[&Value]) -> String {
@@ -96,6 +96,31 @@ async fn many_events_are_each_sent_once_and_in_order_for_each_user() {
             own.map(|event| event["changes"]["bio"]["new"].as_str().expect("a bio").to_owned()).collect();
         assert_eq!(bios, (0..60).map(|number| number.to_string()).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn deliveries_that_another_sender_adds_meanwhile_are_not_sent_before_earlier_ones() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let receiver = Receiver::willing().await;
+    let user = admin.create_user("jane", &json!({})).await;
+    let webhook = subscribe(&admin, &receiver.url(), &["user.updated"]).await;
+    for bio in ["one", "two", "three"] {
+        change(&admin, &user, bio).await;
+    }
+    let by = SystemCaller::Outbox;
+    let read = app.directory.active_webhooks(by).await.expect("webhooks").pop().expect("a webhook");
+    let name = format!("WEBHOOK#{} CURSOR", webhook["id"].as_str().expect("an id"));
+    let cursor = app.items().into_iter().find(|item| key(item) == name).expect("a cursor");
+    let lane = async || {
+        let lanes = app.directory.delivery_lanes(by, &read).await.expect("deliveries");
+        lanes.concat().iter().map(|delivery| delivery.position).collect::<Vec<_>>()
+    };
+    let made = lane().await;
+    assert_eq!(made.len(), 3);
+    // As for a sender that read the cursor before, and the deliveries after they were added.
+    app.engine.put(vec![cursor]);
+    assert_eq!(lane().await, made);
 }
 
 #[tokio::test]
