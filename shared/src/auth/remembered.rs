@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many entries there are at most.
-pub(crate) const MOST: usize = 1024;
+const MOST: usize = 1024;
 
 /// A map that cannot grow without end.
 #[derive(Debug, Clone)]

@@ -83,6 +83,7 @@ impl KnownCallers {
     /// Remembers the owner of the API token with this hash; `None` if there is no such token.
     pub(super) fn note_owner(&self, token: &str, owner: Option<UserId>) {
         match owner {
+            Some(owner) if self.owner(token) == Some(owner) => {}
             Some(owner) => self.owners.insert(token.to_owned(), owner, |_| false),
             None => self.owners.remove(token),
         }

@@ -46,7 +46,8 @@ impl Store {
     ) -> Result<Vec<Member>> {
         let (mut active, mut after, mut at_once) = (Vec::new(), after.map(str::to_owned), limit);
         loop {
-            let users = self.users_after_position(counts, after.as_deref(), way, at_once).await?;
+            let items = self.items_of_years(counts, List::positions, after.as_deref(), way, at_once).await?;
+            let users = items.iter().map(|item| Member::of(&key_of(item), "")).collect::<Result<Vec<_>>>()?;
             let is_last = users.len() < at_once;
             after = users.last().map(|user| user.position.clone()).or(after);
             active.extend(self.without_inactive(users).await?);
@@ -56,41 +57,6 @@ impl Store {
             }
             at_once = at_once.saturating_mul(2);
         }
-    }
-
-    /// At most `limit` users after a position, active or not.
-    async fn users_after_position(
-        &self,
-        counts: &Counts,
-        after: Option<&str>,
-        way: Direction,
-        limit: usize,
-    ) -> Result<Vec<Member>> {
-        let reached = after.and_then(|sk| Position::parse(List::Users, sk)).map(|position| position.year);
-        let (mut years, bound): (Vec<i32>, _) = match (after, way) {
-            (None, _) => (counts.years().collect(), Bound::Whole),
-            (Some(after), Direction::ToOlder) => {
-                (counts.years().filter(|&year| Some(year) <= reached).collect(), Bound::Before(after))
-            }
-            (Some(after), Direction::ToNewer) => {
-                (counts.years().filter(|&year| Some(year) >= reached).collect(), Bound::After(after))
-            }
-        };
-        if way == Direction::ToOlder {
-            years.reverse();
-        }
-        let mut users = Vec::new();
-        for year in years {
-            let pk = List::Users.positions(year);
-            let range = Range { pk: &pk, bound, ascending: way == Direction::ToNewer };
-            for item in self.query(range, limit - users.len()).await? {
-                users.push(Member::of(&key_of(&item), "")?);
-            }
-            if users.len() == limit {
-                break;
-            }
-        }
-        Ok(users)
     }
 
     /// Corrects the list for some users. Earlier releases did not write it in the transaction of a change.

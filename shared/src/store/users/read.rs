@@ -7,11 +7,11 @@ use super::items::{MembershipItem, UserItem};
 use super::rows::row_from_item;
 use crate::error::Result;
 use crate::model::{Membership, Sequence, User, UserId, UserNumber, UserRow};
-use crate::store::Store;
 use crate::store::item::{from_item, key_of};
 use crate::store::keys::{self, Key, Position};
 use crate::store::lists::Counts;
 use crate::store::requests::{Bound, Range};
+use crate::store::{Direction, Item, Store};
 
 /// The register of superusers, read in pieces.
 #[derive(Debug)]
@@ -123,18 +123,42 @@ impl Store {
     /// # Errors
     /// When the store is unavailable, or a row is malformed.
     pub async fn user_rows_after(&self, counts: &Counts, position: Option<&str>, limit: usize) -> Result<Vec<UserRow>> {
-        let reached = position.and_then(|sk| Position::parse(keys::List::Users, sk)).map(|position| position.year);
-        let mut rows = Vec::new();
-        let years: Vec<i32> = counts.years().filter(|&year| reached.is_none_or(|reached| year <= reached)).collect();
-        for year in years.into_iter().rev() {
-            let pk = keys::List::Users.rows(year);
-            let bound = position.filter(|_| reached == Some(year)).map_or(Bound::Whole, Bound::Before);
-            rows.extend(self.query(Range { pk: &pk, bound, ascending: false }, limit - rows.len()).await?);
-            if rows.len() >= limit {
+        let rows = self.items_of_years(counts, keys::List::rows, position, Direction::ToOlder, limit).await?;
+        rows.into_iter().map(row_from_item).collect()
+    }
+
+    /// At most `limit` items after a position, from the partitions of users that each year has. An invalid position is
+    /// ignored.
+    pub(super) async fn items_of_years(
+        &self,
+        counts: &Counts,
+        partition: fn(keys::List, i32) -> String,
+        after: Option<&str>,
+        way: Direction,
+        limit: usize,
+    ) -> Result<Vec<Item>> {
+        let after = after.and_then(|sk| Position::parse(keys::List::Users, sk));
+        let mut years: Vec<i32> = counts.years().collect();
+        if way == Direction::ToOlder {
+            years.reverse();
+        }
+        let mut items = Vec::new();
+        for year in years {
+            let bound = match (&after, way) {
+                (Some(after), Direction::ToOlder) if year > after.year => continue,
+                (Some(after), Direction::ToNewer) if year < after.year => continue,
+                (Some(after), Direction::ToOlder) if year == after.year => Bound::Before(&after.sk),
+                (Some(after), Direction::ToNewer) if year == after.year => Bound::After(&after.sk),
+                _ => Bound::Whole,
+            };
+            let pk = partition(keys::List::Users, year);
+            let range = Range { pk: &pk, bound, ascending: way == Direction::ToNewer };
+            items.extend(self.query(range, limit - items.len()).await?);
+            if items.len() >= limit {
                 break;
             }
         }
-        rows.into_iter().map(row_from_item).collect()
+        Ok(items)
     }
 
     /// The position of a user in lists.
