@@ -80,11 +80,11 @@ async fn copies(
                 }
                 copied_item(&item, &pattern, &user)
             }));
-            copies.extend(search_items(&user).into_iter().map(item_of));
             users.push(user);
         }
         app.engine.put(copies);
     }
+    put_index(app, &users);
     let count = |(year, rows): (&i32, &u64)| {
         let sk = format!("USERS#{year:04}#00");
         item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
@@ -143,9 +143,9 @@ async fn items_of(app: &TestApp, user: &User, organizations: &[OrganizationId]) 
     (made, memberships)
 }
 
-/// Whether that partition is one of the search index.
+/// Whether that partition, which may be followed by a sort key, is one of the search index.
 pub fn is_entry(pk: &str) -> bool {
-    ["GRAM#", "GROUPED#"].iter().any(|kind| pk.starts_with(kind))
+    ["GROUPED#", "PACKET#", "RECENT", "TERM#"].iter().any(|kind| pk.starts_with(kind))
 }
 
 /// Partition key and sort key in one.
@@ -199,7 +199,50 @@ fn item(value: Value) -> Item {
     serde_json::from_value(value).expect("an item")
 }
 
-/// Puts the entries of the search index for a user into the table, whether there is such a user or not.
-pub fn import_entries(app: &TestApp, user: &User) {
-    app.engine.put(search_items(user).into_iter().map(item_of).collect());
+/// Puts the search index of these users into the table.
+fn put_index(app: &TestApp, users: &[User]) -> Vec<usize> {
+    let items = search_items(users.iter()).expect("an index");
+    let sizes = items.iter().map(size_of_item).collect();
+    app.engine.put(items.into_iter().map(item_of).collect());
+    sizes
+}
+
+/// Puts the index of these users into the table, and nothing else of them but how many there are of each year, and who is
+/// inactive. Prints what the index takes.
+pub async fn insert_index(app: &TestApp, users: &[User]) {
+    let sizes = put_index(app, users);
+    let (items, bytes) = (sizes.len(), sizes.iter().sum::<usize>());
+    let mut years = std::collections::BTreeMap::<i32, (u64, u64)>::new();
+    let mut inactive = Vec::new();
+    for user in users {
+        let (rows, off) = years.entry(user.date_joined.year()).or_default();
+        *rows += 1;
+        let sk = shared::store::Store::position_of(&user.row(&[]));
+        let pk = format!("PLACES#USERS#{:04}", user.date_joined.year());
+        inactive.push(item(json!({"pk": {"S": pk}, "sk": {"S": &sk}})));
+        if !user.flags.is_active {
+            *off += 1;
+            inactive.push(item(json!({"pk": {"S": "ACTIVE#false"}, "sk": {"S": format!("{sk}#00000000")}})));
+        }
+    }
+    app.engine.put(inactive);
+    let count = |(year, (rows, off)): (&i32, &(u64, u64))| {
+        let sk = format!("USERS#{year:04}#00");
+        let (rows, off) = (rows.to_string(), off.to_string());
+        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows}, "off": {"N": off}, "epoch": {"N": "0"}}))
+    };
+    app.engine.put(years.iter().map(count).collect());
+    println!("{items} items, {bytes} bytes, {:.2} KB a user", bytes as f64 / users.len() as f64 / 1024.0);
+}
+
+/// What an item takes in DynamoDB: its names and values, and 100 bytes.
+#[expect(clippy::implicit_hasher, reason = "maps of the SDK use the default hasher")]
+pub fn size_of_item(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> usize {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let size = |value: &AttributeValue| match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::B(blob) => blob.as_ref().len(),
+        other => panic!("{other:?} is not expected"),
+    };
+    100 + item.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>()
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, TimeToLiveSpecification, WriteRequest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{Database, ImportOptions, Item};
 use rollcall::dynamodb_endpoint::{self, AccessKey};
@@ -207,6 +210,7 @@ fn value_of(attribute: AttributeValue) -> Value {
     match attribute {
         AttributeValue::S(text) => json!({ "S": text }),
         AttributeValue::N(digits) => json!({ "N": digits }),
+        AttributeValue::B(blob) => json!({ "B": STANDARD.encode(blob.as_ref()) }),
         AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
         AttributeValue::Null(_) => json!({ "NULL": true }),
         AttributeValue::Ss(texts) => json!({ "SS": texts }),
@@ -228,6 +232,7 @@ fn attribute(value: &dynoxide::AttributeValue) -> AttributeValue {
     match value {
         dynoxide::AttributeValue::S(text) => AttributeValue::S(text.clone()),
         dynoxide::AttributeValue::N(digits) => AttributeValue::N(digits.clone()),
+        dynoxide::AttributeValue::B(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
         dynoxide::AttributeValue::BOOL(flag) => AttributeValue::Bool(*flag),
         dynoxide::AttributeValue::NULL(_) => AttributeValue::Null(true),
         dynoxide::AttributeValue::SS(texts) => AttributeValue::Ss(texts.clone()),

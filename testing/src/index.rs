@@ -1,55 +1,153 @@
 //! What the search index must hold, spelled again from the users alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::DeflateDecoder;
 use serde_json::Value;
 
-use super::bulk::is_entry;
 use super::invariants::{Item, Table, place_of_user};
+
+/// A place, and the folded values of the four fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    place: String,
+    values: Vec<String>,
+}
+
+/// What a recent change says.
+struct Change {
+    order: (u64, u64),
+    is_certain: bool,
+    old: Option<Entry>,
+    new: Option<Entry>,
+}
 
 /// Entries that users need and that are not there. Others may be there: entries are hints.
 pub fn index_complaints(table: &Table) -> Vec<String> {
-    let held: BTreeSet<(&str, &str, &str)> = table
-        .items
-        .iter()
-        .filter(|((pk, _), _)| is_entry(pk))
-        .map(|((pk, sk), item)| (&pk[..], without_mark(sk), text(item, "v")))
-        .collect();
+    let mut held = BTreeSet::new();
+    let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
+    for ((pk, sk), item) in &table.items {
+        if pk.starts_with("TERM#") {
+            let prefix = &sk[..sk.len() - 48];
+            let mut bytes = Bytes::of(item, "b");
+            let mut moment = 0;
+            for _ in 0..bytes.number() {
+                moment += bytes.number();
+                held.insert((pk.clone(), format!("{prefix}{}", bytes.place(moment)), bytes.text()));
+            }
+        } else if pk.starts_with("GRAM#") || pk.starts_with("GROUPED#") {
+            let (place, _) = sk.rsplit_once('#').expect("a mark");
+            held.insert((pk.replace("GRAM#", "TERM#"), place.to_owned(), text(item, "v").to_owned()));
+        } else if pk == "RECENT" && sk.starts_with("CHANGE#") {
+            note(&mut changes, Bytes::of(item, "c").change());
+        } else if pk.starts_with("PACKET#") {
+            let mut unpacked = Vec::new();
+            let packed = Bytes::of(item, "c").0;
+            DeflateDecoder::new(&packed[..]).read_to_end(&mut unpacked).expect("a packet");
+            let mut bytes = Bytes(unpacked);
+            for _ in 0..bytes.number() {
+                note(&mut changes, bytes.change());
+            }
+        }
+    }
     let mut complaints = Vec::new();
     for user in table.users() {
-        for (pk, sk, value) in wanted(user) {
-            if !held.contains(&(&pk[..], &sk[..], &value[..])) {
-                complaints.push(format!("{pk} {sk} is missing for {value:?} of {}", user["username"]));
+        let wanted = entry(user);
+        let name = &user["username"];
+        let changes = changes.get(&wanted.place[16..]).map(Vec::as_slice).unwrap_or_default();
+        let newest = changes.iter().filter(|change| change.is_certain).max_by_key(|change| change.order);
+        if let Some(newest) = newest {
+            if newest.new.as_ref() != Some(&wanted) {
+                complaints.push(format!("{name} is {wanted:?} and not {:?}", newest.new));
+            }
+        } else if !changes.iter().any(|change| change.new.as_ref() == Some(&wanted)) {
+            let missing = postings(&wanted).into_iter().filter(|posting| !held.contains(posting));
+            complaints.extend(missing.map(|posting| format!("{posting:?} is missing for {name}")));
+        }
+        for group in user.get("groups").and_then(Value::as_array).into_iter().flatten() {
+            if !held.contains(&(format!("GROUPED#{group}"), wanted.place.clone(), String::new())) {
+                complaints.push(format!("{name} is not in the list of group {group}"));
             }
         }
     }
     complaints
 }
 
-/// Partition key, sort key without its mark, and value of every entry that a user needs.
-fn wanted(user: &Item) -> Vec<(String, String, String)> {
-    let place = place_of_user(user);
+fn note(changes: &mut BTreeMap<String, Vec<Change>>, change: Change) {
+    let entry = change.new.as_ref().or(change.old.as_ref()).expect("an entry");
+    changes.entry(entry.place[16..].to_owned()).or_default().push(change);
+}
+
+fn entry(user: &Item) -> Entry {
+    let fold = |attribute| text(user, attribute).chars().flat_map(char::to_lowercase).collect();
+    Entry { place: place_of_user(user), values: ["username", "first_name", "last_name", "email"].map(fold).into() }
+}
+
+/// Partition key, sort key as it would be for one user, and value of every posting that an entry needs.
+fn postings(entry: &Entry) -> Vec<(String, String, String)> {
     let mut wanted = Vec::new();
-    for group in user.get("groups").and_then(Value::as_array).into_iter().flatten() {
-        wanted.push((format!("GROUPED#{group}"), place.clone(), String::new()));
-    }
-    for (name, attribute) in [("U", "username"), ("F", "first_name"), ("L", "last_name"), ("E", "email")] {
-        let value: String = text(user, attribute).chars().flat_map(char::to_lowercase).collect();
+    for (name, value) in ["U", "F", "L", "E"].iter().zip(&entry.values) {
         let letters: Vec<u32> = value.chars().map(u32::from).collect();
         for (index, &letter) in letters.iter().enumerate() {
-            wanted.push((format!("GRAM#{name}#{letter:06x}"), place.clone(), value.clone()));
+            wanted.push((format!("TERM#{name}#{letter:06x}"), entry.place.clone(), value.clone()));
             if let Some(&second) = letters.get(index + 1) {
                 let third = letters.get(index + 2).copied().unwrap_or_default();
-                let pk = format!("GRAM#{name}#{letter:06x}{second:06x}");
-                wanted.push((pk, format!("{third:06x}#{place}"), value.clone()));
+                let pk = format!("TERM#{name}#{letter:06x}{second:06x}");
+                wanted.push((pk, format!("{third:06x}#{}", entry.place), value.clone()));
             }
         }
     }
     wanted
 }
 
-fn without_mark(sk: &str) -> &str {
-    sk.rsplit_once('#').expect("a mark").0
+/// Bytes that are read from the front.
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn of(item: &Item, name: &str) -> Self {
+        Self(STANDARD.decode(text(item, name)).expect("base64"))
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        self.0.drain(..count).collect()
+    }
+
+    /// Seven bits in each byte, the lowest first.
+    fn number(&mut self) -> u64 {
+        let (mut number, mut shift) = (0, 0);
+        loop {
+            let byte = u64::from(self.take(1)[0]);
+            number |= (byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return number;
+            }
+        }
+    }
+
+    fn text(&mut self) -> String {
+        let length = usize::try_from(self.number()).expect("small");
+        String::from_utf8(self.take(length)).expect("UTF-8")
+    }
+
+    fn place(&mut self, moment: u64) -> String {
+        self.take(16).into_iter().fold(format!("{moment:015x}#"), |place, byte| format!("{place}{byte:02x}"))
+    }
+
+    fn entry(&mut self) -> Option<Entry> {
+        (self.number() == 1).then(|| {
+            let moment = self.number();
+            Entry { place: self.place(moment), values: (0..4).map(|_| self.text()).collect() }
+        })
+    }
+
+    fn change(&mut self) -> Change {
+        let order = (self.number(), self.number());
+        Change { order, is_certain: self.number() == 1, old: self.entry(), new: self.entry() }
+    }
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> &'a str {

@@ -7,6 +7,8 @@ mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dynoxide::AttributeValue;
 use serde_json::{Map, Value, json};
 use shared::model::Timestamp;
@@ -430,7 +432,7 @@ impl Table {
             | "EVENTDAYS" | "WEBHOOKS" => !pk.contains('#'),
             "DELETED" if sk == "DELETED" => pk.starts_with("DELETED#"),
             "DELETED" => pk == "DELETED",
-            "GRAM" | "ACTIVE" | "GROUPED" | "TOKEN" | "TOKENS" | "SESSIONS" | "ACCEPTED" | "REFUSED"
+            "GRAM" | "TERM" | "RECENT" | "PACKET" | "ACTIVE" | "GROUPED" | "TOKEN" | "TOKENS" | "SESSIONS" | "ACCEPTED" | "REFUSED"
             // See `log_complaints`.
             | "EVENTLOG" | "PENDING" | "EVENTS" | "EVENTSBY" => true,
             "WEBHOOK" => sk == "CURSOR" || sk.starts_with("WAITING#") || sk.starts_with("DONE#"),
@@ -495,7 +497,7 @@ fn plain(value: AttributeValue) -> Value {
         AttributeValue::M(map) => map.into_iter().map(|(name, value)| (name, plain(value))).collect::<Item>().into(),
         AttributeValue::SS(texts) => texts.into_iter().map(Value::String).collect(),
         AttributeValue::NS(numbers) => numbers.iter().map(|digits| plain(AttributeValue::N(digits.clone()))).collect(),
-        AttributeValue::B(bytes) => json!(bytes),
+        AttributeValue::B(bytes) => Value::String(STANDARD.encode(bytes)),
         AttributeValue::BS(items) => json!(items),
     }
 }

@@ -24,6 +24,7 @@ mod index;
 pub mod invariants;
 pub mod lambda;
 pub mod parameters;
+pub mod people;
 pub mod policies;
 pub mod receiver;
 mod seed;
@@ -32,7 +33,7 @@ pub mod smtp;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp, with_links};
 pub use browser::{Browser, form};
-pub use bulk::{import_entries, insert_many, insert_members, insert_named, is_entry, key};
+pub use bulk::{insert_index, insert_many, insert_members, insert_named, is_entry, key};
 pub use client::{Answer, Client, request};
 pub use engine::{Engine, item_of, items_in};
 pub use environment::FakeEnvironment;

@@ -26,6 +26,7 @@ impl Directory {
         if self.store.is_installed().await? {
             return Ok(false);
         }
+        self.store.search_begin().await?;
         if !organization {
             let now = self.ambient.now();
             let organization = Organization {

@@ -204,7 +204,8 @@ impl Directory {
         Self { store: self.store.with_bulk_writer(bulk_writer), ..self }
     }
 
-    /// Does all background work: password reset mails, cleanup, expiration dates, purges, and the log of events.
+    /// Does all background work: password reset mails, cleanup, expiration dates, purges, the log of events, and the search
+    /// index.
     ///
     /// # Errors
     /// When the store is unavailable; the next call continues where this one stopped.
@@ -215,9 +216,13 @@ impl Directory {
         // It leaves tasks for the cleanup.
         let purged = self.purge_expired(by).await;
         // Concurrently, so that neither waits for the other.
-        let (followed, expired, closed) =
-            tokio::join!(self.cleanup(by), self.expire_accounts(by), Box::pin(self.close_event_days()));
-        mailed.and(purged).and(followed).and(expired).and(closed)
+        let (followed, expired, closed, packed) = tokio::join!(
+            self.cleanup(by),
+            self.expire_accounts(by),
+            Box::pin(self.close_event_days()),
+            self.pack_search(by, false)
+        );
+        mailed.and(purged).and(followed).and(expired).and(closed).and(packed)
     }
 
     /// The settings that requests depend on.

@@ -226,6 +226,17 @@ impl Directory {
         }
     }
 
+    /// Moves changes of users to the lists of the search index when there are some thousands, or `all` that are older than half a
+    /// minute. Searches find them either way.
+    ///
+    /// # Errors
+    /// When the store is unavailable. The next call continues where this one stopped.
+    #[boxed]
+    pub async fn pack_search(&self, by: SystemCaller, all: bool) -> Result<()> {
+        tracing::debug!(by = ?by, all, "search index: packing changes");
+        self.store.search_pack(all).await
+    }
+
     /// Rebuilds the search index from the users; `done` receives the number of users processed in each step. An
     /// interrupted run resumes where it stopped.
     ///

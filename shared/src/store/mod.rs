@@ -55,7 +55,7 @@ pub use self::organizations::{Direction, Member, MemberCount, OrganizationWriteO
 pub use self::outbox::QueuedMail;
 pub use self::resets::ResetRequest;
 pub use self::retry::{Attempts, RetryPolicy};
-pub use self::search::{Search, SearchField, search_items};
+pub use self::search::{Search, SearchField, search_items, search_items_of_earlier_releases};
 pub use self::throttle::{Common, Guard, Subject, resets_of};
 pub use self::tokens::{TokenEntry, TokenList, TokenWriteOutcome};
 pub use self::users::{
@@ -76,6 +76,7 @@ pub struct Store {
     retry_policy: RetryPolicy,
     blocks: sequences::Blocks,
     rank_cache: lists::RankCache,
+    recent_cache: search::RecentCache,
     slots: history::Slots,
     bulk_writer: Option<Arc<dyn BulkWriter>>,
     /// Held while reading, changing and writing as the sole writer.
@@ -156,6 +157,7 @@ impl Store {
             retry_policy,
             blocks: sequences::Blocks::default(),
             rank_cache: lists::RankCache::default(),
+            recent_cache: search::RecentCache::default(),
             slots: history::Slots::default(),
             bulk_writer: None,
             turn: Arc::default(),

@@ -129,6 +129,7 @@ impl Importer<'_> {
             ("events", events.made),
             ("skipped", *left_out),
         ];
+        self.directory.pack_search(SystemCaller::Operator, true).await?;
         self.directory.note_run(SystemCaller::Operator, EventAction::Imported, &counts).await
     }
 

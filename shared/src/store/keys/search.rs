@@ -1,9 +1,61 @@
 //! The keys of the search index.
 
 use super::{Key, PLACE_LENGTH};
-use crate::model::GroupId;
+use crate::model::{GroupId, Timestamp, UserId};
+
+/// Partition of the changes that the search index does not contain yet.
+pub const RECENT: &str = "RECENT";
+/// Prefix of their sort keys.
+pub(crate) const RECENT_CHANGES: &str = "CHANGE#";
+/// Sort key of the state of the search index, after everything else there.
+pub(crate) const INDEX_STATE: &str = "STATE";
+/// Prefix of the sort keys of packets' headers.
+const PACKETS: &str = "PACKET#";
+
+/// A change of a user that the search index does not contain yet.
+pub(crate) fn recent_change(at: Timestamp, user: UserId, version: u64) -> Key {
+    Key::new(RECENT, format!("{RECENT_CHANGES}{:015x}#{}#{version}", at.ordinal(), user.0.simple()))
+}
+
+/// Sorts before all changes since that time.
+pub(crate) fn recent_changes_after(time: Timestamp) -> String {
+    format!("{RECENT_CHANGES}{:015x}", time.ordinal())
+}
+
+/// The header of a packet of changes.
+pub(crate) fn packet_header(id: &str) -> Key {
+    Key::new(RECENT, format!("{PACKETS}{id}"))
+}
+
+/// The packet whose header has that sort key.
+pub(crate) fn packet_id(sk: &str) -> Option<&str> {
+    sk.strip_prefix(PACKETS)
+}
+
+/// The first and the last sort key of headers.
+pub(crate) const PACKET_HEADERS: (&str, &str) = (PACKETS, "PACKET$");
+
+/// A packet of changes.
+pub(crate) fn packet(id: &str) -> Key {
+    Key::new(format!("{PACKETS}{id}"), "PACKET")
+}
+
+/// The state of the search index.
+pub(crate) fn index_state() -> Key {
+    Key::new(RECENT, INDEX_STATE)
+}
 
 /// Partition of the search index for one or two characters of a field, each as six hexadecimal digits.
+pub(crate) fn term(field: &str, letters: &[char]) -> String {
+    letters.iter().fold(format!("TERM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
+}
+
+/// The block of such a partition that begins at a position.
+pub(crate) fn block(pk: String, third: &str, position: &str) -> Key {
+    Key::new(pk, format!("{third}{position}"))
+}
+
+/// The same partition in tables of earlier releases.
 pub(crate) fn gram(field: &str, letters: &[char]) -> String {
     letters.iter().fold(format!("GRAM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
 }
@@ -22,11 +74,9 @@ pub(crate) fn posting(pk: String, third: &str, position: &str, value: u32) -> Ke
     Key::new(pk, format!("{third}{position}#{value:08x}"))
 }
 
-/// The position in the sort key of a posting, and the part before it.
-pub(crate) fn place_of_posting(sk: &str) -> Option<(&str, &str)> {
-    let (rest, _) = sk.rsplit_once('#')?;
-    let start = rest.len().checked_sub(PLACE_LENGTH)?;
-    rest.is_char_boundary(start).then(|| rest.split_at(start))
+/// The third character, with its separator, in a sort key of a partition for two characters.
+pub(crate) fn third_of(sk: &str) -> Option<&str> {
+    sk.get(..7)
 }
 
 /// The position in a sort key that begins with `third` and a position.

@@ -23,11 +23,12 @@ fn keys_of_different_kinds_never_meet() {
 
 proptest! {
     #[test]
-    fn an_entry_of_the_search_index_tells_its_place(micros: i64, id: u128, letter: Option<char>, value: u32) {
+    fn a_block_of_the_search_index_tells_its_list_and_its_place(micros: i64, id: u128, letter: Option<char>) {
         let position = Position::new(List::Users, Timestamp::from_micros(micros), Uuid::from_u128(id));
         let third = third(letter);
-        let key = posting(gram("E", &['a', 'b']), &third, &position.sk, value);
-        prop_assert_eq!(place_of_posting(&key.sk), Some((&third[..], &position.sk[..])));
+        let key = block(term("E", &['a', 'b']), &third, &position.sk);
+        prop_assert_eq!(third_of(&key.sk), Some(&third[..]));
+        prop_assert_eq!(place_after(&third, &key.sk), Some(&position.sk[..]));
     }
 
     #[test]

@@ -297,7 +297,7 @@ impl Condition {
     }
 
     /// The expression with its name and its value.
-    fn expression(&self) -> (Option<String>, Option<HashMap<String, String>>, Option<Item>) {
+    pub(super) fn expression(&self) -> (Option<String>, Option<HashMap<String, String>>, Option<Item>) {
         let (expression, name, value) = match self {
             Self::Absent => ("attribute_not_exists(#c)", keys::PK, None),
             Self::Present => ("attribute_exists(#c)", keys::PK, None),

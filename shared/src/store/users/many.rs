@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::model::{User, UserId, UserNumber};
 use crate::store::item::{from_item, key_of};
 use crate::store::keys::{self, Key};
-use crate::store::search::EntryChange;
 use crate::store::transaction::{FailedConditions, MOST_ITEMS, MOST_SIZE, Transaction};
 use crate::store::{BulkWriter, Item, Store};
 
@@ -97,9 +96,7 @@ impl Store {
 
     /// The same for one batch.
     async fn lot_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<WriteOutcome>>> {
-        let changes: Vec<EntryChange> =
-            writes.iter().map(|write| EntryChange::new(None, write.after, write.version())).collect();
-        self.search_prepare(&changes.iter().collect::<Vec<_>>()).await?;
+        self.search_announce(&writes.iter().filter_map(|write| write.after).collect::<Vec<_>>()).await?;
         let mut told: Vec<Option<Result<WriteOutcome>>> = writes.iter().map(|_| None).collect();
         let mut waiting: Vec<usize> = (0..writes.len()).collect();
         // If a transaction fails, the user who caused it is unknown; then each user is tried separately.
@@ -159,12 +156,9 @@ impl Store {
         }
         let told: Vec<Result<WriteOutcome>> =
             told.into_iter().map(|told| told.unwrap_or(Ok(WriteOutcome::Stale))).collect();
-        for (change, told) in changes.into_iter().zip(&told) {
-            // Postings of existing users are kept.
-            if !matches!(told, Ok(WriteOutcome::Done | WriteOutcome::Stale)) {
-                self.search_undo(change).await;
-            }
-        }
+        // Entries of existing users are kept.
+        let refused = writes.iter().zip(&told).filter(|(_, told)| !matches!(told, Ok(WriteOutcome::Done | WriteOutcome::Stale)));
+        self.search_withdraw(&refused.filter_map(|(write, _)| write.after).collect::<Vec<_>>()).await;
         Ok(told)
     }
 

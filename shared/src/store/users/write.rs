@@ -16,7 +16,7 @@ use crate::store::item::{from_item, key_of, to_bounded_item};
 use crate::store::keys::{self, Position};
 use crate::store::lists::Listing;
 use crate::store::outbox::mail_item;
-use crate::store::search::EntryChange;
+use crate::store::search::GroupEntries;
 use crate::store::sessions::session_item;
 use crate::store::transaction::{Condition, FailedConditions, Transaction};
 use crate::store::{Item, Store, cost};
@@ -27,20 +27,21 @@ impl Store {
     /// # Errors
     /// When the store is unavailable, or the record is too large for it.
     pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
-        let transaction = self.user_transaction(write)?;
-        // Before anything is written: postings come first.
+        let mut transaction = self.user_transaction(write)?;
+        self.write_search(&mut transaction, write)?;
+        // Before anything is written: entries of groups come first.
         transaction.check_size()?;
-        let entries = EntryChange::new(write.before, write.after, write.version());
-        self.search_prepare(&[&entries]).await?;
+        let entries = GroupEntries::new(write.before, write.after, write.version());
+        self.groups_prepare(&entries).await?;
         match self.transact(&transaction).await? {
             Ok(()) => {
-                self.search_clean(&entries).await;
+                self.groups_clean(&entries).await;
                 Ok(WriteOutcome::Done)
             }
             Err(broken) => {
-                // Somebody else may have restored the user, who then needs these postings.
+                // Somebody else may have restored the user, who then needs these entries.
                 if write.before.is_none() && write.deleted.is_none() {
-                    self.search_undo(entries).await;
+                    self.groups_undo(entries).await;
                 }
                 outcome_of(broken)
             }

@@ -1,0 +1,128 @@
+//! Blocks: a list of the index in items of at most one kilobyte.
+//!
+//! A block holds the postings from the place in its key up to the next block. It keeps its key for ever, also when it has become
+//! empty; so whoever is late with a write finds that it exists.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::terms::{Place, Term};
+use crate::error::{Error, Result};
+use crate::store::Item;
+use crate::store::item::key_of;
+use crate::store::keys::{self, Key};
+
+/// Attribute with the postings.
+const POSTINGS: &str = "b";
+/// Attribute with the number of the merge that wrote it last.
+pub(super) const MERGE: &str = "n";
+/// The most bytes of postings: with the key, one write unit.
+const MOST_BYTES: usize = 915;
+
+/// A user in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Posting {
+    pub place: Place,
+    /// The folded value of the field, so that candidates are checked without reading users.
+    pub value: String,
+}
+
+/// A posting as it is stored: with the time since the one before, which is small.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a>(u64, [u8; 16], &'a str);
+
+impl Posting {
+    /// The most bytes that it takes in a block after another posting, if there is one.
+    fn size(&self, before: Option<&Self>) -> usize {
+        let since = self.place.moment - before.map_or(0, |before| before.place.moment);
+        let bits = usize::try_from(u64::BITS - since.leading_zeros()).unwrap_or(usize::MAX);
+        bits.div_ceil(7).max(1) + 16 + self.value.len() + if self.value.len() < 128 { 1 } else { 2 }
+    }
+}
+
+/// The item of a block.
+pub(super) fn block_item(key: &Key, postings: &[Posting], merge: u64) -> Result<Item> {
+    let since = |(posting, before): (&Posting, u64)| posting.place.moment - before;
+    let before = std::iter::once(0).chain(postings.iter().map(|posting| posting.place.moment));
+    let stored = postings.iter().zip(before).map(|pair| Stored(since(pair), pair.0.place.user, &pair.0.value));
+    let stored: Vec<Stored<'_>> = stored.collect();
+    let bytes = postcard::to_allocvec(&stored).map_err(|error| Error::Internal(error.into()))?;
+    let mut item = key.attributes();
+    item.insert(POSTINGS.to_owned(), AttributeValue::B(Blob::new(bytes)));
+    item.insert(MERGE.to_owned(), AttributeValue::N(merge.to_string()));
+    Ok(item)
+}
+
+/// The postings of a block.
+pub(super) fn postings_in(item: &Item) -> Result<Vec<Posting>> {
+    let bytes = item.get(POSTINGS).and_then(|value| value.as_b().ok());
+    let stored: Option<Vec<Stored<'_>>> = bytes.and_then(|bytes| postcard::from_bytes(bytes.as_ref()).ok());
+    let stored = stored.ok_or_else(|| Error::internal(format!("malformed block of the search index: {}", key_of(item))))?;
+    let posting = |moment: &mut u64, Stored(since, user, value): Stored<'_>| {
+        *moment = moment.saturating_add(since);
+        Some(Posting { place: Place { moment: *moment, user }, value: value.to_owned() })
+    };
+    Ok(stored.into_iter().scan(0, posting).collect())
+}
+
+/// The number of the merge that wrote a block last.
+pub(super) fn merge_of(item: &Item) -> u64 {
+    item.get(MERGE).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+}
+
+/// The key of a block that begins at that place.
+pub(super) fn block_key(term: Term, first: Place) -> Key {
+    keys::block(term.partition(), &term.prefix(), &first.position())
+}
+
+/// Cuts sorted postings into blocks. If they were `appended`, each but the last is full; otherwise all are about as large, so that
+/// there is room for the next ones.
+pub(super) fn cut(postings: &[Posting], appended: bool) -> Vec<&[Posting]> {
+    let before = |index: usize| index.checked_sub(1).and_then(|before| postings.get(before));
+    let total: usize = postings.iter().enumerate().map(|(index, posting)| posting.size(before(index))).sum();
+    let most = if appended { MOST_BYTES } else { total.div_ceil(total.div_ceil(MOST_BYTES).max(1)).min(MOST_BYTES) };
+    let (mut blocks, mut from, mut size) = (Vec::new(), 0, 0);
+    for (index, posting) in postings.iter().enumerate() {
+        let more = posting.size(before(index).filter(|_| index > from));
+        if index > from && size + more > most {
+            blocks.push(&postings[from..index]);
+            (from, size) = (index, posting.size(None));
+        } else {
+            size += more;
+        }
+    }
+    blocks.push(&postings[from..]);
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Timestamp;
+    use crate::store::keys::{List, Position};
+    use uuid::Uuid;
+
+    fn posting(index: u32, length: usize) -> Posting {
+        let moment = Timestamp::from_micros(1_700_000_000_000_000 + i64::from(index));
+        let position = Position::new(List::Users, moment, Uuid::from_u128(index.into())).sk;
+        Posting { place: Place::parse(&position).expect("a place"), value: "é".repeat(length) }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_hold_all_postings_in_order_and_fit_into_one_unit(lengths in prop::collection::vec(0_usize..200, 0..80), appended: bool) {
+            let postings: Vec<Posting> = (0..).zip(&lengths).map(|(index, length)| posting(index, *length)).collect();
+            let blocks = cut(&postings, appended);
+            prop_assert_eq!(blocks.concat(), postings.clone());
+            let key = block_key(Term::trigram(super::super::SearchField::Email, 'a', 'b', None), posting(1, 1).place);
+            for block in blocks {
+                let item = block_item(&key, block, 12_345).expect("an item");
+                prop_assert_eq!(postings_in(&item).expect("postings"), block);
+                prop_assert!(block.len() <= 1 || crate::store::item::size(&item) <= 1024);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Adding many users at once, for imports; rebuilding the index, and what earlier releases wrote instead.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::SearchField;
+use super::groups::{GroupEntries, entries as group_entries, noted};
+use super::packing::{MOST, blocks_of};
+use super::recent::{IndexState, SETTLED};
+use super::terms::Entry;
+use crate::error::Result;
+use crate::model::{User, UserId};
+use crate::store::item::{key_of, to_item};
+use crate::store::keys::{self, Key, List as Lists, Position};
+use crate::store::requests::{Bound, Range};
+use crate::store::users::entries;
+use crate::store::{Item, Store};
+
+/// How many users are read at once during a rebuild of the index.
+const REBUILT_AT_ONCE: usize = 500;
+
+#[derive(Serialize, Deserialize)]
+struct ReindexItem {
+    year: i32,
+    position: String,
+}
+
+impl Store {
+    /// Adds users to the index who are created afterwards.
+    pub(in crate::store) async fn search_announce(&self, users: &[&User]) -> Result<()> {
+        let groups = users.iter().map(|user| GroupEntries::new(None, Some(user), user.version));
+        let items: Vec<Item> = groups.flat_map(|groups| groups.items().collect::<Vec<_>>()).collect();
+        self.write_batch(items, &[]).await?;
+        self.announce(users.iter().map(|user| Entry::of(user)).collect(), self.ambient.now()).await?;
+        self.merge(MOST).await
+    }
+
+    /// Removes users from the index who were not created after all. If the store is unavailable, that is no reason to fail: readers
+    /// detect stale entries.
+    pub(in crate::store) async fn search_withdraw(&self, users: &[&User]) {
+        if !users.is_empty() {
+            noted(self.withdraw(users.iter().map(|user| Entry::of(user)).collect()).await);
+        }
+    }
+
+    /// Notes that there are no entries of earlier releases, in a table without users.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn search_begin(&self) -> Result<()> {
+        let before: Option<IndexState> = self.get(keys::index_state()).await?;
+        if before.as_ref().is_some_and(|state| state.is_whole) || self.user_counts().await?.total() > 0 {
+            return Ok(());
+        }
+        self.mark_whole(before).await
+    }
+
+    /// Notes that there are no entries of earlier releases any more.
+    async fn mark_whole(&self, mut before: Option<IndexState>) -> Result<()> {
+        let mut attempts = self.attempts();
+        loop {
+            attempts.next().await?;
+            let after = IndexState { is_whole: true, ..before.clone().unwrap_or_default() };
+            if before.as_ref() == Some(&after) || self.write_state(before.as_ref(), &after).await? {
+                return Ok(());
+            }
+            before = self.get(keys::index_state()).await?;
+        }
+    }
+
+    /// Deletes what is left in the index of a deleted user whom nobody can restore: the entries of groups, and of earlier releases.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn search_forget(&self, user: &User) -> Result<()> {
+        let state: Option<IndexState> = self.get(keys::index_state()).await?;
+        let mut all: Vec<Key> = group_entries(user).into_iter().collect();
+        if !state.is_some_and(|state| state.is_whole) {
+            all.extend(entries_of_earlier_releases(user));
+        }
+        // The deletion has removed them unless it was interrupted. To read an item costs a fifth of a removal, which costs
+        // the same whether there is an item or not.
+        let left: Vec<Key> = self.batch(&all).await?.iter().map(key_of).collect();
+        self.remove_all(&left).await
+    }
+
+    /// Adds some more users to the index again, deletes what only earlier releases wrote for them, and corrects the list of
+    /// inactive users. Returns how many users; `None` at the end.
+    ///
+    /// The progress is stored in the table, so that a rebuild can be interrupted and resumed; after the end, the next
+    /// call starts again.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn reindex_some(&self) -> Result<Option<usize>> {
+        let reached: Option<ReindexItem> = self.get(keys::reindex()).await?;
+        let counts = self.user_counts().await?;
+        let from = reached.as_ref().map_or(i32::MIN, |reached| reached.year);
+        for year in counts.years().filter(|&year| year >= from) {
+            let pk = Lists::Users.positions(year);
+            let reached = reached.as_ref().filter(|reached| reached.year == year);
+            let bound = reached.map_or(Bound::Whole, |reached| Bound::After(&reached.position));
+            let range = Range { pk: &pk, bound, ascending: true };
+            let positions: Vec<String> =
+                self.query(range, REBUILT_AT_ONCE).await?.iter().map(|item| key_of(item).sk).collect();
+            let Some(position) = positions.last().cloned() else { continue };
+            self.reindex_users(&positions).await?;
+            let item = to_item(&keys::reindex(), &ReindexItem { year, position })?;
+            self.write_batch(vec![item], &[]).await?;
+            return Ok(Some(positions.len()));
+        }
+        self.merge(1).await?;
+        self.mark_whole(self.get(keys::index_state()).await?).await?;
+        self.remove(&keys::reindex()).await?;
+        Ok(None)
+    }
+
+    async fn reindex_users(&self, positions: &[String]) -> Result<()> {
+        // Who changes a user from now on knows better.
+        let at = self.ambient.now().plus_seconds(-SETTLED);
+        let ids = positions.iter().filter_map(|position| Position::id(position)).map(UserId);
+        let wanted: Vec<Key> = ids.map(keys::user).collect();
+        let users = self.users_in_partition(&wanted).await?;
+        self.announce(users.iter().map(Entry::of).collect(), at).await?;
+        let groups = users.iter().map(|user| GroupEntries::new(None, Some(user), user.version));
+        let mut items: Vec<Item> = groups.flat_map(|groups| groups.items().collect::<Vec<_>>()).collect();
+        items.extend(users.iter().flat_map(entries).map(|key| key.attributes()));
+        self.write_batch(items, &[]).await?;
+        let earlier: Vec<Key> = users.iter().flat_map(entries_of_earlier_releases).collect();
+        let earlier: Vec<Key> = self.batch_at_once(&earlier).await?.iter().map(key_of).collect();
+        self.remove_all(&earlier).await?;
+        self.correct_inactive(&users).await?;
+        self.merge(MOST).await
+    }
+}
+
+/// Keys that only earlier releases wrote: an entry for each term, and one in the list of active users. The key depended on the
+/// value, and before that on the active flag.
+fn entries_of_earlier_releases(user: &User) -> BTreeSet<Key> {
+    let (entry, position) = (Entry::of(user), Position::of_user(user).sk);
+    let mut keys = BTreeSet::from([keys::active_before(&position)]);
+    let marks = SearchField::ALL.map(|field| [0, 1].map(|state| mark(state, entry.value(field))));
+    for term in entry.terms() {
+        for marks in SearchField::ALL.iter().zip(&marks).filter(|(field, _)| **field == term.field).map(|(_, marks)| marks) {
+            keys.extend(marks.map(|mark| keys::posting(term.partition_before(), &term.prefix(), &position, mark)));
+        }
+    }
+    keys
+}
+
+fn mark(state: u8, value: &str) -> u32 {
+    let mut digest = Sha256::new();
+    digest.update([state]);
+    digest.update(value);
+    let digest = digest.finalize();
+    digest.iter().take(4).fold(0, |mark, byte| mark << 8 | u32::from(*byte))
+}
+
+/// The index of users whom it does not contain, for measurements that insert many users at once. They must be together in the
+/// list of users.
+///
+/// # Errors
+/// When a block cannot be spelled.
+pub fn search_items<'a>(users: impl Iterator<Item = &'a User> + Clone) -> Result<Vec<Item>> {
+    let groups = users.clone().flat_map(|user| GroupEntries::new(None, Some(user), user.version).items().collect::<Vec<_>>());
+    Ok(groups.chain(blocks_of(users.map(Entry::of))?).collect())
+}
+
+/// Entries of a user as earlier releases wrote them, for tests of what becomes of them.
+pub fn search_items_of_earlier_releases(user: &User) -> Vec<Item> {
+    let entry = Entry::of(user);
+    let position = Position::of_user(user).sk;
+    let item = |term: super::terms::Term| {
+        let value = entry.value(term.field).to_owned();
+        let key = keys::posting(term.partition_before(), &term.prefix(), &position, mark(1, &value));
+        let mut item = key.attributes();
+        item.insert("v".to_owned(), AttributeValue::S(value));
+        item
+    };
+    entry.terms().into_iter().map(item).collect()
+}
