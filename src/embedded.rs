@@ -311,6 +311,7 @@ fn engine_value(value: Sent) -> Result<AttributeValue, Cause> {
     Ok(match value {
         Sent::S(text) => AttributeValue::S(text),
         Sent::N(digits) => AttributeValue::N(digits),
+        Sent::B(blob) => AttributeValue::B(blob.into_inner()),
         Sent::Bool(flag) => AttributeValue::BOOL(flag),
         Sent::Null(flag) => AttributeValue::NULL(flag),
         Sent::L(list) => AttributeValue::L(list.into_iter().map(engine_value).collect::<Result<_, _>>()?),

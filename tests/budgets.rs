@@ -178,7 +178,7 @@ async fn creations(app: &TestApp, admin: &Client) {
             let (_, write) = answer.cost();
             assert!(write <= most + EVENT + SEARCH + groups, "{what} writes {write} units, {most} without events and search allowed");
         }
-        let all = if groups == json!([]) { 20.0 } else { 25.0 } + EVENT + SEARCH;
+        let all = if groups == json!([]) { 20.0 } else { 27.0 } + EVENT + SEARCH;
         first.within(&format!("{what}, first of a process"), 8.0, all);
         later.within(what, 8.0, all);
     }

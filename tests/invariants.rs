@@ -31,8 +31,9 @@ async fn sound() -> Table {
 }
 
 /// Items that nothing else calls for.
-fn stands_alone((pk, _): &Key) -> bool {
+fn stands_alone((pk, sk): &Key) -> bool {
     ["OUTBOX", "RETRIES", "INSTALLATION"].contains(&pk.as_str())
+        || (pk == "RECENT" && sk == "STATE")
         || pk.starts_with("THROTTLE#")
         || pk.starts_with("PENDING#")
 }

@@ -140,6 +140,8 @@ async fn acts_of_requests() -> BTreeSet<Act> {
     let token = done(basic.post(&format!("{path}tokens/"), &json!({ "title": "T" })).await);
     done(basic.get(&format!("{path}tokens/")).await);
     done(basic.delete(&format!("{path}tokens/{}/", id(&token))).await);
+    assert_eq!(app.basic("other", PASSWORD).get("/api/users/").await.status, StatusCode::FORBIDDEN);
+    done(basic.delete(&path).await);
 
     // A mailed link confirms an address in place of an e-mail that was shared.
     let jane = admin.create_user("jane", &json!({ "email_verified": false })).await;
@@ -180,6 +182,7 @@ async fn acts_of_all_credentials() -> BTreeSet<Act> {
     let jane = stored(&app, id(&user)).await;
     let tokens = format!("/api/users/{}/tokens/", jane.edge_id);
     assert_eq!(app.basic("admin", "wrong").get(&tokens).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.send("POST", "/accounts/logout/", &[]).await.status, StatusCode::SEE_OTHER);
     app.watch.acts()
 }
 
@@ -305,6 +308,8 @@ async fn acts_of_background_functions() -> BTreeSet<Act> {
     app.environment.advance(3 * 24 * 60 * 60);
     app.run_housekeeping().await.expect("a kept house");
     assert_eq!(store.cleanup_tasks().await.expect("the work"), []);
+
+    app.pack_search().await;
 
     // A mail fails and is sent later.
     let transport = Scripted { put_off: vec!["stays@mail.example".to_owned()], ..Scripted::default() };

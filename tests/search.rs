@@ -1,6 +1,7 @@
 //! Users found by parts of their fields: the index against a plain look at every user.
 
 mod model;
+mod packing;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -43,16 +44,20 @@ impl Searcher {
 
     /// Has all changes in the lists of the index.
     async fn pack(&self) {
-        self.app.environment.advance(60);
-        self.app.directory.pack_search(shared::directory::SystemCaller::Housekeeping, true).await.expect("lists");
-        let left = self.app.items().iter().map(key).filter(|key| key.starts_with("PACKET#") || key.starts_with("RECENT CHANGE#")).count();
-        assert_eq!(left, 0);
+        self.app.pack_search().await;
+        assert_eq!(unpacked(&self.app), 0);
     }
 
     async fn write(&self, before: Option<&User>, after: Option<&User>) {
         let write = UserWrite { before, after, memberships: Some(&[]), ..UserWrite::default() };
         assert_eq!(self.app.directory.store().user_write(&write).await.expect("a write"), WriteOutcome::Done);
     }
+}
+
+/// How many changes and packets there are.
+fn unpacked(app: &TestApp) -> usize {
+    let is_one = |key: &String| key.starts_with("PACKET#") || key.starts_with("RECENT CHANGE#");
+    app.items().iter().map(key).filter(is_one).count()
 }
 
 fn first_name(part: &str) -> UserFilter {

@@ -115,6 +115,14 @@ impl TestApp {
         app
     }
 
+    /// Has all changes of users in the lists of the search index.
+    pub async fn pack_search(&self) {
+        self.environment.advance(60);
+        let directory = self.directory_of("housekeeping");
+        let packed = directory.pack_search(shared::directory::SystemCaller::Housekeeping, true);
+        acting("housekeeping", packed).await.expect("lists");
+    }
+
     /// Without even a table.
     pub fn bare(options: Options) -> Self {
         let engine = Engine::start();

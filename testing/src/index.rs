@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::DeflateDecoder;
 use serde_json::Value;
+use shared::model::Timestamp;
 
 use super::invariants::{Item, Table, place_of_user};
 
@@ -36,7 +37,7 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
             let mut moment = 0;
             for _ in 0..bytes.number() {
                 moment += bytes.number();
-                held.insert((pk.clone(), format!("{prefix}{}", bytes.place(moment)), bytes.text()));
+                held.insert((pk.clone(), format!("{prefix}{}", bytes.short_place(moment)), bytes.text()));
             }
         } else if pk.starts_with("GRAM#") || pk.starts_with("GROUPED#") {
             let (place, _) = sk.rsplit_once('#').expect("a mark");
@@ -58,12 +59,13 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
         let wanted = entry(user);
         let name = &user["username"];
         let changes = changes.get(&wanted.place[16..]).map(Vec::as_slice).unwrap_or_default();
-        let newest = changes.iter().filter(|change| change.is_certain).max_by_key(|change| change.order);
-        if let Some(newest) = newest {
-            if newest.new.as_ref() != Some(&wanted) {
-                complaints.push(format!("{name} is {wanted:?} and not {:?}", newest.new));
-            }
-        } else if !changes.iter().any(|change| change.new.as_ref() == Some(&wanted)) {
+        let certain = changes.iter().filter(|change| change.is_certain).map(|change| change.order).max();
+        let mut newest = changes.iter().filter(|change| Some(change.order) >= certain);
+        if newest.any(|change| change.new.as_ref() == Some(&wanted)) {
+            // The lists need not contain it.
+        } else if certain.is_some() {
+            complaints.push(format!("the recent changes of {name} do not lead to {wanted:?}"));
+        } else {
             let missing = postings(&wanted).into_iter().filter(|posting| !held.contains(posting));
             complaints.extend(missing.map(|posting| format!("{posting:?} is missing for {name}")));
         }
@@ -135,6 +137,14 @@ impl Bytes {
 
     fn place(&mut self, moment: u64) -> String {
         self.take(16).into_iter().fold(format!("{moment:015x}#"), |place, byte| format!("{place}{byte:02x}"))
+    }
+
+    /// With the time in the id as the difference to the moment, in milliseconds; the lowest bit is the sign.
+    fn short_place(&mut self, moment: u64) -> String {
+        let difference = self.number();
+        let difference = i64::try_from(difference >> 1).expect("small") ^ -i64::try_from(difference & 1).expect("a bit");
+        let time = Timestamp::from_ordinal(moment).micros().div_euclid(1000) + difference;
+        self.take(10).into_iter().fold(format!("{moment:015x}#{time:012x}"), |place, byte| format!("{place}{byte:02x}"))
     }
 
     fn entry(&mut self) -> Option<Entry> {

@@ -69,6 +69,7 @@ async fn active_users_are_found_among_inactive_ones() {
             assert_eq!(answer.status, StatusCode::OK);
         }
     }
+    app.pack_search().await;
     let mut unfiltered = Peak::default();
     unfiltered.note(&admin.get(&format!("{USERS}?search=even")).await, StatusCode::OK);
     // The counters, and the part of the list of inactive users.

@@ -40,9 +40,15 @@
 //! | session of a user, oldest first | `SESSIONS#<user>` | `<session>` |
 //! | successful login attempt | `ACCEPTED#<user>` | `<time>#<random>` |
 //! | refused login attempt | `REFUSED#<user>` | `<end of its quarter of an hour>#<slot>`; in earlier releases, `<time>#<random>` |
-//! | search: users whose field has a trigram | `GRAM#<field>#<two characters>` | `<third character>#<position>#<value>` |
-//! | search: users whose field has a character | `GRAM#<field>#<character>` | `<position>#<value>` |
-//! | search: users of a group, in list order | `GROUPED#<id>` | `<position>` |
+//! | search: users whose field has a trigram, some 25 in an item | `TERM#<field>#<two characters>` | `<third character>#<first position>` |
+//! | search: users whose field has a character, some 25 in an item | `TERM#<field>#<character>` | `<first position>` |
+//! | the same in earlier releases, one in an item | `GRAM#<field>#<characters>` | `<third character>#<position>#<value>` |
+//! | search: users of a group, in list order | `GROUPED#<id>` | `<position>#00000000` |
+//! | change that the search index does not contain yet | `RECENT` | `CHANGE#<time>#<user>#<version>` |
+//! | header of a packet of such changes | `RECENT` | `PACKET#<packet>` |
+//! | state of the search index | `RECENT` | `STATE` |
+//! | packet of changes | `PACKET#<packet>` | `PACKET` |
+//! | mark that there are many changes | `WORK` | `SEARCH` |
 //! | shard of the count of all API tokens | `COUNT` | `TOKENS#<shard>` |
 //! | progress of a rebuild of the search index | `REINDEX` | `REINDEX` |
 //! | sequence of numbers | `SEQUENCE` | `<name>` |
@@ -87,7 +93,7 @@ pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_aft
 pub use self::search::RECENT;
 pub(crate) use self::search::{
     INACTIVE, INDEX_STATE, PACKET_HEADERS, RECENT_CHANGES, active_before, block, gram, grouped, inactive, index_state,
-    packet, packet_header, packet_id, place_after, posting, recent_change, recent_changes_after, reindex,
+    packet, packet_header, packet_id, packing_task, place_after, posting, recent_change, recent_changes_after, reindex,
     term, third, third_of,
 };
 pub(crate) use self::webhooks::{DONE, WAITING, WEBHOOKS, delivery, webhook, webhook_cursor, webhook_parts};

@@ -24,9 +24,9 @@ use crate::model::ambient::random;
 pub(super) const SHARDS: u8 = 8;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
-/// Creations that began longer ago than this, in seconds, have finished; positions older than that cannot appear
-/// unannounced.
-const SETTLED: i64 = 30;
+/// Writes that began longer ago than this, in seconds, have finished; nothing that is sorted by time appears any more
+/// before it.
+pub(super) const SETTLED: i64 = 30;
 
 /// The number of records in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub use self::organizations::{Direction, Member, MemberCount, OrganizationWriteO
 pub use self::outbox::QueuedMail;
 pub use self::resets::ResetRequest;
 pub use self::retry::{Attempts, RetryPolicy};
-pub use self::search::{Search, SearchField, search_items, search_items_of_earlier_releases};
+pub use self::search::{Search, SearchField, search_changes, search_items, search_items_of_earlier_releases};
 pub use self::throttle::{Common, Guard, Subject, resets_of};
 pub use self::tokens::{TokenEntry, TokenList, TokenWriteOutcome};
 pub use self::users::{

@@ -1,6 +1,6 @@
 //! The keys of the search index.
 
-use super::{Key, PLACE_LENGTH};
+use super::{Key, PLACE_LENGTH, WORK};
 use crate::model::{GroupId, Timestamp, UserId};
 
 /// Partition of the changes that the search index does not contain yet.
@@ -38,6 +38,11 @@ pub(crate) const PACKET_HEADERS: (&str, &str) = (PACKETS, "PACKET$");
 /// A packet of changes.
 pub(crate) fn packet(id: &str) -> Key {
     Key::new(format!("{PACKETS}{id}"), "PACKET")
+}
+
+/// Exists when there are many recent changes.
+pub(crate) fn packing_task() -> Key {
+    Key::new(WORK, "SEARCH")
 }
 
 /// The state of the search index.

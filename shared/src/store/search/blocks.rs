@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::terms::{Place, Term};
 use crate::error::{Error, Result};
+use crate::model::Timestamp;
 use crate::store::Item;
 use crate::store::item::key_of;
 use crate::store::keys::{self, Key};
@@ -28,25 +29,51 @@ pub(super) struct Posting {
     pub value: String,
 }
 
-/// A posting as it is stored: with the time since the one before, which is small.
+/// A posting as it is stored: the time since the one before; the time in the user's id less that time in milliseconds, which is
+/// about 0 for users who were created here; the rest of the id; the value.
 #[derive(Serialize, Deserialize)]
-struct Stored<'a>(u64, [u8; 16], &'a str);
+struct Stored<'a>(u64, i64, [u8; 10], &'a str);
+
+/// The time at the beginning of an id, in milliseconds, and the rest.
+fn parts(id: [u8; 16]) -> (i64, [u8; 10]) {
+    let [a, b, c, d, e, f, rest @ ..] = id;
+    (i64::from_be_bytes([0, 0, a, b, c, d, e, f]), rest)
+}
+
+fn id(time: i64, rest: [u8; 10]) -> [u8; 16] {
+    let ([_, _, a, b, c, d, e, f], [g, h, i, j, k, l, m, n, o, p]) = (time.to_be_bytes(), rest);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+fn milliseconds(moment: u64) -> i64 {
+    Timestamp::from_ordinal(moment).micros().div_euclid(1000)
+}
+
+/// How many bytes a number takes, seven bits in each.
+fn length(number: u64) -> usize {
+    let bits = usize::try_from(u64::BITS - number.leading_zeros()).unwrap_or(usize::MAX);
+    bits.div_ceil(7).max(1)
+}
 
 impl Posting {
     /// The most bytes that it takes in a block after another posting, if there is one.
     fn size(&self, before: Option<&Self>) -> usize {
         let since = self.place.moment - before.map_or(0, |before| before.place.moment);
-        let bits = usize::try_from(u64::BITS - since.leading_zeros()).unwrap_or(usize::MAX);
-        bits.div_ceil(7).max(1) + 16 + self.value.len() + if self.value.len() < 128 { 1 } else { 2 }
+        let shift = parts(self.place.user).0 - milliseconds(self.place.moment);
+        // The sign is another bit.
+        let shift = length(shift.unsigned_abs().saturating_mul(2));
+        length(since) + shift + 10 + length(self.value.len() as u64) + self.value.len()
     }
 }
 
 /// The item of a block.
 pub(super) fn block_item(key: &Key, postings: &[Posting], merge: u64) -> Result<Item> {
-    let since = |(posting, before): (&Posting, u64)| posting.place.moment - before;
     let before = std::iter::once(0).chain(postings.iter().map(|posting| posting.place.moment));
-    let stored = postings.iter().zip(before).map(|pair| Stored(since(pair), pair.0.place.user, &pair.0.value));
-    let stored: Vec<Stored<'_>> = stored.collect();
+    let mut stored = Vec::new();
+    for (Posting { place, value }, before) in postings.iter().zip(before) {
+        let (time, rest) = parts(place.user);
+        stored.push(Stored(place.moment - before, time - milliseconds(place.moment), rest, value));
+    }
     let bytes = postcard::to_allocvec(&stored).map_err(|error| Error::Internal(error.into()))?;
     let mut item = key.attributes();
     item.insert(POSTINGS.to_owned(), AttributeValue::B(Blob::new(bytes)));
@@ -59,8 +86,9 @@ pub(super) fn postings_in(item: &Item) -> Result<Vec<Posting>> {
     let bytes = item.get(POSTINGS).and_then(|value| value.as_b().ok());
     let stored: Option<Vec<Stored<'_>>> = bytes.and_then(|bytes| postcard::from_bytes(bytes.as_ref()).ok());
     let stored = stored.ok_or_else(|| Error::internal(format!("malformed block of the search index: {}", key_of(item))))?;
-    let posting = |moment: &mut u64, Stored(since, user, value): Stored<'_>| {
+    let posting = |moment: &mut u64, Stored(since, shift, rest, value): Stored<'_>| {
         *moment = moment.saturating_add(since);
+        let user = id(milliseconds(*moment).saturating_add(shift), rest);
         Some(Posting { place: Place { moment: *moment, user }, value: value.to_owned() })
     };
     Ok(stored.into_iter().scan(0, posting).collect())
@@ -101,13 +129,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Timestamp;
     use crate::store::keys::{List, Position};
     use uuid::Uuid;
 
     fn posting(index: u32, length: usize) -> Posting {
         let moment = Timestamp::from_micros(1_700_000_000_000_000 + i64::from(index));
-        let position = Position::new(List::Users, moment, Uuid::from_u128(index.into())).sk;
+        // Ids with and without a time.
+        let id = if index.is_multiple_of(2) { u128::from(index) << 80 | 7 } else { u128::MAX - u128::from(index) };
+        let position = Position::new(List::Users, moment, Uuid::from_u128(id)).sk;
         Posting { place: Place::parse(&position).expect("a place"), value: "é".repeat(length) }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_util::future::try_join_all;
 
 use super::blocks::{Posting, postings_in};
-use super::recent::Recent;
+use super::memory::Recent;
 use super::terms::{Place, Term, place_of};
 use crate::error::Result;
 use crate::store::item::key_of;

@@ -10,8 +10,10 @@
 //! The rows of the page are checked, so a posting that should not be there costs a read but never gives a wrong row.
 
 mod blocks;
+mod changes;
 mod groups;
 mod list;
+mod memory;
 mod packing;
 mod rebuilding;
 mod recent;
@@ -25,9 +27,9 @@ use futures_util::future::{try_join, try_join_all};
 use self::blocks::Posting;
 pub(super) use self::groups::GroupEntries;
 use self::list::{AFTER_PLACES, Kind, List, Source};
-use self::recent::Recent;
-pub use self::rebuilding::{search_items, search_items_of_earlier_releases};
-pub(super) use self::recent::RecentCache;
+use self::memory::Recent;
+pub(super) use self::memory::RecentCache;
+pub use self::rebuilding::{search_changes, search_items, search_items_of_earlier_releases};
 pub use self::terms::SearchField;
 use self::terms::{Place, Term};
 use super::item::key_of;
@@ -153,7 +155,7 @@ impl Store {
         while candidates.len() < limit
             && let Some(candidate) = self.next_candidate(conditions, recent).await?
         {
-            candidates.push(candidate.member());
+            candidates.push(Member { position: candidate.position(), user: candidate.id() });
         }
         Ok(candidates)
     }

@@ -2,13 +2,14 @@
 //!
 //! Any number of processes may do this at once, and each may stop anywhere.
 //!
-//! - *A packet* has its key from its first change and holds changes that are settled; whoever comes second finds it there. Then
-//!   its changes are removed one by one.
-//! - *A merge* has a number. It begins when no other has begun within [`BUSY`]. Each block names the merge that wrote it last. A
-//!   merge writes a block only if nobody has written it since it was read, and ends if a later merge has. What is in a list
-//!   already is not written again, so a merge that another one repeats changes nothing.
-//! - When all blocks are written, the state counts the merge, and then the packets are removed. Readers look at packets first and
-//!   at the state after them; so whoever misses a packet knows that the lists have changed.
+//! - *A merge* has a number, which the state counts. It begins when no other has begun within [`BUSY`]. Whoever has been overtaken
+//!   makes no packet, and writes no block:
+//! - *A packet* is made while the state has the number of the merge. Its changes are removed afterwards, at the latest by the merge
+//!   that takes the packet.
+//! - *A block* names the merge that wrote it last. A merge writes a block only if nobody has written it since it was read, and ends
+//!   if a later merge has. What is in a list already is not written again, so a merge that another one repeats changes nothing.
+//! - When all blocks are written, the state counts that a merge has ended, and then the packets are removed. Readers look at packets
+//!   first and at the state after them; so whoever misses a packet knows that the lists have changed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,24 +19,26 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::blocks::{MERGE, Posting, block_item, block_key, cut, merge_of, postings_in};
 use super::list::BEFORE_PLACES;
-use super::recent::{Change, IndexState, PacketHeader, SETTLED, change_in, packet_item};
-use super::SearchField;
-use super::terms::{Entry, Place, Term};
+use super::changes::{Change, IndexState, PACKED, PacketHeader, change_in, packet_item};
+use super::terms::{Entry, Place, SearchField, Term};
 use crate::error::Result;
 use crate::model::{Timestamp, UserId};
 use crate::model::ambient::random;
 use crate::store::item::{from_item, key_of, to_item};
 use crate::store::keys::{self, Key};
+use crate::store::lists::SETTLED;
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
 use crate::store::{Item, Store, cost};
 
-/// How many changes a packet holds.
-const PACKED: usize = 500;
+/// The most bytes of its changes, of which it is an item.
+const PACKED_BYTES: usize = 300_000;
 /// How many changes are worth a merge.
-const WORTH: u64 = 4_000;
-/// The most changes of one merge, whose postings are in memory.
+const WORTH: u64 = 3_000;
+/// The most changes of one merge.
 pub(super) const MOST: u64 = 20_000;
+/// The most bytes of these changes; their postings, which are in memory, take fifty times as much. So many bytes are worth a merge.
+const MOST_BYTES: u64 = 2_000_000;
 /// How long a merge may take before another one begins, in seconds.
 const BUSY: i64 = 15 * 60;
 /// How many lists are changed at once.
@@ -71,57 +74,112 @@ struct BlockWrite {
     divided: Vec<Item>,
 }
 
-/// A merge that has begun.
-struct Merge {
-    state: IndexState,
-    packets: Vec<(String, PacketHeader)>,
-}
-
 impl Store {
     /// Packs and merges recent changes if there are enough of them to be worth it, or `all` of them that are settled.
     ///
     /// # Errors
     /// When the store is unavailable. The next call continues where this one stopped.
     pub async fn search_pack(&self, all: bool) -> Result<()> {
-        while self.pack_some(all).await? {}
-        self.merge(if all { 1 } else { WORTH }).await
+        if all { self.pack(1, 1).await } else { self.pack(PACKED, WORTH).await }
     }
 
-    /// Merges packets while there are at least `worth` changes in them.
-    pub(super) async fn merge(&self, worth: u64) -> Result<()> {
-        while self.merge_some(worth).await? {}
+    /// Makes packets of `fewest` changes or more, and merges packets with `worth` changes or more.
+    pub(super) async fn pack(&self, fewest: usize, worth: u64) -> Result<()> {
+        while self.settled_changes(fewest).await?.len() >= fewest || is_worth(&self.headers().await?, worth) {
+            let Some(state) = self.begin_merge().await? else { return Ok(()) };
+            if !self.pack_and_merge(state, fewest, worth).await? {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 
-    /// Makes one packet; `false` if there are too few changes.
-    async fn pack_some(&self, all: bool) -> Result<bool> {
-        let settled = keys::recent_changes_after(self.ambient.now().plus_seconds(-SETTLED));
-        let range = Range { pk: keys::RECENT, bound: Bound::Between(keys::RECENT_CHANGES, &settled), ascending: true };
-        let items = self.query(range, PACKED).await?;
-        if items.is_empty() || items.len() < PACKED && !all {
-            return Ok(false);
+    /// The same with the lists in the hands of this merge; `false` if a later one has begun.
+    async fn pack_and_merge(&self, state: IndexState, fewest: usize, worth: u64) -> Result<bool> {
+        self.remove_packed_changes().await?;
+        loop {
+            let changes = self.settled_changes(PACKED).await?;
+            if changes.len() < fewest || changes.is_empty() {
+                break;
+            }
+            if !self.pack_some(&state, &changes).await? {
+                return Ok(false);
+            }
         }
-        let changes = items.iter().map(|item| change_in(item).map(Arc::new)).collect::<Result<Vec<_>>>()?;
-        let names: Vec<Key> = items.iter().map(key_of).collect();
-        let (Some(first), Some(last)) = (names.first(), names.last()) else { return Ok(false) };
-        let id = first.sk.trim_start_matches(keys::RECENT_CHANGES).to_owned();
-        if self.write_packet(&id, &changes, &last.sk).await? {
-            self.remove_all(&names).await?;
-        } else if let Some(packets) = self.packets(&[&id]).await? {
-            // Somebody else has made it, maybe of fewer changes.
-            let packed: BTreeSet<Key> = packets.values().flat_map(|packet| packet.iter()).filter_map(|c| c.key()).collect();
-            self.remove_all(&packed.into_iter().collect::<Vec<_>>()).await?;
+        self.remove(&keys::packing_task()).await?;
+        let mut packets = self.headers().await?;
+        if is_worth(&packets, worth) {
+            packets = first_packets(packets);
+        } else {
+            packets.clear();
         }
-        Ok(items.len() == PACKED)
+        let ids: Vec<&String> = packets.iter().map(|(id, _)| id).collect();
+        let Some(contents) = self.packets(&ids).await? else { return Ok(false) };
+        let batch = Batch::of(contents.values().flat_map(|packet| packet.iter().cloned()));
+        Ok(self.change_lists(&batch, state.begun).await? && self.end_merge(state, packets).await?)
     }
 
-    /// Writes a packet; `false` if there is one with that id.
-    async fn write_packet(&self, id: &str, changes: &[Arc<Change>], through: &str) -> Result<bool> {
-        let header = PacketHeader { changes: changes.len() as u64, through: through.to_owned() };
-        let mut transaction = Transaction::new();
-        transaction.put_if(to_item(&keys::packet_header(id), &header)?, Condition::Absent, ());
-        transaction.put(packet_item(id, changes)?);
-        Ok(self.transact(&transaction).await?.is_ok())
+    /// The first changes that are settled, at most `limit`.
+    async fn settled_changes(&self, limit: usize) -> Result<Vec<Arc<Change>>> {
+        let settled = keys::recent_changes_after(self.ambient.now().plus_seconds(-SETTLED));
+        let (mut changes, mut from) = (Vec::new(), keys::RECENT_CHANGES.to_owned());
+        loop {
+            let range = Range { pk: keys::RECENT, bound: Bound::Between(&from, &settled), ascending: true };
+            let wanted = limit - changes.len();
+            let items = self.query(range, wanted).await?;
+            changes.extend(items.iter().filter_map(change_in));
+            // Malformed ones stay where they are.
+            match items.last().filter(|_| items.len() == wanted && changes.len() < limit) {
+                Some(last) => from = format!("{}!", key_of(last).sk),
+                None => return Ok(changes),
+            }
+        }
+    }
+
+    /// The headers of all packets, oldest first.
+    async fn headers(&self) -> Result<Vec<(String, PacketHeader)>> {
+        let (first, last) = keys::PACKET_HEADERS;
+        let range = Range { pk: keys::RECENT, bound: Bound::Between(first, last), ascending: true };
+        let mut packets = Vec::new();
+        for item in self.query(range, usize::MAX).await? {
+            let key = key_of(&item);
+            if let Some(id) = keys::packet_id(&key.sk).map(str::to_owned) {
+                packets.push((id, from_item(&key, item)?));
+            }
+        }
+        Ok(packets)
+    }
+
+    /// Removes changes that are in packets already, where somebody has stopped in between.
+    async fn remove_packed_changes(&self) -> Result<()> {
+        let headers = self.headers().await?;
+        let made: Vec<&(String, PacketHeader)> = headers.iter().filter(|(_, header)| !header.through.is_empty()).collect();
+        let Some(through) = made.iter().map(|(_, header)| &header.through).max() else { return Ok(()) };
+        let range = Range { pk: keys::RECENT, bound: Bound::Between(keys::RECENT_CHANGES, through), ascending: true };
+        let left: BTreeSet<Key> = self.query(range, usize::MAX).await?.iter().map(key_of).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&String> = made.iter().map(|(id, _)| id).collect();
+        let packets = self.packets(&ids).await?.unwrap_or_default();
+        let packed = packets.values().flat_map(|packet| packet.iter()).filter_map(|change| change.key());
+        self.remove_all(&packed.filter(|key| left.contains(key)).collect::<Vec<_>>()).await
+    }
+
+    /// Makes a packet of the first changes; `false` if a later merge has begun.
+    async fn pack_some(&self, state: &IndexState, changes: &[Arc<Change>]) -> Result<bool> {
+        let changes = first_packet(changes);
+        let names: Vec<Key> = changes.iter().filter_map(|change| change.key()).collect();
+        let (Some(first), Some(last)) = (names.first(), names.last()) else { return Ok(false) };
+        let id = first.sk.trim_start_matches(keys::RECENT_CHANGES);
+        let mut transaction = packet(id, changes, &last.sk)?;
+        // Whoever has been overtaken makes no packet of changes that are merged already.
+        transaction.check(keys::index_state(), is_begun(state), ());
+        if self.transact(&transaction).await?.is_err() {
+            return Ok(false);
+        }
+        self.remove_all(&names).await?;
+        Ok(true)
     }
 
     /// Adds users of whom nothing certain is known since `at`.
@@ -129,62 +187,39 @@ impl Store {
         let now = self.ambient.now();
         let announced = |new| Change { at: at.ordinal(), version: 1, is_certain: false, old: None, new: Some(new) };
         let changes: Vec<Arc<Change>> = entries.into_iter().map(announced).map(Arc::new).collect();
-        for some in changes.chunks(PACKED) {
+        let mut rest = &changes[..];
+        while !rest.is_empty() {
+            let some = first_packet(rest);
             let random = u64::from_be_bytes(random(&*self.ambient));
             let id = format!("{:015x}#{random:016x}", now.ordinal());
-            self.write_packet(&id, some, "").await?;
+            let _ = self.transact(&packet(&id, some, "")?).await?;
+            rest = &rest[some.len()..];
         }
         Ok(())
     }
 
-    /// Merges some packets; `false` if there are too few, or another merge is in progress.
-    async fn merge_some(&self, worth: u64) -> Result<bool> {
-        let Some(merge) = self.begin_merge(worth).await? else { return Ok(false) };
-        let ids: Vec<&String> = merge.packets.iter().map(|(id, _)| id).collect();
-        let Some(packets) = self.packets(&ids).await? else { return Ok(false) };
-        let batch = Batch::of(packets.values().flat_map(|packet| packet.iter().cloned()));
-        if !self.change_lists(&batch, merge.state.begun).await? {
-            return Ok(false);
-        }
-        self.end_merge(merge).await
-    }
-
-    async fn begin_merge(&self, worth: u64) -> Result<Option<Merge>> {
-        let (first, last) = keys::PACKET_HEADERS;
-        let range = Range { pk: keys::RECENT, bound: Bound::Between(first, last), ascending: true };
-        let mut packets = Vec::new();
-        for item in self.query(range, usize::MAX).await? {
-            let key = key_of(&item);
-            if let Some(id) = keys::packet_id(&key.sk).map(str::to_owned) {
-                packets.push((id, from_item::<PacketHeader>(&key, item)?));
-            }
-        }
-        let changes: u64 = packets.iter().map(|(_, header)| header.changes).sum();
-        if packets.is_empty() || changes < worth {
-            return Ok(None);
-        }
+    /// Begins a merge, unless another one is in progress.
+    async fn begin_merge(&self) -> Result<Option<IndexState>> {
         let before: Option<IndexState> = self.get(keys::index_state()).await?;
         let now = self.ambient.now();
         if before.as_ref().is_some_and(|before| before.busy_until > now.micros()) {
             return Ok(None);
         }
-        let mut sum = 0;
-        packets.retain(|(_, header)| {
-            sum += header.changes;
-            sum <= MOST || sum == header.changes
-        });
         let was = before.clone().unwrap_or_default();
         let state = IndexState { begun: was.begun + 1, busy_until: now.plus_seconds(BUSY).micros(), ..was };
-        Ok(self.write_state(before.as_ref(), &state).await?.then_some(Merge { state, packets }))
+        Ok(self.write_state(before.as_ref(), &state).await?.then_some(state))
     }
 
-    /// Counts the merge, and removes its packets; `false` if a later merge has begun.
-    async fn end_merge(&self, merge: Merge) -> Result<bool> {
-        let Merge { state, packets } = merge;
-        let through = packets.iter().map(|(_, header)| &header.through).max().cloned().unwrap_or_default();
-        let merged = IndexState { merges: state.merges + 1, through: through.max(state.through.clone()), ..state.clone() };
-        if !self.write_state(Some(&state), &merged).await? {
-            return Ok(false);
+    /// Counts the merge of some packets, removes them, and lets others begin; `false` if a later merge has begun.
+    async fn end_merge(&self, state: IndexState, packets: Vec<(String, PacketHeader)>) -> Result<bool> {
+        let mut merged = state.clone();
+        if !packets.is_empty() {
+            let through = packets.iter().map(|(_, header)| header.through.clone()).max().unwrap_or_default();
+            merged.merges += 1;
+            merged.through = merged.through.max(through);
+            if !self.write_state(Some(&state), &merged).await? {
+                return Ok(false);
+            }
         }
         for (id, _) in &packets {
             let mut transaction = Transaction::<()>::new();
@@ -198,10 +233,7 @@ impl Store {
 
     /// Replaces the state; `false` if another merge has begun since it was read.
     pub(super) async fn write_state(&self, before: Option<&IndexState>, after: &IndexState) -> Result<bool> {
-        let condition = match before {
-            None => Condition::Absent,
-            Some(before) => Condition::Is("begun", AttributeValue::N(before.begun.to_string())),
-        };
+        let condition = before.map_or(Condition::Absent, is_begun);
         let mut transaction = Transaction::new();
         transaction.put_if(to_item(&keys::index_state(), after)?, condition, ());
         Ok(self.transact(&transaction).await?.is_ok())
@@ -312,7 +344,11 @@ impl Store {
             let end = next.map_or(rest.len(), |next| rest.partition_point(|change| place(change) < begins(next)));
             let (some, after) = rest.split_at(end);
             rest = after;
-            write.changed.extend(changed_block(term, block, some, merge)?);
+            match changed_block(term, block, some, merge) {
+                Ok(changed) => write.changed.extend(changed),
+                // One bad block stops no other.
+                Err(error) => tracing::error!(error = %error, "search index: skipping a block"),
+            }
         }
         Ok(Some(write))
     }
@@ -331,6 +367,53 @@ impl Store {
         }
         Ok(blocks)
     }
+}
+
+/// Whether the state is that of the same merge.
+fn is_begun(state: &IndexState) -> Condition {
+    Condition::Is("begun", AttributeValue::N(state.begun.to_string()))
+}
+
+/// Writes a packet and its header.
+fn packet(id: &str, changes: &[Arc<Change>], through: &str) -> Result<Transaction<()>> {
+    let bytes = changes.iter().map(|change| change.size() as u64).sum();
+    let header = PacketHeader { changes: changes.len() as u64, bytes, through: through.to_owned() };
+    let mut transaction = Transaction::new();
+    transaction.put(to_item(&keys::packet_header(id), &header)?);
+    transaction.put(packet_item(id, changes)?);
+    Ok(transaction)
+}
+
+/// Whether packets are worth a merge.
+fn is_worth(packets: &[(String, PacketHeader)], worth: u64) -> bool {
+    let changes: u64 = packets.iter().map(|(_, header)| header.changes).sum();
+    let bytes: u64 = packets.iter().map(|(_, header)| header.bytes).sum();
+    changes >= worth || bytes >= MOST_BYTES
+}
+
+/// As many of the first packets as one merge takes, at least one.
+fn first_packets(mut packets: Vec<(String, PacketHeader)>) -> Vec<(String, PacketHeader)> {
+    let (mut changes, mut bytes) = (0, 0);
+    let fits = |(_, header): &&(String, PacketHeader)| {
+        let is_first = changes == 0;
+        changes += header.changes;
+        bytes += header.bytes;
+        is_first || changes <= MOST && bytes <= MOST_BYTES
+    };
+    let count = packets.iter().take_while(fits).count();
+    packets.truncate(count);
+    packets
+}
+
+/// As many of the first changes as a packet holds, at least one.
+fn first_packet(changes: &[Arc<Change>]) -> &[Arc<Change>] {
+    let mut bytes = 0;
+    let fits = |change: &&Arc<Change>| {
+        bytes += change.size();
+        bytes <= PACKED_BYTES
+    };
+    let count = changes.iter().take(PACKED).take_while(fits).count();
+    &changes[..count.max(1).min(changes.len())]
 }
 
 fn posting((place, value): PlaceChange<'_>) -> Option<Posting> {

@@ -6,15 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::SearchField;
+use super::changes::{Change, IndexState, PACKED};
 use super::groups::{GroupEntries, entries as group_entries, noted};
 use super::packing::{MOST, blocks_of};
-use super::recent::{IndexState, SETTLED};
-use super::terms::Entry;
-use crate::error::Result;
-use crate::model::{User, UserId};
+use super::terms::{Entry, SearchField, Term};
+use crate::error::{Error, Result};
+use crate::model::{Timestamp, User, UserId};
 use crate::store::item::{key_of, to_item};
 use crate::store::keys::{self, Key, List as Lists, Position};
+use crate::store::lists::SETTLED;
 use crate::store::requests::{Bound, Range};
 use crate::store::users::entries;
 use crate::store::{Item, Store};
@@ -35,7 +35,7 @@ impl Store {
         let items: Vec<Item> = groups.flat_map(|groups| groups.items().collect::<Vec<_>>()).collect();
         self.write_batch(items, &[]).await?;
         self.announce(users.iter().map(|user| Entry::of(user)).collect(), self.ambient.now()).await?;
-        self.merge(MOST).await
+        self.pack(PACKED, MOST).await
     }
 
     /// Removes users from the index who were not created after all. If the store is unavailable, that is no reason to fail: readers
@@ -112,7 +112,7 @@ impl Store {
             self.write_batch(vec![item], &[]).await?;
             return Ok(Some(positions.len()));
         }
-        self.merge(1).await?;
+        self.pack(PACKED, 1).await?;
         self.mark_whole(self.get(keys::index_state()).await?).await?;
         self.remove(&keys::reindex()).await?;
         Ok(None)
@@ -133,7 +133,7 @@ impl Store {
         let earlier: Vec<Key> = self.batch_at_once(&earlier).await?.iter().map(key_of).collect();
         self.remove_all(&earlier).await?;
         self.correct_inactive(&users).await?;
-        self.merge(MOST).await
+        self.pack(PACKED, MOST).await
     }
 }
 
@@ -169,11 +169,22 @@ pub fn search_items<'a>(users: impl Iterator<Item = &'a User> + Clone) -> Result
     Ok(groups.chain(blocks_of(users.map(Entry::of))?).collect())
 }
 
+/// A recent change, for measurements of many.
+///
+/// # Errors
+/// When it cannot be spelled.
+pub fn search_changes(at: Timestamp, before: Option<&User>, after: Option<&User>) -> Result<Item> {
+    let version = after.or(before).map_or(1, |user| user.version);
+    let (old, new) = (before.map(Entry::of), after.map(Entry::of));
+    let change = Change { at: at.ordinal(), version, is_certain: true, old, new };
+    change.item()?.ok_or_else(|| Error::internal("a change needs a user"))
+}
+
 /// Entries of a user as earlier releases wrote them, for tests of what becomes of them.
 pub fn search_items_of_earlier_releases(user: &User) -> Vec<Item> {
     let entry = Entry::of(user);
     let position = Position::of_user(user).sk;
-    let item = |term: super::terms::Term| {
+    let item = |term: Term| {
         let value = entry.value(term.field).to_owned();
         let key = keys::posting(term.partition_before(), &term.prefix(), &position, mark(1, &value));
         let mut item = key.attributes();

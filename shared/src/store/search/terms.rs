@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::model::{EmailAddress, Timestamp, User, UserId, fold};
-use crate::store::Member;
 use crate::store::keys::{self, List, Position};
 
 /// A field in which users are searched.
@@ -89,9 +88,6 @@ impl Place {
         UserId(Uuid::from_bytes(self.user))
     }
 
-    pub(super) fn member(self) -> Member {
-        Member { position: self.position(), user: self.id() }
-    }
 }
 
 impl Entry {

@@ -94,7 +94,7 @@ pub struct UserWrite<'a> {
 
 impl UserWrite<'_> {
     /// The version that it makes of the user.
-    pub(in crate::store) fn version(&self) -> u64 {
+    fn version(&self) -> u64 {
         let before = self.before.or(self.deleted.map(|deleted| &deleted.user));
         before.map_or(1, |before| before.version + 1)
     }

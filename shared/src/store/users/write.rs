@@ -28,7 +28,7 @@ impl Store {
     /// When the store is unavailable, or the record is too large for it.
     pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
         let mut transaction = self.user_transaction(write)?;
-        self.write_search(&mut transaction, write)?;
+        self.write_search(&mut transaction, write.before, write.after, write.version())?;
         // Before anything is written: entries of groups come first.
         transaction.check_size()?;
         let entries = GroupEntries::new(write.before, write.after, write.version());

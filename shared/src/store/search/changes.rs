@@ -1,0 +1,129 @@
+//! A change of a user, as the index sees it, and packets of such changes.
+
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::terms::Entry;
+use crate::error::{Error, Result};
+use crate::model::{Timestamp, UserId};
+use crate::store::item::{Item, key_of};
+use crate::store::keys::{self, Key};
+
+/// The most changes of a packet.
+pub(super) const PACKED: usize = 400;
+/// The attribute with a change, or with the changes of a packet.
+const CHANGES: &str = "c";
+
+/// What a change of a user means for the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Change {
+    /// When it was made, as [`Timestamp::ordinal`]. A user's changes are in the order of their times.
+    pub at: u64,
+    /// The version of the user's record afterwards.
+    pub version: u64,
+    /// Whether it was made. Otherwise it may have been made: the user is found by it, and by what the lists say too.
+    pub is_certain: bool,
+    pub old: Option<Entry>,
+    pub new: Option<Entry>,
+}
+
+/// How far the lists have got.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct IndexState {
+    /// How many merges were finished.
+    #[serde(default)]
+    pub merges: u64,
+    /// The number of the merge that began last.
+    #[serde(default)]
+    pub begun: u64,
+    /// No other merge begins before, in microseconds since 1970.
+    #[serde(default)]
+    pub busy_until: i64,
+    /// The last recent change, by its sort key, that merged packets contain.
+    #[serde(default)]
+    pub through: String,
+    /// Whether no user has entries of earlier releases.
+    #[serde(default)]
+    pub is_whole: bool,
+}
+
+/// What is known of a packet without reading it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PacketHeader {
+    /// How many changes it holds.
+    pub changes: u64,
+    /// How many bytes these are.
+    pub bytes: u64,
+    /// The last recent change, by its sort key, that it contains; empty if it was not made of such.
+    #[serde(default)]
+    pub through: String,
+}
+
+impl Change {
+    pub(super) fn user(&self) -> Option<UserId> {
+        self.new.as_ref().or(self.old.as_ref()).map(|entry| entry.place.id())
+    }
+
+    /// The key of the recent change.
+    pub(super) fn key(&self) -> Option<Key> {
+        Some(keys::recent_change(Timestamp::from_ordinal(self.at), self.user()?, self.version))
+    }
+
+    /// How many bytes it is, about.
+    pub(super) fn size(&self) -> usize {
+        let entries = self.old.iter().chain(&self.new);
+        entries.map(|entry| 32 + entry.values.iter().map(String::len).sum::<usize>()).sum()
+    }
+
+    pub(super) fn item(&self) -> Result<Option<Item>> {
+        let Some(key) = self.key() else { return Ok(None) };
+        let bytes = postcard::to_allocvec(self).map_err(|error| Error::Internal(error.into()))?;
+        let mut item = key.attributes();
+        item.insert(CHANGES.to_owned(), AttributeValue::B(Blob::new(bytes)));
+        Ok(Some(item))
+    }
+}
+
+fn bytes_of(item: &Item) -> Option<&[u8]> {
+    item.get(CHANGES)?.as_b().ok().map(AsRef::as_ref)
+}
+
+/// The recent change in an item. A malformed one is logged, and left where it is.
+pub(super) fn change_in(item: &Item) -> Option<Arc<Change>> {
+    let change: Option<Change> = bytes_of(item).and_then(|bytes| postcard::from_bytes(bytes).ok());
+    if change.is_none() {
+        tracing::error!(key = %key_of(item), "malformed change of the search index; skipping it");
+    }
+    change.map(Arc::new)
+}
+
+/// The item of a packet.
+pub(super) fn packet_item(id: &str, changes: &[Arc<Change>]) -> Result<Item> {
+    let changes: Vec<&Change> = changes.iter().map(AsRef::as_ref).collect();
+    let bytes = postcard::to_allocvec(&changes).map_err(|error| Error::Internal(error.into()))?;
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    let packed = encoder.write_all(&bytes).and_then(|()| encoder.finish());
+    let packed = packed.map_err(|error| Error::Internal(error.into()))?;
+    let mut item = keys::packet(id).attributes();
+    item.insert(CHANGES.to_owned(), AttributeValue::B(Blob::new(packed)));
+    Ok(item)
+}
+
+/// The changes in a packet; none if it is malformed, which is logged.
+pub(super) fn changes_in(item: &Item) -> Vec<Arc<Change>> {
+    let mut bytes = Vec::new();
+    let read = bytes_of(item).is_some_and(|packed| DeflateDecoder::new(packed).read_to_end(&mut bytes).is_ok());
+    let changes: Option<Vec<Change>> = if read { postcard::from_bytes(&bytes).ok() } else { None };
+    if changes.is_none() {
+        tracing::error!(key = %key_of(item), "malformed packet of the search index; skipping it: run `rollcall reindex`");
+    }
+    changes.unwrap_or_default().into_iter().map(Arc::new).collect()
+}
+
