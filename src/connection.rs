@@ -14,9 +14,10 @@ use shared::error::Cause;
 use shared::model::ambient::{System, random};
 use shared::store::{Connection, RetryPolicy};
 
-/// An engine in this process loses no request, but may delay one until it has written thousands of items.
+/// An engine in this process loses no request, but may delay one until it has written thousands of items. With its last attempt,
+/// which may take as long again, a write ends before it counts as settled.
 const EMBEDDED_RETRIES: RetryPolicy =
-    RetryPolicy { pause: Duration::from_millis(20), deadline: Duration::from_mins(1) };
+    RetryPolicy { pause: Duration::from_millis(20), deadline: Duration::from_secs(14) };
 
 /// A connection, and the engine behind it if it runs in this process.
 pub struct OpenStore {

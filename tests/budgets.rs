@@ -176,7 +176,10 @@ async fn creations(app: &TestApp, admin: &Client) {
             // Each group has an entry in a list.
             let groups = f64::from(u32::try_from(groups.as_array().map_or(0, Vec::len)).expect("few"));
             let (_, write) = answer.cost();
-            assert!(write <= most + EVENT + SEARCH + groups, "{what} writes {write} units, {most} without events and search allowed");
+            assert!(
+                write <= most + EVENT + SEARCH + groups,
+                "{what} writes {write} units, {most} without events and search allowed"
+            );
         }
         let all = if groups == json!([]) { 20.0 } else { 27.0 } + EVENT + SEARCH;
         first.within(&format!("{what}, first of a process"), 8.0, all);
@@ -197,8 +200,6 @@ async fn switched(admin: &Client) {
     }
     peak.within("a user switched off or on, all included", 3.0, SWITCHED);
 }
-
-/// A user as a creation with that body makes it, as far as it is searched.
 
 async fn measure(users: usize) {
     let app = directory_of(users).await;

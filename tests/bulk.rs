@@ -27,7 +27,8 @@ async fn copies_are_what_the_store_writes() {
             "every claim is the user's own"
         );
     }
-    let left = app.items().iter().map(key).filter(|key| !key.starts_with("COUNT ") && !is_entry(key)).collect::<Vec<_>>();
+    let left =
+        app.items().iter().map(key).filter(|key| !key.starts_with("COUNT ") && !is_entry(key)).collect::<Vec<_>>();
     assert!(users.iter().all(|user| left.iter().all(|key| !key.contains(&user.id.0.simple().to_string()))), "{left:?}");
     assert!(left.iter().all(|key| !key.contains("copy")), "{left:?}");
 }

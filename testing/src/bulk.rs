@@ -229,15 +229,16 @@ pub async fn insert_index(app: &TestApp, users: &[User]) {
     let count = |(year, (rows, off)): (&i32, &(u64, u64))| {
         let sk = format!("USERS#{year:04}#00");
         let (rows, off) = (rows.to_string(), off.to_string());
-        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows}, "off": {"N": off}, "epoch": {"N": "0"}}))
+        item(
+            json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows}, "off": {"N": off}, "epoch": {"N": "0"}}),
+        )
     };
     app.engine.put(years.iter().map(count).collect());
-    println!("{items} items, {bytes} bytes, {:.2} KB a user", bytes as f64 / users.len() as f64 / 1024.0);
+    println!("{items} items, {bytes} bytes, {} bytes a user", bytes / users.len());
 }
 
 /// What an item takes in DynamoDB: its names and values, and 100 bytes.
-#[expect(clippy::implicit_hasher, reason = "maps of the SDK use the default hasher")]
-pub fn size_of_item(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>) -> usize {
+fn size_of_item(item: &shared::store::Item) -> usize {
     use aws_sdk_dynamodb::types::AttributeValue;
     let size = |value: &AttributeValue| match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),

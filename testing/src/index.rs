@@ -142,7 +142,8 @@ impl Bytes {
     /// With the time in the id as the difference to the moment, in milliseconds; the lowest bit is the sign.
     fn short_place(&mut self, moment: u64) -> String {
         let difference = self.number();
-        let difference = i64::try_from(difference >> 1).expect("small") ^ -i64::try_from(difference & 1).expect("a bit");
+        let difference =
+            i64::try_from(difference >> 1).expect("small") ^ -i64::try_from(difference & 1).expect("a bit");
         let time = Timestamp::from_ordinal(moment).micros().div_euclid(1000) + difference;
         self.take(10).into_iter().fold(format!("{moment:015x}#{time:012x}"), |place, byte| format!("{place}{byte:02x}"))
     }

@@ -1,7 +1,7 @@
 //! What a purge leaves: nothing but ids.
 
 use super::*;
-use crate::support::Options;
+use crate::support::{Options, key};
 
 /// Values of the person in [`jane`], in whatever case.
 const VALUES: &[&str] = &[
@@ -61,6 +61,18 @@ async fn after_a_purge_nothing_of_the_person_is_found() {
     assert_eq!(traces(&app), Vec::<String>::new());
     let table = table(&app);
     assert_eq!((table.work_left(), table.deleted().count()), (0, 0));
+    // The search index is the job's too.
+    app.environment.advance(60);
+    app.run_housekeeping().await.expect("a kept house");
+    let items = app.items();
+    let is_unpacked = |key: &String| key.starts_with("RECENT CHANGE#") || key.starts_with("PACKET#");
+    assert_eq!(items.iter().map(key).find(is_unpacked), None);
+    for bytes in items.iter().flat_map(|item| item.values()).filter_map(|value| match value {
+        dynoxide::AttributeValue::B(bytes) => Some(String::from_utf8_lossy(bytes).to_lowercase()),
+        _ => None,
+    }) {
+        assert!(VALUES.iter().all(|value| !bytes.contains(value)), "{bytes}");
+    }
     // Not even ids, but in events.
     let left = table.items.iter().filter(|((pk, _), _)| !pk.starts_with("EVENT"));
     let left = left.map(|(key, item)| format!("{key:?} {item:?}")).filter(|item| item.contains(&id));

@@ -196,11 +196,7 @@ async fn values_that_cannot_be_are_refused_and_change_nothing() {
         }
         assert_eq!(told(&provider.post(USERS, &user).await), (status, reason.to_owned()), "POST {name}: {value}");
     }
-    let new: Vec<_> = Table::read(&app.engine)
-        .items
-        .into_keys()
-        .filter(|key| !before.contains_key(key))
-        .collect();
+    let new: Vec<_> = Table::read(&app.engine).items.into_keys().filter(|key| !before.contains_key(key)).collect();
     assert_eq!(new, []);
     assert_eq!(provider.read(&at(&other)).await, other);
     Table::read(&app.engine).assert_sound();

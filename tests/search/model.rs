@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use shared::model::{EdgeId, EmailAddress, Sequence, User, UserId, UserNumber, Username, fold};
-use shared::store::{RetryPolicy, Search, SearchField, Store, UserWrite};
+use shared::store::{RetryPolicy, Search, SearchField, Store, UserWrite, WriteOutcome};
 use uuid::Uuid;
 
 use crate::support::{FakeEnvironment, Options, Table, TestApp, plain_user};
@@ -17,7 +17,7 @@ use crate::support::{FakeEnvironment, Options, Table, TestApp, plain_user};
 /// How many users come and go.
 const USERS: u64 = 24;
 /// How long a merge keeps others from beginning, and a little more, in seconds.
-const MERGE_ENDS: i64 = 16 * 60;
+const MERGE_ENDS: i64 = 21 * 60;
 
 /// A task, and whether it may stop anywhere.
 type Task<'a> = (Pin<Box<dyn Future<Output = ()> + 'a>>, bool);
@@ -74,10 +74,12 @@ async fn run(mut tasks: Vec<Task<'_>>, random: &Random) {
 }
 
 /// Changes one user in some way: creates, renames, moves or removes.
-async fn write(store: Store, pattern: User, random: &Random) {
+async fn write(store: Store, pattern: User, random: &Random, ids: &Mutex<Vec<UserId>>) {
     let number = random.below(USERS);
-    let id = UserId(Uuid::from_u128(u128::from(number + 1)));
+    // Who is created anew is somebody else.
+    let id = ids.lock().expect("ids")[usize::try_from(number).expect("small")];
     let before = store.user(id).await.expect("the store");
+    let id = if before.is_some() { id } else { UserId(Uuid::from_u128(u128::from(random.below(u64::MAX)))) };
     let mut after = before.clone().unwrap_or_else(|| User {
         id,
         number: UserNumber(1000 + number),
@@ -102,7 +104,9 @@ async fn write(store: Store, pattern: User, random: &Random) {
     let after = (!is_removed).then_some(after);
     let write =
         UserWrite { before: before.as_ref(), after: after.as_ref(), memberships: Some(&[]), ..UserWrite::default() };
-    store.user_write(&write).await.expect("an answer");
+    if store.user_write(&write).await.expect("an answer") == WriteOutcome::Done && !is_removed {
+        ids.lock().expect("ids")[usize::try_from(number).expect("small")] = id;
+    }
 }
 
 /// Packs, unless somebody else is at it.
@@ -116,10 +120,11 @@ fn histories() -> u64 {
 }
 
 /// All users, oldest first.
-async fn everybody(store: &Store, admin: &User) -> Vec<User> {
+async fn everybody(store: &Store, admin: &User, ids: &Mutex<Vec<UserId>>) -> Vec<User> {
     let mut users = vec![admin.clone()];
-    for number in 1..=USERS {
-        users.extend(store.user(UserId(Uuid::from_u128(u128::from(number)))).await.expect("the store"));
+    let ids = ids.lock().expect("ids").clone();
+    for id in ids {
+        users.extend(store.user(id).await.expect("the store"));
     }
     users.sort_by_key(|user| (user.date_joined, user.id.0));
     users
@@ -161,10 +166,11 @@ async fn searches_find_what_is_there_in_any_history() {
     let process = || app.another(Options { retry_policy: hasty, ..Options::default() });
     let mut processes = [process(), process()];
     let admin = store_admin(&app).await;
+    let ids = Mutex::new((1..=USERS).map(|number| UserId(Uuid::from_u128(number.into()))).collect::<Vec<_>>());
     let mut kinds = BTreeMap::<&str, u64>::new();
     for history in 0..histories() {
         let store = || random.one_of(&processes).directory.store().clone();
-        let users = everybody(&store(), &admin).await;
+        let users = everybody(&store(), &admin, &ids).await;
         let mut tasks: Vec<Task<'_>> = Vec::new();
         let is_quiet = random.below(2) == 0;
         if is_quiet {
@@ -173,7 +179,7 @@ async fn searches_find_what_is_there_in_any_history() {
             tasks.push((Box::pin(async { app.environment.advance(MERGE_ENDS) }), false));
         } else {
             for _ in 0..random.below(4) {
-                tasks.push((Box::pin(write(store(), pattern.clone(), &random)), false));
+                tasks.push((Box::pin(write(store(), pattern.clone(), &random, &ids)), false));
             }
         }
         for _ in 0..random.below(3) {
@@ -181,7 +187,7 @@ async fn searches_find_what_is_there_in_any_history() {
         }
         *kinds.entry(if is_quiet { "quiet" } else { "busy" }).or_default() += 1;
         run(tasks, &random).await;
-        let users = everybody(&store(), &admin).await;
+        let users = everybody(&store(), &admin, &ids).await;
         for process in &processes {
             let search = random.search();
             let expected: Vec<UserId> =

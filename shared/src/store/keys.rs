@@ -93,8 +93,8 @@ pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_aft
 pub use self::search::RECENT;
 pub(crate) use self::search::{
     INACTIVE, INDEX_STATE, PACKET_HEADERS, RECENT_CHANGES, active_before, block, gram, grouped, inactive, index_state,
-    packet, packet_header, packet_id, packing_task, place_after, posting, recent_change, recent_changes_after, reindex,
-    term, third, third_of,
+    packet, packet_header, packet_headers_before, packet_id, packing_task, place_after, posting, recent_change,
+    recent_changes_after, reindex, term, third, third_of,
 };
 pub(crate) use self::webhooks::{DONE, WAITING, WEBHOOKS, delivery, webhook, webhook_cursor, webhook_parts};
 use crate::model::{
@@ -142,6 +142,8 @@ pub(crate) const LAST_NUMBER: &str = "99999999999999999999";
 /// How many refused attempts of a user are recorded in a quarter of an hour: a prime, so that every step reaches all
 /// slots.
 pub(crate) const SLOTS: u64 = 31;
+/// Writes that began longer ago than this, in seconds, have finished: no key with an earlier time appears any more.
+pub(crate) const SETTLED: i64 = 30;
 /// How many claims on OpenL2M ids share a partition.
 const NUMBERS_PER_PARTITION: u64 = 1000;
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::item::{from_item, key_of};
-use super::keys::{self, List, Position};
+use super::keys::{self, List, Position, SETTLED};
 use super::requests::{Bound, Range};
 use super::transaction::Transaction;
 use super::{Item, Store};
@@ -24,9 +24,6 @@ use crate::model::ambient::random;
 pub(super) const SHARDS: u8 = 8;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
-/// Writes that began longer ago than this, in seconds, have finished; nothing that is sorted by time appears any more
-/// before it.
-pub(super) const SETTLED: i64 = 30;
 
 /// The number of records in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,11 @@ pub(crate) fn packet_id(sk: &str) -> Option<&str> {
     sk.strip_prefix(PACKETS)
 }
 
+/// Sorts after all headers of packets before that time, and before the others.
+pub(crate) fn packet_headers_before(time: Timestamp) -> String {
+    format!("{PACKETS}{:015x}", time.ordinal())
+}
+
 /// The first and the last sort key of headers.
 pub(crate) const PACKET_HEADERS: (&str, &str) = (PACKETS, "PACKET$");
 

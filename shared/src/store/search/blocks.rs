@@ -21,6 +21,9 @@ pub(super) const MERGE: &str = "n";
 /// The most bytes of postings: with the key, one write unit.
 const MOST_BYTES: usize = 915;
 
+/// How many bytes of an id may be a time.
+const TIME_BYTES: usize = 6;
+
 /// A user in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Posting {
@@ -36,13 +39,17 @@ struct Stored<'a>(u64, i64, [u8; 10], &'a str);
 
 /// The time at the beginning of an id, in milliseconds, and the rest.
 fn parts(id: [u8; 16]) -> (i64, [u8; 10]) {
-    let [a, b, c, d, e, f, rest @ ..] = id;
-    (i64::from_be_bytes([0, 0, a, b, c, d, e, f]), rest)
+    let number = u128::from_be_bytes(id);
+    let mut rest = [0; 10];
+    rest.copy_from_slice(&id[TIME_BYTES..]);
+    // 48 bits, which an `i64` holds.
+    (i64::try_from(number >> 80).unwrap_or_default(), rest)
 }
 
 fn id(time: i64, rest: [u8; 10]) -> [u8; 16] {
-    let ([_, _, a, b, c, d, e, f], [g, h, i, j, k, l, m, n, o, p]) = (time.to_be_bytes(), rest);
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    let mut id = (u128::try_from(time).unwrap_or_default() << 80).to_be_bytes();
+    id[TIME_BYTES..].copy_from_slice(&rest);
+    id
 }
 
 fn milliseconds(moment: u64) -> i64 {
@@ -85,7 +92,8 @@ pub(super) fn block_item(key: &Key, postings: &[Posting], merge: u64) -> Result<
 pub(super) fn postings_in(item: &Item) -> Result<Vec<Posting>> {
     let bytes = item.get(POSTINGS).and_then(|value| value.as_b().ok());
     let stored: Option<Vec<Stored<'_>>> = bytes.and_then(|bytes| postcard::from_bytes(bytes.as_ref()).ok());
-    let stored = stored.ok_or_else(|| Error::internal(format!("malformed block of the search index: {}", key_of(item))))?;
+    let stored =
+        stored.ok_or_else(|| Error::internal(format!("malformed block of the search index: {}", key_of(item))))?;
     let posting = |moment: &mut u64, Stored(since, shift, rest, value): Stored<'_>| {
         *moment = moment.saturating_add(since);
         let user = id(milliseconds(*moment).saturating_add(shift), rest);

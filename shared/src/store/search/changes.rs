@@ -1,5 +1,6 @@
 //! A change of a user, as the index sees it, and packets of such changes.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::terms::Entry;
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, UserId};
-use crate::store::item::{Item, key_of};
-use crate::store::keys::{self, Key};
+use crate::store::item::{Item, from_item, key_of};
+use crate::store::keys::{self, Key, SETTLED};
 
 /// The most changes of a packet.
 pub(super) const PACKED: usize = 400;
@@ -24,7 +25,7 @@ const CHANGES: &str = "c";
 /// What a change of a user means for the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Change {
-    /// When it was made, as [`Timestamp::ordinal`]. A user's changes are in the order of their times.
+    /// When it was made, as [`Timestamp::ordinal`].
     pub at: u64,
     /// The version of the user's record afterwards.
     pub version: u64,
@@ -32,6 +33,44 @@ pub(super) struct Change {
     pub is_certain: bool,
     pub old: Option<Entry>,
     pub new: Option<Entry>,
+}
+
+/// The changes of one user.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Those that were made, oldest first.
+    pub certain: Vec<Arc<Change>>,
+    /// Those that may have been made before the last of them.
+    pub before: Vec<Arc<Change>>,
+    /// Those that may have been made since.
+    pub after: Vec<Arc<Change>>,
+}
+
+impl History {
+    /// Sorts changes by time. What was written within [`SETTLED`] may have times of different clocks, so there versions decide.
+    pub(super) fn of(changes: Vec<Arc<Change>>) -> Self {
+        let (mut certain, possible): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.is_certain);
+        certain.sort_by_key(|change| change.at);
+        let settled = SETTLED.unsigned_abs() * 1_000_000;
+        let is_close = |one: &Arc<Change>, other: &Arc<Change>| other.at - one.at < settled;
+        for close in certain.chunk_by_mut(is_close) {
+            close.sort_by_key(|change| change.version);
+        }
+        let newest = certain.last().map(|change| change.at);
+        let (after, before) = possible.into_iter().partition(|change| Some(change.at) >= newest);
+        Self { certain, before, after }
+    }
+
+    /// The histories of users.
+    pub(super) fn by_user(changes: impl Iterator<Item = Arc<Change>>) -> HashMap<UserId, Self> {
+        let mut users: HashMap<UserId, Vec<Arc<Change>>> = HashMap::new();
+        for change in changes {
+            if let Some(user) = change.user() {
+                users.entry(user).or_default().push(change);
+            }
+        }
+        users.into_iter().map(|(user, changes)| (user, Self::of(changes))).collect()
+    }
 }
 
 /// How far the lists have got.
@@ -52,6 +91,9 @@ pub(super) struct IndexState {
     /// Whether no user has entries of earlier releases.
     #[serde(default)]
     pub is_whole: bool,
+    /// Changes whenever the state does.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 /// What is known of a packet without reading it.
@@ -104,6 +146,16 @@ pub(super) fn change_in(item: &Item) -> Option<Arc<Change>> {
     change.map(Arc::new)
 }
 
+/// The header of a packet. A malformed one is logged, and left where it is.
+pub(super) fn header_in(item: Item) -> Option<PacketHeader> {
+    let key = key_of(&item);
+    let header = from_item(&key, item);
+    if let Err(error) = &header {
+        tracing::error!(error = %error, "search index: skipping a packet");
+    }
+    header.ok()
+}
+
 /// The item of a packet.
 pub(super) fn packet_item(id: &str, changes: &[Arc<Change>]) -> Result<Item> {
     let changes: Vec<&Change> = changes.iter().map(AsRef::as_ref).collect();
@@ -126,4 +178,3 @@ pub(super) fn changes_in(item: &Item) -> Vec<Arc<Change>> {
     }
     changes.unwrap_or_default().into_iter().map(Arc::new).collect()
 }
-

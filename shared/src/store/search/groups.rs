@@ -18,7 +18,7 @@ const VERSION: &str = "n";
 /// The effect of a user change on these lists.
 pub(in crate::store) struct GroupEntries {
     /// Entries to write.
-    wanted: BTreeSet<Key>,
+    pub(in crate::store) wanted: BTreeSet<Key>,
     /// Entries to delete.
     unwanted: BTreeSet<Key>,
     /// The user's new version.

@@ -90,19 +90,19 @@ impl List {
             self.ended = items.len() < self.piece;
             self.piece = (self.piece * 2).min(self.kind.most_piece());
             for item in items {
-                self.take_in(item)?;
+                self.take_in(&item)?;
             }
         }
         Ok(())
     }
 
-    fn take_in(&mut self, item: Item) -> Result<()> {
-        let sk = key_of(&item).sk;
+    fn take_in(&mut self, item: &Item) -> Result<()> {
+        let sk = key_of(item).sk;
         match self.kind {
             Kind::Blocks => {
                 // A block that is being divided may repeat postings of the one before.
                 let is_new = |posting: &Posting| self.reached.is_none_or(|reached| posting.place > reached);
-                self.read.extend(postings_in(&item)?.into_iter().filter(is_new));
+                self.read.extend(postings_in(item)?.into_iter().filter(is_new));
             }
             Kind::Entries => {
                 let value = item.get("v").and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
@@ -126,7 +126,7 @@ impl List {
                 Kind::Blocks => {
                     let range = Range { pk: &self.pk, bound: Bound::Between(&self.from, &to), ascending: false };
                     for block in store.query(range, 1).await? {
-                        self.take_in(block)?;
+                        self.take_in(&block)?;
                     }
                     while self.read.pop_front_if(|posting| posting.place < place).is_some() {}
                 }

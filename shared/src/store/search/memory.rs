@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use super::changes::{Change, IndexState, PACKED, PacketHeader};
+use super::changes::{Change, History, IndexState, PACKED, PacketHeader};
 use super::terms::{Entry, Place, SearchField};
 use crate::model::{Timestamp, UserId};
 
@@ -19,14 +19,7 @@ pub(super) struct Recent {
     pub merges: u64,
     /// See [`IndexState::is_whole`].
     pub is_whole: bool,
-    users: HashMap<UserId, State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Whether the lists are not asked about this user.
-    hides: bool,
-    candidates: Vec<Arc<Change>>,
+    users: HashMap<UserId, History>,
 }
 
 /// What this process knows of the changes.
@@ -39,6 +32,9 @@ pub(crate) struct Memory {
     changes: BTreeMap<String, Arc<Change>>,
     /// When they were read last.
     pub(super) read_at: Option<Timestamp>,
+    /// How many readings have begun, and which of them was the last to be taken in.
+    begun: u64,
+    taken: u64,
     /// When this process last asked for packing.
     asked_at: Option<Timestamp>,
     pub(super) recent: Arc<Recent>,
@@ -51,34 +47,20 @@ pub(super) struct Reading {
     pub changes: BTreeMap<String, Arc<Change>>,
 }
 
-/// The newest state of one user, from the changes that are known, in no order.
-fn state(mut changes: Vec<Arc<Change>>) -> State {
-    changes.sort_by_key(|change| (change.at, change.version));
-    let certain = changes.iter().rposition(|change| change.is_certain);
-    let candidates = changes.split_off(certain.unwrap_or(0));
-    State { hides: certain.is_some(), candidates }
-}
-
 impl Recent {
     fn of(index: &IndexState, changes: impl Iterator<Item = Arc<Change>>) -> Self {
-        let mut users: HashMap<UserId, Vec<Arc<Change>>> = HashMap::new();
-        for change in changes {
-            if let Some(user) = change.user() {
-                users.entry(user).or_default().push(change);
-            }
-        }
-        let users = users.into_iter().map(|(user, changes)| (user, state(changes))).collect();
-        Self { merges: index.merges, is_whole: index.is_whole, users }
+        Self { merges: index.merges, is_whole: index.is_whole, users: History::by_user(changes) }
     }
 
     /// Whether the lists are wrong about the user at that place.
     pub(super) fn hides(&self, place: Place) -> bool {
-        !self.users.is_empty() && self.users.get(&place.id()).is_some_and(|state| state.hides)
+        !self.users.is_empty() && self.users.get(&place.id()).is_some_and(|history| !history.certain.is_empty())
     }
 
     /// The places of changed users of whom one of the fields contains a folded part.
     pub(super) fn matching(&self, fields: &[SearchField], part: &str) -> VecDeque<Place> {
-        let entries = self.users.values().flat_map(|state| &state.candidates).filter_map(|change| change.new.as_ref());
+        let newest = self.users.values().flat_map(|history| history.certain.last().into_iter().chain(&history.after));
+        let entries = newest.filter_map(|change| change.new.as_ref());
         let matches = |entry: &&Entry| fields.iter().any(|field| entry.value(*field).contains(part));
         let mut places: Vec<Place> = entries.filter(matches).map(|entry| entry.place).collect();
         places.sort_unstable();
@@ -98,18 +80,25 @@ impl Memory {
         is_much
     }
 
+    /// Begins a reading: its number.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.begun += 1;
+        self.begun
+    }
+
     /// Adds what was read at a time, the changes from a sort key on.
     pub(super) fn take_in(
         &mut self,
         reading: Reading,
         packets: Packets,
         from: Option<&str>,
-        at: Timestamp,
+        (number, at): (u64, Timestamp),
     ) {
-        if self.read_at > Some(at) {
+        if self.taken > number {
             // Another request began to read later, and has found more.
             return;
         }
+        self.taken = number;
         self.read_at = Some(at);
         let Reading { state, headers, changes } = reading;
         let moved = headers.values().map(|header| header.through.as_str()).max().unwrap_or_default();

@@ -22,6 +22,7 @@ mod terms;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use futures_util::future::{try_join, try_join_all};
 
 use self::blocks::Posting;
@@ -30,6 +31,7 @@ use self::list::{AFTER_PLACES, Kind, List, Source};
 use self::memory::Recent;
 pub(super) use self::memory::RecentCache;
 pub use self::rebuilding::{search_changes, search_items, search_items_of_earlier_releases};
+pub(super) use self::recent::write_search;
 pub use self::terms::SearchField;
 use self::terms::{Place, Term};
 use super::item::key_of;
@@ -78,6 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable, or an item of the index is malformed.
+    #[boxed]
     pub async fn search(&self, search: &Search, limit: usize) -> Result<Vec<Member>> {
         let counts = async {
             match search.is_active {
@@ -106,8 +109,10 @@ impl Store {
     /// The conditions of a search, and the changes that lists do not contain yet.
     async fn conditions(&self, search: &Search) -> Result<(Vec<Condition>, Arc<Recent>)> {
         let Search { parts, is_active, group, organizations } = search;
-        let parts: Vec<(&[SearchField], String)> = parts.iter().map(|(fields, part)| (&fields[..], fold(part))).collect();
-        let (recent, sources) = if parts.is_empty() { (Arc::default(), Vec::new()) } else { self.sources(&parts).await? };
+        let parts: Vec<(&[SearchField], String)> =
+            parts.iter().map(|(fields, part)| (&fields[..], fold(part))).collect();
+        let (recent, sources) =
+            if parts.is_empty() { (Arc::default(), Vec::new()) } else { self.sources(&parts).await? };
         let found = |((fields, part), lists): ((&[SearchField], String), Vec<List>)| {
             let recent = recent.matching(fields, &part);
             Condition { part: Some(part), source: Source { lists, recent } }

@@ -2,8 +2,8 @@
 //!
 //! Any number of processes may do this at once, and each may stop anywhere.
 //!
-//! - *A merge* has a number, which the state counts. It begins when no other has begun within [`BUSY`]. Whoever has been overtaken
-//!   makes no packet, and writes no block:
+//! - *A merge* has a number, which the state counts. It begins when no other has begun within [`BUSY`], and stops writing a little
+//!   before another one may begin. Whoever has been overtaken nevertheless makes no packet, and is noticed by most blocks:
 //! - *A packet* is made while the state has the number of the merge. Its changes are removed afterwards, at the latest by the merge
 //!   that takes the packet.
 //! - *A block* names the merge that wrote it last. A merge writes a block only if nobody has written it since it was read, and ends
@@ -11,22 +11,22 @@
 //! - When all blocks are written, the state counts that a merge has ended, and then the packets are removed. Readers look at packets
 //!   first and at the state after them; so whoever misses a packet knows that the lists have changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::blocks::{MERGE, Posting, block_item, block_key, cut, merge_of, postings_in};
+use super::changes::{Change, History, IndexState, PACKED, PacketHeader, change_in, header_in, packet_item};
 use super::list::BEFORE_PLACES;
-use super::changes::{Change, IndexState, PACKED, PacketHeader, change_in, packet_item};
-use super::terms::{Entry, Place, SearchField, Term};
-use crate::error::Result;
-use crate::model::{Timestamp, UserId};
+use super::terms::{Entry, Place, SearchField, Term, place_of};
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
 use crate::model::ambient::random;
-use crate::store::item::{from_item, key_of, to_item};
-use crate::store::keys::{self, Key};
-use crate::store::lists::SETTLED;
+use crate::store::item::{key_of, to_item};
+use crate::store::keys::{self, Key, SETTLED};
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
 use crate::store::{Item, Store, cost};
@@ -39,8 +39,18 @@ const WORTH: u64 = 3_000;
 pub(super) const MOST: u64 = 20_000;
 /// The most bytes of these changes; their postings, which are in memory, take fifty times as much. So many bytes are worth a merge.
 const MOST_BYTES: u64 = 2_000_000;
-/// How long a merge may take before another one begins, in seconds.
-const BUSY: i64 = 15 * 60;
+/// How long a merge keeps others from beginning, in seconds: more than a function in Lambda may take.
+const BUSY: i64 = 20 * 60;
+/// How long before that a merge stops writing, in seconds: more than a request may take.
+const MARGIN: i64 = 60;
+/// Changes that are older than this, in seconds, are merged even if they are few.
+const OLD: i64 = 24 * 60 * 60;
+/// The most blocks that take postings from one block in one transaction.
+const DIVIDED: usize = 80;
+/// How many blocks of a list are read at once; about one read unit.
+const BLOCKS: usize = 4;
+/// Attribute of the packing task.
+const PURGED: &str = "purged";
 /// How many lists are changed at once.
 const AT_ONCE: usize = 16;
 /// How many lists are written together where a whole batch is one write.
@@ -53,17 +63,34 @@ struct Batch {
     postings: Vec<TermChange>,
 }
 
-/// A list, the index of an entry in the batch, and whether that entry belongs to the list from now on.
-type TermChange = (Term, usize, bool);
+/// A list, the index of an entry in the batch, and what becomes of that entry.
+type TermChange = (Term, usize, Fate);
 
-/// A change of a list: a posting with that value, or none any more at that place.
-type PlaceChange<'a> = (Place, Option<&'a str>);
+/// What becomes of an entry in the lists of its terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Goes,
+    /// It is added if there is none at its place.
+    MayStay,
+    Stays,
+}
+
+/// A change of a list at a place.
+#[derive(Debug, Clone, Copy)]
+struct PlaceChange<'a> {
+    place: Place,
+    /// Whether the posting goes that is there.
+    goes: bool,
+    /// The value of the new one, and whether it is certain.
+    value: Option<(&'a str, bool)>,
+}
 
 /// Blocks to write, in this order.
 #[derive(Default)]
 struct ListWrite {
-    /// The block as it was, and the postings that stay in it.
-    changed: Vec<BlockWrite>,
+    blocks: Vec<BlockWrite>,
+    /// Whether more must be written after these.
+    has_more: bool,
 }
 
 struct BlockWrite {
@@ -79,8 +106,30 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unavailable. The next call continues where this one stopped.
+    #[boxed]
     pub async fn search_pack(&self, all: bool) -> Result<()> {
-        if all { self.pack(1, 1).await } else { self.pack(PACKED, WORTH).await }
+        if all || self.has_old_changes().await? { self.pack(1, 1).await } else { self.pack(PACKED, WORTH).await }
+    }
+
+    /// Whether a change waits since [`OLD`], or somebody was purged, of whom nothing is to stay.
+    async fn has_old_changes(&self) -> Result<bool> {
+        let task = self.item(&keys::packing_task()).await?;
+        if task.is_some_and(|task| task.contains_key(PURGED)) {
+            return Ok(true);
+        }
+        let old = keys::recent_changes_after(self.ambient.now().plus_seconds(-OLD));
+        let range = |first, last| Range { pk: keys::RECENT, bound: Bound::Between(first, last), ascending: true };
+        let old_packets = keys::packet_headers_before(self.ambient.now().plus_seconds(-OLD));
+        let changes = self.query(range(keys::RECENT_CHANGES, &old), 1).await?;
+        Ok(!changes.is_empty() || !self.query(range(keys::PACKET_HEADERS.0, &old_packets), 1).await?.is_empty())
+    }
+
+    /// Has everything merged soon that is known of a purged user.
+    pub(super) async fn ask_for_merging(&self) -> Result<()> {
+        let mut item = keys::packing_task().attributes();
+        item.insert(PURGED.to_owned(), AttributeValue::N(self.ambient.now().micros().to_string()));
+        self.put(item, None).await?;
+        Ok(())
     }
 
     /// Makes packets of `fewest` changes or more, and merges packets with `worth` changes or more.
@@ -116,7 +165,7 @@ impl Store {
         let ids: Vec<&String> = packets.iter().map(|(id, _)| id).collect();
         let Some(contents) = self.packets(&ids).await? else { return Ok(false) };
         let batch = Batch::of(contents.values().flat_map(|packet| packet.iter().cloned()));
-        Ok(self.change_lists(&batch, state.begun).await? && self.end_merge(state, packets).await?)
+        Ok(self.change_lists(&batch, &state).await? && self.end_merge(&state, packets).await?)
     }
 
     /// The first changes that are settled, at most `limit`.
@@ -142,10 +191,8 @@ impl Store {
         let range = Range { pk: keys::RECENT, bound: Bound::Between(first, last), ascending: true };
         let mut packets = Vec::new();
         for item in self.query(range, usize::MAX).await? {
-            let key = key_of(&item);
-            if let Some(id) = keys::packet_id(&key.sk).map(str::to_owned) {
-                packets.push((id, from_item(&key, item)?));
-            }
+            let id = keys::packet_id(&key_of(&item).sk).map(str::to_owned);
+            packets.extend(id.zip(header_in(item)));
         }
         Ok(packets)
     }
@@ -153,7 +200,8 @@ impl Store {
     /// Removes changes that are in packets already, where somebody has stopped in between.
     async fn remove_packed_changes(&self) -> Result<()> {
         let headers = self.headers().await?;
-        let made: Vec<&(String, PacketHeader)> = headers.iter().filter(|(_, header)| !header.through.is_empty()).collect();
+        let made: Vec<&(String, PacketHeader)> =
+            headers.iter().filter(|(_, header)| !header.through.is_empty()).collect();
         let Some(through) = made.iter().map(|(_, header)| &header.through).max() else { return Ok(()) };
         let range = Range { pk: keys::RECENT, bound: Bound::Between(keys::RECENT_CHANGES, through), ascending: true };
         let left: BTreeSet<Key> = self.query(range, usize::MAX).await?.iter().map(key_of).collect();
@@ -200,24 +248,24 @@ impl Store {
 
     /// Begins a merge, unless another one is in progress.
     async fn begin_merge(&self) -> Result<Option<IndexState>> {
-        let before: Option<IndexState> = self.get(keys::index_state()).await?;
         let now = self.ambient.now();
-        if before.as_ref().is_some_and(|before| before.busy_until > now.micros()) {
-            return Ok(None);
-        }
-        let was = before.clone().unwrap_or_default();
-        let state = IndexState { begun: was.begun + 1, busy_until: now.plus_seconds(BUSY).micros(), ..was };
-        Ok(self.write_state(before.as_ref(), &state).await?.then_some(state))
+        let is_busy = |state: &IndexState| state.busy_until > now.micros();
+        let begin = |state: &mut IndexState| {
+            state.begun += 1;
+            state.busy_until = now.plus_seconds(BUSY).micros();
+        };
+        self.change_state(|state| !is_busy(state), begin).await
     }
 
     /// Counts the merge of some packets, removes them, and lets others begin; `false` if a later merge has begun.
-    async fn end_merge(&self, state: IndexState, packets: Vec<(String, PacketHeader)>) -> Result<bool> {
-        let mut merged = state.clone();
-        if !packets.is_empty() {
-            let through = packets.iter().map(|(_, header)| header.through.clone()).max().unwrap_or_default();
-            merged.merges += 1;
-            merged.through = merged.through.max(through);
-            if !self.write_state(Some(&state), &merged).await? {
+    async fn end_merge(&self, merge: &IndexState, packets: Vec<(String, PacketHeader)>) -> Result<bool> {
+        let is_ours = |state: &IndexState| state.begun == merge.begun;
+        if let Some(through) = packets.iter().map(|(_, header)| header.through.clone()).max() {
+            let count = |state: &mut IndexState| {
+                state.merges += 1;
+                state.through = state.through.clone().max(through.clone());
+            };
+            if self.change_state(is_ours, count).await?.is_none() {
                 return Ok(false);
             }
         }
@@ -227,30 +275,57 @@ impl Store {
             transaction.delete(keys::packet(id));
             let _ = self.transact(&transaction).await?;
         }
-        let done = IndexState { busy_until: 0, ..merged.clone() };
-        self.write_state(Some(&merged), &done).await
+        Ok(self.change_state(is_ours, |state| state.busy_until = 0).await?.is_some())
     }
 
-    /// Replaces the state; `false` if another merge has begun since it was read.
-    pub(super) async fn write_state(&self, before: Option<&IndexState>, after: &IndexState) -> Result<bool> {
-        let condition = before.map_or(Condition::Absent, is_begun);
-        let mut transaction = Transaction::new();
-        transaction.put_if(to_item(&keys::index_state(), after)?, condition, ());
-        Ok(self.transact(&transaction).await?.is_ok())
+    /// Changes the state if it is as it must be, and returns it.
+    pub(super) async fn change_state(
+        &self,
+        is_right: impl Fn(&IndexState) -> bool,
+        change: impl Fn(&mut IndexState),
+    ) -> Result<Option<IndexState>> {
+        let mut attempts = self.attempts();
+        loop {
+            attempts.next().await?;
+            let before: Option<IndexState> = self.get(keys::index_state()).await?;
+            let condition = match &before {
+                None => Condition::Absent,
+                Some(before) => Condition::Is("revision", AttributeValue::N(before.revision.to_string())),
+            };
+            let mut state = before.unwrap_or_default();
+            if !is_right(&state) {
+                return Ok(None);
+            }
+            change(&mut state);
+            state.revision += 1;
+            let mut transaction = Transaction::new();
+            transaction.put_if(to_item(&keys::index_state(), &state)?, condition, ());
+            if self.transact(&transaction).await?.is_ok() {
+                return Ok(Some(state));
+            }
+        }
     }
 
-    /// Changes lists; `false` if a later merge has begun.
-    async fn change_lists(&self, batch: &Batch, merge: u64) -> Result<bool> {
+    /// Whether a merge may not write any more, since another one may begin.
+    fn is_over(&self, merge: &IndexState) -> bool {
+        self.ambient.now().plus_seconds(MARGIN).micros() >= merge.busy_until
+    }
+
+    /// Changes lists; `false` if a later merge has begun, or may begin.
+    async fn change_lists(&self, batch: &Batch, merge: &IndexState) -> Result<bool> {
         let lists = batch.lists();
         if self.bulk_writer.is_some() {
             // The engine is in this process, whose merges take turns.
             let _turn = self.turn.lock().await;
             for some in lists.chunks(BATCH) {
-                let writes = stream::iter(some.to_vec()).map(|list| self.list_write(batch, list, merge));
+                let writes = stream::iter(some.to_vec()).map(|list| self.list_write(batch, list, merge, usize::MAX));
                 let writes: Vec<Option<ListWrite>> = writes.buffered(AT_ONCE).try_collect().await?;
                 let Some(writes) = writes.into_iter().collect::<Option<Vec<_>>>() else { return Ok(false) };
-                let blocks = writes.into_iter().flat_map(|write| write.changed);
+                let blocks = writes.into_iter().flat_map(|write| write.blocks);
                 let items: Vec<Item> = blocks.flat_map(|block| block.divided.into_iter().chain([block.item])).collect();
+                if self.is_over(merge) {
+                    return Ok(false);
+                }
                 self.write_batch(items, &[]).await?;
             }
             return Ok(true);
@@ -265,27 +340,36 @@ impl Store {
         Ok(true)
     }
 
-    /// Changes one list; `false` if a later merge has begun.
-    async fn change_list(&self, batch: &Batch, list: std::ops::Range<usize>, merge: u64) -> Result<bool> {
+    /// Changes one list; `false` if a later merge has begun, or may begin.
+    async fn change_list(&self, batch: &Batch, list: std::ops::Range<usize>, merge: &IndexState) -> Result<bool> {
         let mut attempts = self.attempts();
         loop {
             attempts.next().await?;
-            let Some(write) = self.list_write(batch, list.clone(), merge).await? else { return Ok(false) };
-            if self.write_list(write).await? {
-                return Ok(true);
+            loop {
+                let Some(write) = self.list_write(batch, list.clone(), merge, DIVIDED).await? else { return Ok(false) };
+                let has_more = write.has_more;
+                match self.write_list(write, merge).await? {
+                    None => return Ok(false),
+                    Some(true) if !has_more => return Ok(true),
+                    Some(true) => {}
+                    Some(false) => break,
+                }
             }
         }
     }
 
-    /// Writes blocks in order; `false` if somebody has written one since it was read.
-    async fn write_list(&self, write: ListWrite) -> Result<bool> {
-        for BlockWrite { item, read, divided } in write.changed {
+    /// Writes blocks in order; `Some(false)` if somebody has written one since it was read, `None` if a later merge may begin.
+    async fn write_list(&self, write: ListWrite, merge: &IndexState) -> Result<Option<bool>> {
+        for BlockWrite { item, read, divided } in write.blocks {
+            if self.is_over(merge) {
+                return Ok(None);
+            }
             let condition = match read {
                 None => Condition::Absent,
                 Some(merge) => Condition::Is(MERGE, AttributeValue::N(merge.to_string())),
             };
             let is_written = if divided.is_empty() {
-                self.put_block(item, &condition).await?
+                self.put(item, Some(&condition)).await?
             } else {
                 let mut transaction = Transaction::new();
                 transaction.put_if(item, condition, ());
@@ -295,14 +379,15 @@ impl Store {
                 self.transact(&transaction).await?.is_ok()
             };
             if !is_written {
-                return Ok(false);
+                return Ok(Some(false));
             }
         }
-        Ok(true)
+        Ok(Some(true))
     }
 
-    async fn put_block(&self, item: Item, condition: &Condition) -> Result<bool> {
-        let (expression, names, values) = condition.expression();
+    /// Writes an item; `false` if the condition fails.
+    pub(super) async fn put(&self, item: Item, condition: Option<&Condition>) -> Result<bool> {
+        let (expression, names, values) = condition.map(Condition::expression).unwrap_or_default();
         let put = self
             .client
             .put_item()
@@ -318,54 +403,48 @@ impl Store {
     }
 
     /// What must be written for changes of one list; `None` if a later merge has written one of its blocks.
-    async fn list_write(&self, batch: &Batch, list: std::ops::Range<usize>, merge: u64) -> Result<Option<ListWrite>> {
+    async fn list_write(
+        &self,
+        batch: &Batch,
+        list: std::ops::Range<usize>,
+        merge: &IndexState,
+        most_divided: usize,
+    ) -> Result<Option<ListWrite>> {
         let (term, changes) = batch.list(list);
+        let (pk, prefix) = (term.partition(), term.prefix());
+        let lowest = format!("{prefix}{BEFORE_PLACES}");
         let mut write = ListWrite::default();
-        let (Some((first, _)), Some((last, _))) = (changes.first(), changes.last()) else { return Ok(Some(write)) };
-        let blocks = self.blocks_between(term, *first, *last).await?;
-        if blocks.iter().any(|block| merge_of(block) > merge) {
-            return Ok(None);
-        }
+        // From the newest on: mostly, all changes are in the last block or after it.
         let mut rest = &changes[..];
-        // Before all blocks.
-        let begins = |block: &Item| key_of(block).sk;
-        let place = |change: &PlaceChange<'_>| format!("{}{}", term.prefix(), change.0.position());
-        let end = blocks.first().map_or(rest.len(), |block| rest.partition_point(|change| place(change) < begins(block)));
-        let (before, after) = rest.split_at(end);
-        rest = after;
-        let new: Vec<Posting> = before.iter().copied().filter_map(posting).collect();
-        if !new.is_empty() {
-            for postings in cut(&new, true) {
-                write.changed.extend(new_block(term, postings, merge)?);
+        while let Some(newest) = rest.last() {
+            let to = format!("{prefix}{}", newest.place.position());
+            let range = Range { pk: &pk, bound: Bound::Between(&lowest, &to), ascending: false };
+            let blocks = self.query(range, BLOCKS).await?;
+            if blocks.is_empty() {
+                write.blocks.extend(new_blocks(term, rest, merge)?);
+                break;
             }
-        }
-        for (index, block) in blocks.iter().enumerate() {
-            let next = blocks.get(index + 1);
-            let end = next.map_or(rest.len(), |next| rest.partition_point(|change| place(change) < begins(next)));
-            let (some, after) = rest.split_at(end);
-            rest = after;
-            match changed_block(term, block, some, merge) {
-                Ok(changed) => write.changed.extend(changed),
-                // One bad block stops no other.
-                Err(error) => tracing::error!(error = %error, "search index: skipping a block"),
+            for block in blocks {
+                let first = place_of(&prefix, &key_of(&block).sk)?;
+                let (before, within) = rest.split_at(rest.partition_point(|change| change.place < first));
+                if within.is_empty() {
+                    continue;
+                }
+                rest = before;
+                if merge_of(&block) > merge.begun {
+                    return Ok(None);
+                }
+                match changed_block(term, &block, within, merge, most_divided) {
+                    Ok(changed) => {
+                        write.blocks.extend(changed.blocks);
+                        write.has_more |= changed.has_more;
+                    }
+                    // One bad block stops no other.
+                    Err(error) => tracing::error!(error = %error, "search index: skipping a block"),
+                }
             }
         }
         Ok(Some(write))
-    }
-
-    /// The blocks that hold the places from the first to the last, oldest first.
-    async fn blocks_between(&self, term: Term, first: Place, last: Place) -> Result<Vec<Item>> {
-        let (pk, prefix) = (term.partition(), term.prefix());
-        let [lowest, from, to] = [BEFORE_PLACES, &first.position(), &last.position()].map(|sk| format!("{prefix}{sk}"));
-        let range = |first, last, ascending| Range { pk: &pk, bound: Bound::Between(first, last), ascending };
-        let mut blocks = self.query(range(&lowest, &to, false), 1).await?;
-        // Mostly, all changes are newer than what is there.
-        if blocks.first().is_some_and(|block| key_of(block).sk > from) {
-            blocks = self.query(range(&lowest, &from, false), 1).await?;
-            let some = self.query(range(&from, &to, true), usize::MAX).await?;
-            blocks.extend(some.into_iter().filter(|block| key_of(block).sk > from));
-        }
-        Ok(blocks)
     }
 }
 
@@ -416,75 +495,101 @@ fn first_packet(changes: &[Arc<Change>]) -> &[Arc<Change>] {
     &changes[..count.max(1).min(changes.len())]
 }
 
-fn posting((place, value): PlaceChange<'_>) -> Option<Posting> {
-    value.map(|value| Posting { place, value: value.to_owned() })
+/// The blocks of new postings in a place where there are none.
+fn new_blocks(term: Term, changes: &[PlaceChange<'_>], merge: &IndexState) -> Result<Vec<BlockWrite>> {
+    let posting = |change: &PlaceChange<'_>| {
+        change.value.map(|(value, _)| Posting { place: change.place, value: value.to_owned() })
+    };
+    let postings: Vec<Posting> = changes.iter().filter_map(posting).collect();
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
+    cut(&postings, true).into_iter().map(|piece| new_block(term, piece, merge)).collect()
 }
 
-fn new_block(term: Term, postings: &[Posting], merge: u64) -> Result<Option<BlockWrite>> {
-    let Some(first) = postings.first() else { return Ok(None) };
-    let item = block_item(&block_key(term, first.place), postings, merge)?;
-    Ok(Some(BlockWrite { item, read: None, divided: Vec::new() }))
+fn new_block(term: Term, postings: &[Posting], merge: &IndexState) -> Result<BlockWrite> {
+    let first = postings.first().ok_or_else(|| Error::internal("a new block is empty"))?;
+    let item = block_item(&block_key(term, first.place), postings, merge.begun)?;
+    Ok(BlockWrite { item, read: None, divided: Vec::new() })
 }
 
 /// A block with changes, and the blocks that follow it; nothing if it has them already.
-fn changed_block(term: Term, block: &Item, changes: &[PlaceChange<'_>], merge: u64) -> Result<Vec<BlockWrite>> {
+fn changed_block(
+    term: Term,
+    block: &Item,
+    changes: &[PlaceChange<'_>],
+    merge: &IndexState,
+    most_divided: usize,
+) -> Result<ListWrite> {
     let was = postings_in(block)?;
     let mut postings: BTreeMap<Place, String> = was.iter().map(|old| (old.place, old.value.clone())).collect();
-    for (place, value) in changes {
+    for PlaceChange { place, goes, value } in changes {
+        if *goes {
+            postings.remove(place);
+        }
         match value {
-            Some(value) => postings.insert(*place, (*value).to_owned()),
-            None => postings.remove(place),
-        };
-    }
-    let postings: Vec<Posting> = postings.into_iter().map(|(place, value)| Posting { place, value }).collect();
-    if postings == was {
-        return Ok(Vec::new());
-    }
-    let appended = postings.starts_with(&was);
-    let mut pieces = cut(&postings, appended).into_iter();
-    let item = block_item(&key_of(block), pieces.next().unwrap_or_default(), merge)?;
-    let mut writes = vec![BlockWrite { item, read: Some(merge_of(block)), divided: Vec::new() }];
-    for piece in pieces {
-        match new_block(term, piece, merge)? {
-            // Nobody reads them before they exist, and the first block has lost nothing.
-            Some(block) if appended => writes.push(block),
-            Some(block) => writes[0].divided.push(block.item),
+            Some((value, true)) => {
+                postings.insert(*place, (*value).to_owned());
+            }
+            Some((value, false)) => {
+                postings.entry(*place).or_insert_with(|| (*value).to_owned());
+            }
             None => {}
         }
     }
-    Ok(writes)
+    let postings: Vec<Posting> = postings.into_iter().map(|(place, value)| Posting { place, value }).collect();
+    if postings == was {
+        return Ok(ListWrite::default());
+    }
+    let appended = postings.starts_with(&was);
+    let mut pieces = cut(&postings, appended);
+    let mut has_more = false;
+    let halves;
+    if !appended && pieces.len() > most_divided {
+        // First make room for what comes between old postings; then it is appended to the first of them.
+        let first = changes.first().map(|change| change.place);
+        let (before, after) = was.split_at(was.partition_point(|old| Some(old.place) < first));
+        halves = (before.to_vec(), after.to_vec());
+        pieces = vec![&halves.0[..], &halves.1[..]];
+        has_more = true;
+    }
+    let mut pieces = pieces.into_iter();
+    let item = block_item(&key_of(block), pieces.next().unwrap_or_default(), merge.begun)?;
+    let read = Some(merge_of(block));
+    let others: Vec<BlockWrite> = pieces.map(|piece| new_block(term, piece, merge)).collect::<Result<_>>()?;
+    let mut blocks = vec![BlockWrite { item, read, divided: Vec::new() }];
+    if appended {
+        // The first block has lost nothing, and nobody misses the others before the merge has ended.
+        blocks.extend(others);
+    } else {
+        blocks[0].divided = others.into_iter().map(|other| other.item).collect();
+    }
+    Ok(ListWrite { blocks, has_more })
 }
 
 impl Batch {
     /// What changes of users mean.
     fn of(changes: impl Iterator<Item = Arc<Change>>) -> Self {
-        let mut users: HashMap<UserId, Vec<Arc<Change>>> = HashMap::new();
-        for change in changes {
-            if let Some(user) = change.user() {
-                users.entry(user).or_default().push(change);
-            }
-        }
         let (mut entries, mut parts) = (Vec::new(), Vec::new());
-        for changes in users.values_mut() {
-            changes.sort_by_key(|change| (change.at, change.version));
+        for History { certain, before, after } in History::by_user(changes).into_values() {
+            let all = || certain.iter().chain(&before).chain(&after);
             let fields: Vec<SearchField> =
-                SearchField::ALL.into_iter().filter(|field| changes.iter().any(|change| change.is_of(*field))).collect();
-            let mut add = |entry: &Entry, stays| {
-                parts.push((entry.place, entries.len(), fields.clone(), stays));
+                SearchField::ALL.into_iter().filter(|field| all().any(|change| change.is_of(*field))).collect();
+            let mut add = |entry: &Entry, fate| {
+                parts.push((entry.place, entries.len(), fields.clone(), fate));
                 entries.push(entry.clone());
             };
-            // What the user had at any time goes, if anything is certain.
-            let certain = changes.iter().rposition(|change| change.is_certain);
-            let gone = changes[..certain.map_or(0, |last| last + 1)].iter();
-            gone.flat_map(|change| change.old.iter().chain(&change.new)).for_each(|entry| add(entry, false));
-            let stay = changes[certain.unwrap_or(0)..].iter();
-            stay.filter_map(|change| change.new.as_ref()).for_each(|entry| add(entry, true));
+            // What the user had at any time goes.
+            let gone = certain.iter().chain(&before).flat_map(|change| change.old.iter().chain(&change.new));
+            gone.for_each(|entry| add(entry, Fate::Goes));
+            after.iter().filter_map(|change| change.new.as_ref()).for_each(|entry| add(entry, Fate::MayStay));
+            certain.last().and_then(|change| change.new.as_ref()).into_iter().for_each(|entry| add(entry, Fate::Stays));
         }
         parts.sort_unstable();
         let mut postings = Vec::new();
-        for (_, entry, fields, stays) in parts {
+        for (_, entry, fields, fate) in parts {
             let terms = entries[entry].terms().into_iter().filter(|term| fields.contains(&term.field));
-            postings.extend(terms.map(|term| (term, entry, stays)));
+            postings.extend(terms.map(|term| (term, entry, fate)));
         }
         // Stable: by place within each term.
         postings.sort_by_key(|(term, ..)| *term);
@@ -506,13 +611,18 @@ impl Batch {
     fn list(&self, range: std::ops::Range<usize>) -> (Term, Vec<PlaceChange<'_>>) {
         let list = &self.postings[range];
         let mut places: Vec<PlaceChange<'_>> = Vec::new();
-        for &(term, entry, stays) in list {
+        for &(term, entry, fate) in list {
             let entry = &self.entries[entry];
-            let value = stays.then(|| entry.value(term.field));
-            match places.last_mut() {
-                // A posting wins over none.
-                Some((place, last)) if *place == entry.place => *last = value.or(*last),
-                _ => places.push((entry.place, value)),
+            if places.last().is_none_or(|last| last.place != entry.place) {
+                places.push(PlaceChange { place: entry.place, goes: false, value: None });
+            }
+            let Some(last) = places.last_mut() else { continue };
+            let is_certain = last.value.is_some_and(|(_, is_certain)| is_certain);
+            match fate {
+                Fate::Goes => last.goes = true,
+                Fate::MayStay if is_certain => {}
+                Fate::MayStay => last.value = Some((entry.value(term.field), false)),
+                Fate::Stays => last.value = Some((entry.value(term.field), true)),
             }
         }
         (list[0].0, places)
@@ -534,10 +644,7 @@ pub(super) fn blocks_of(entries: impl Iterator<Item = Entry>) -> Result<Vec<Item
     let mut items = Vec::new();
     for list in batch.lists() {
         let (term, changes) = batch.list(list);
-        let postings: Vec<Posting> = changes.into_iter().filter_map(posting).collect();
-        for postings in cut(&postings, true) {
-            items.extend(new_block(term, postings, 0)?.map(|block| block.item));
-        }
+        items.extend(new_blocks(term, &changes, &IndexState::default())?.into_iter().map(|block| block.item));
     }
     Ok(items)
 }

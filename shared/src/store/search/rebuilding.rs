@@ -13,8 +13,7 @@ use super::terms::{Entry, SearchField, Term};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, User, UserId};
 use crate::store::item::{key_of, to_item};
-use crate::store::keys::{self, Key, List as Lists, Position};
-use crate::store::lists::SETTLED;
+use crate::store::keys::{self, Key, List as Lists, Position, SETTLED};
 use crate::store::requests::{Bound, Range};
 use crate::store::users::entries;
 use crate::store::{Item, Store};
@@ -29,20 +28,22 @@ struct ReindexItem {
 }
 
 impl Store {
-    /// Adds users to the index who are created afterwards.
-    pub(in crate::store) async fn search_announce(&self, users: &[&User]) -> Result<()> {
+    /// Adds users to the index who are created afterwards, and returns the time of that.
+    pub(in crate::store) async fn search_announce(&self, users: &[&User]) -> Result<Timestamp> {
         let groups = users.iter().map(|user| GroupEntries::new(None, Some(user), user.version));
         let items: Vec<Item> = groups.flat_map(|groups| groups.items().collect::<Vec<_>>()).collect();
         self.write_batch(items, &[]).await?;
-        self.announce(users.iter().map(|user| Entry::of(user)).collect(), self.ambient.now()).await?;
-        self.pack(PACKED, MOST).await
+        let now = self.ambient.now();
+        self.announce(users.iter().map(|user| Entry::of(user)).collect(), now).await?;
+        self.pack(PACKED, MOST).await?;
+        Ok(now)
     }
 
-    /// Removes users from the index who were not created after all. If the store is unavailable, that is no reason to fail: readers
+    /// Removes users from the index who were announced and not created after all. If the store is unavailable, that is no reason to fail: readers
     /// detect stale entries.
-    pub(in crate::store) async fn search_withdraw(&self, users: &[&User]) {
+    pub(in crate::store) async fn search_withdraw(&self, users: &[&User], announced: Timestamp) {
         if !users.is_empty() {
-            noted(self.withdraw(users.iter().map(|user| Entry::of(user)).collect()).await);
+            noted(self.withdraw(users.iter().map(|user| Entry::of(user)).collect(), announced).await);
         }
     }
 
@@ -51,27 +52,20 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn search_begin(&self) -> Result<()> {
-        let before: Option<IndexState> = self.get(keys::index_state()).await?;
-        if before.as_ref().is_some_and(|state| state.is_whole) || self.user_counts().await?.total() > 0 {
-            return Ok(());
+        if self.user_counts().await?.total() == 0 {
+            self.mark_whole().await?;
         }
-        self.mark_whole(before).await
+        Ok(())
     }
 
     /// Notes that there are no entries of earlier releases any more.
-    async fn mark_whole(&self, mut before: Option<IndexState>) -> Result<()> {
-        let mut attempts = self.attempts();
-        loop {
-            attempts.next().await?;
-            let after = IndexState { is_whole: true, ..before.clone().unwrap_or_default() };
-            if before.as_ref() == Some(&after) || self.write_state(before.as_ref(), &after).await? {
-                return Ok(());
-            }
-            before = self.get(keys::index_state()).await?;
-        }
+    async fn mark_whole(&self) -> Result<()> {
+        self.change_state(|state| !state.is_whole, |state| state.is_whole = true).await?;
+        Ok(())
     }
 
     /// Deletes what is left in the index of a deleted user whom nobody can restore: the entries of groups, and of earlier releases.
+    /// Has recent changes merged soon, so that they say nothing of the user any more.
     ///
     /// # Errors
     /// When the store is unavailable.
@@ -84,7 +78,8 @@ impl Store {
         // The deletion has removed them unless it was interrupted. To read an item costs a fifth of a removal, which costs
         // the same whether there is an item or not.
         let left: Vec<Key> = self.batch(&all).await?.iter().map(key_of).collect();
-        self.remove_all(&left).await
+        self.remove_all(&left).await?;
+        self.ask_for_merging().await
     }
 
     /// Adds some more users to the index again, deletes what only earlier releases wrote for them, and corrects the list of
@@ -113,7 +108,7 @@ impl Store {
             return Ok(Some(positions.len()));
         }
         self.pack(PACKED, 1).await?;
-        self.mark_whole(self.get(keys::index_state()).await?).await?;
+        self.mark_whole().await?;
         self.remove(&keys::reindex()).await?;
         Ok(None)
     }
@@ -144,7 +139,9 @@ fn entries_of_earlier_releases(user: &User) -> BTreeSet<Key> {
     let mut keys = BTreeSet::from([keys::active_before(&position)]);
     let marks = SearchField::ALL.map(|field| [0, 1].map(|state| mark(state, entry.value(field))));
     for term in entry.terms() {
-        for marks in SearchField::ALL.iter().zip(&marks).filter(|(field, _)| **field == term.field).map(|(_, marks)| marks) {
+        for marks in
+            SearchField::ALL.iter().zip(&marks).filter(|(field, _)| **field == term.field).map(|(_, marks)| marks)
+        {
             keys.extend(marks.map(|mark| keys::posting(term.partition_before(), &term.prefix(), &position, mark)));
         }
     }
@@ -165,7 +162,8 @@ fn mark(state: u8, value: &str) -> u32 {
 /// # Errors
 /// When a block cannot be spelled.
 pub fn search_items<'a>(users: impl Iterator<Item = &'a User> + Clone) -> Result<Vec<Item>> {
-    let groups = users.clone().flat_map(|user| GroupEntries::new(None, Some(user), user.version).items().collect::<Vec<_>>());
+    let groups =
+        users.clone().flat_map(|user| GroupEntries::new(None, Some(user), user.version).items().collect::<Vec<_>>());
     Ok(groups.chain(blocks_of(users.map(Entry::of))?).collect())
 }
 

@@ -10,51 +10,47 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::changes::{Change, IndexState, change_in, changes_in};
+use super::changes::{Change, IndexState, change_in, changes_in, header_in};
 use super::memory::{Packets, Reading, Recent};
 use super::terms::Entry;
 use crate::error::Result;
 use crate::model::{Timestamp, User};
-use crate::store::failure::unavailable;
 use crate::store::item::{from_item, key_of};
-use crate::store::keys::{self, Key};
-use crate::store::lists::SETTLED;
+use crate::store::keys::{self, Key, SETTLED};
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::Transaction;
-use crate::store::{Item, Store, cost};
+use crate::store::{Item, Store};
+
+/// Adds what a change of a user at a time means for the index.
+pub(in crate::store) fn write_search<G: Clone>(
+    transaction: &mut Transaction<G>,
+    (before, after): (Option<&User>, Option<&User>),
+    (version, at): (u64, Timestamp),
+) -> Result<()> {
+    let (old, new) = (before.map(Entry::of), after.map(Entry::of));
+    if old == new {
+        return Ok(());
+    }
+    let change = Change { at: at.ordinal(), version, is_certain: true, old, new };
+    if let Some(item) = change.item()? {
+        transaction.put(item);
+    }
+    Ok(())
+}
 
 impl Store {
-    /// Adds what a change of a user means for the index.
-    pub(in crate::store) fn write_search<G: Clone>(
-        &self,
-        transaction: &mut Transaction<G>,
-        before: Option<&User>,
-        after: Option<&User>,
-        version: u64,
-    ) -> Result<()> {
-        let (old, new) = (before.map(Entry::of), after.map(Entry::of));
-        if old == new {
-            return Ok(());
-        }
-        let change = Change { at: self.time_after(before), version, is_certain: true, old, new };
-        if let Some(item) = change.item()? {
-            transaction.put(item);
-        }
-        Ok(())
-    }
-
-    /// Now, but after the user's last change, though its time may come from another clock.
-    fn time_after(&self, before: Option<&User>) -> u64 {
+    /// Now, but after a user's last change, though its time may come from another clock.
+    pub(in crate::store) fn time_after(&self, before: Option<&User>) -> Timestamp {
         let now = self.ambient.now();
         let last = before.map(|before| before.modified).filter(|&last| last <= now.plus_seconds(SETTLED / 2));
-        last.map_or(0, |last| last.ordinal() + 1).max(now.ordinal())
+        last.map_or(now, |last| now.max(Timestamp::from_micros(last.micros() + 1)))
     }
 
-    /// Withdraws changes that may have been made and were not.
-    pub(super) async fn withdraw(&self, entries: Vec<Entry>) -> Result<()> {
-        let at = self.ambient.now().ordinal() + 1;
+    /// Withdraws changes that may have been made at a time and were not.
+    pub(super) async fn withdraw(&self, entries: Vec<Entry>, at: Timestamp) -> Result<()> {
+        let at = at.ordinal() + 1;
         let withdrawn = |entry| Change { at, version: 1, is_certain: true, old: Some(entry), new: None }.item();
         let items = entries.into_iter().filter_map(|entry| withdrawn(entry).transpose());
         self.write_batch(items.collect::<Result<_>>()?, &[]).await
@@ -72,10 +68,13 @@ impl Store {
         loop {
             attempts.next().await?;
             let now = self.ambient.now();
-            let (known_until, known_packets) = {
-                let memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let (number, known_until, known_packets) = {
+                let mut memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
                 let known: Vec<String> = memory.packets.keys().cloned().collect();
-                (memory.read_at.map(|read_at| keys::recent_changes_after(read_at.plus_seconds(-SETTLED))), known)
+                // If the clock was set back, nothing is known about what was written since.
+                let read_at = memory.read_at.filter(|&read_at| read_at <= now);
+                let known_until = read_at.map(|read_at| keys::recent_changes_after(read_at.plus_seconds(-SETTLED)));
+                (memory.begin(), known_until, known)
             };
             let reading = self.read_changes(known_until.as_deref()).await?;
             let missing: Vec<&String> = reading.headers.keys().filter(|id| !known_packets.contains(id)).collect();
@@ -83,7 +82,7 @@ impl Store {
             let Some(packets) = self.packets(&missing).await? else { continue };
             let (recent, is_much) = {
                 let mut memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
-                memory.take_in(reading, packets, known_until.as_deref(), now);
+                memory.take_in(reading, packets, known_until.as_deref(), (number, now));
                 (memory.recent.clone(), memory.is_much(now))
             };
             if is_much && let Err(error) = self.ask_for_packing(now).await {
@@ -98,14 +97,7 @@ impl Store {
         let mut item = keys::packing_task().attributes();
         // An item that does not change is no news.
         item.insert("asked".to_owned(), AttributeValue::N(now.micros().to_string()));
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = self.write(|| put.clone().send()).await.map_err(unavailable)?;
-        cost::wrote(output.consumed_capacity());
+        self.put(item, None).await?;
         Ok(())
     }
 
@@ -122,7 +114,7 @@ impl Store {
                 reading.state = from_item(&key, item)?;
             } else if let Some(id) = keys::packet_id(&key.sk) {
                 let id = id.to_owned();
-                reading.headers.insert(id, from_item(&key, item)?);
+                reading.headers.extend(header_in(item).map(|header| (id, header)));
             } else {
                 reading.changes.extend(change_in(&item).map(|change| (key.sk, change)));
             }

@@ -87,7 +87,6 @@ impl Place {
     pub(super) fn id(self) -> UserId {
         UserId(Uuid::from_bytes(self.user))
     }
-
 }
 
 impl Entry {

@@ -96,7 +96,8 @@ impl Store {
 
     /// The same for one batch.
     async fn lot_insert(&self, writes: &[UserWrite<'_>]) -> Result<Vec<Result<WriteOutcome>>> {
-        self.search_announce(&writes.iter().filter_map(|write| write.after).collect::<Vec<_>>()).await?;
+        let announced =
+            self.search_announce(&writes.iter().filter_map(|write| write.after).collect::<Vec<_>>()).await?;
         let mut told: Vec<Option<Result<WriteOutcome>>> = writes.iter().map(|_| None).collect();
         let mut waiting: Vec<usize> = (0..writes.len()).collect();
         // If a transaction fails, the user who caused it is unknown; then each user is tried separately.
@@ -104,7 +105,7 @@ impl Store {
         while !waiting.is_empty() {
             let mut transactions = Vec::new();
             for index in std::mem::take(&mut waiting) {
-                match self.user_transaction(&writes[index]) {
+                match self.user_transaction(&writes[index], self.ambient.now()) {
                     Ok(transaction) => match transaction.check_size() {
                         Ok(()) => transactions.push((index, transaction)),
                         Err(error) => told[index] = Some(Err(error)),
@@ -157,8 +158,9 @@ impl Store {
         let told: Vec<Result<WriteOutcome>> =
             told.into_iter().map(|told| told.unwrap_or(Ok(WriteOutcome::Stale))).collect();
         // Entries of existing users are kept.
-        let refused = writes.iter().zip(&told).filter(|(_, told)| !matches!(told, Ok(WriteOutcome::Done | WriteOutcome::Stale)));
-        self.search_withdraw(&refused.filter_map(|(write, _)| write.after).collect::<Vec<_>>()).await;
+        let refused =
+            writes.iter().zip(&told).filter(|(_, told)| !matches!(told, Ok(WriteOutcome::Done | WriteOutcome::Stale)));
+        self.search_withdraw(&refused.filter_map(|(write, _)| write.after).collect::<Vec<_>>(), announced).await;
         Ok(told)
     }
 

@@ -16,7 +16,7 @@ use crate::store::item::{from_item, key_of, to_bounded_item};
 use crate::store::keys::{self, Position};
 use crate::store::lists::Listing;
 use crate::store::outbox::mail_item;
-use crate::store::search::GroupEntries;
+use crate::store::search::{GroupEntries, write_search};
 use crate::store::sessions::session_item;
 use crate::store::transaction::{Condition, FailedConditions, Transaction};
 use crate::store::{Item, Store, cost};
@@ -27,12 +27,20 @@ impl Store {
     /// # Errors
     /// When the store is unavailable, or the record is too large for it.
     pub async fn user_write(&self, write: &UserWrite<'_>) -> Result<WriteOutcome> {
-        let mut transaction = self.user_transaction(write)?;
-        self.write_search(&mut transaction, write.before, write.after, write.version())?;
-        // Before anything is written: entries of groups come first.
+        let build = || {
+            let now = self.time_after(write.before.or(write.deleted.map(|deleted| &deleted.user)));
+            let mut transaction = self.user_transaction(write, now)?;
+            write_search(&mut transaction, (write.before, write.after), (write.version(), now))?;
+            Ok::<_, Error>(transaction)
+        };
+        let mut transaction = build()?;
         transaction.check_size()?;
         let entries = GroupEntries::new(write.before, write.after, write.version());
-        self.groups_prepare(&entries).await?;
+        if !entries.wanted.is_empty() {
+            self.groups_prepare(&entries).await?;
+            // Its time must be that of the moment when it is sent.
+            transaction = build()?;
+        }
         match self.transact(&transaction).await? {
             Ok(()) => {
                 self.groups_clean(&entries).await;
@@ -48,10 +56,10 @@ impl Store {
         }
     }
 
-    /// All changes of a user write, except the search index.
-    pub(super) fn user_transaction(&self, write: &UserWrite<'_>) -> Result<Transaction<Guard>> {
+    /// All changes of a user write, except the lists of groups and what the search index does not contain yet.
+    pub(super) fn user_transaction(&self, write: &UserWrite<'_>, now: Timestamp) -> Result<Transaction<Guard>> {
         let mut transaction = Transaction::new();
-        write_record(&mut transaction, write, self.ambient.now())?;
+        write_record(&mut transaction, write, now)?;
         write_deleted(&mut transaction, write)?;
         self.write_lists(&mut transaction, write)?;
         write_claims(&mut transaction, write)?;
