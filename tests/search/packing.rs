@@ -198,6 +198,33 @@ async fn every_trouble_of_packing_is_survived() {
 }
 
 #[tokio::test]
+async fn many_users_fit_between_two_who_share_a_block() {
+    let app = TestApp::start().await;
+    app.pack_search().await;
+    let mut users: Vec<User> =
+        people(&app, 0..2600).await.iter().map(|user| User { email: None, ..named(user, "Quinn") }).collect();
+    let (last, between) = users.split_last_mut().expect("users");
+    last.first_name = "Quinnie".to_owned();
+    put_changes(&app, &[(None, Some(&between[0])), (None, Some(&*last))]);
+    app.pack_search().await;
+    put_changes(&app, &between[1..].iter().map(|user| (None, Some(user))).collect::<Vec<_>>());
+    app.pack_search().await;
+    assert_eq!(unpacked(&app), 0);
+    let store = app.directory.store();
+    let expected: Vec<UserId> = users.iter().map(|user| user.id).collect();
+    for part in ["q", "qu", "quinn"] {
+        let found = store.search(&has(SearchField::FirstName, part), usize::MAX).await.expect("users");
+        assert_eq!(found.iter().map(|member| member.user).collect::<Vec<_>>(), expected, "{part}");
+    }
+    for index in (0..2600).step_by(97) {
+        let both = [(SearchField::FirstName, "inn"), (SearchField::Username, users[index].username.as_str())];
+        let parts = both.map(|(field, part)| (vec![field], part.to_owned())).into();
+        let found = store.search(&Search { parts, ..Search::default() }, 10).await.expect("users");
+        assert!(found.iter().any(|member| member.user == users[index].id), "{index}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_malformed_stops_nothing_else() {
     let searcher = Searcher::new().await;
     let damaged = |pk: &str, sk: &str, name: &str| {

@@ -9,6 +9,7 @@
 //!
 //! The rows of the page are checked, so a posting that should not be there costs a read but never gives a wrong row.
 
+mod batch;
 mod blocks;
 mod changes;
 mod groups;

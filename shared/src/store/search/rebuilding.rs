@@ -6,9 +6,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::batch::blocks_of;
 use super::changes::{Change, IndexState, PACKED};
 use super::groups::{GroupEntries, entries as group_entries, noted};
-use super::packing::{MOST, blocks_of};
+use super::packing::MOST;
 use super::terms::{Entry, SearchField, Term};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, User, UserId};
