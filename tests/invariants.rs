@@ -93,7 +93,7 @@ async fn a_missing_item_is_noticed() {
 #[tokio::test]
 async fn a_second_item_is_noticed() {
     let table = sound().await;
-    // Entries of the search index are hints: one too many harms nobody.
+    // One too many in the search index harms nobody: the rows of a page are checked.
     for (key, item) in table.items.iter().filter(|(key, _)| !stands_alone(key) && !is_entry(&key.0)) {
         let mut damaged = table.clone();
         let elsewhere = (format!("{}#x", key.0), key.1.clone());

@@ -194,7 +194,7 @@ async fn entries_left_by_a_crash_give_no_row_and_a_missing_one_comes_back() {
     assert_eq!(searcher.names(&first_name("quin")).await.len(), 6);
     let page = searcher.page(&first_name("quin"), PageRange::Last(4)).await;
     assert_eq!(page.items.len(), 2, "what is wrong is not counted where it is met");
-    // Lost entries, and one that says something else.
+    // Lost entries.
     for item in search_items([&users[0]].into_iter()).expect("an index") {
         remove(&searcher.app, &item);
     }

@@ -205,7 +205,7 @@ impl HttpConnector for Faulty<SharedHttpConnector> {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body = request.body().bytes().unwrap_or_default();
-        let entries = [&b"\"GRAM#"[..], b"\"GROUPED#"];
+        let entries = [&b"\"GROUPED#"[..]];
         let on_entries = entries.iter().any(|pk| body.windows(pk.len()).any(|part| part == *pk));
         let Some(fault) = self.faults.next(&operation, on_entries, body) else { return self.inner.call(request) };
         match fault {

@@ -26,7 +26,7 @@ struct Change {
     new: Option<Entry>,
 }
 
-/// Entries that users need and that are not there. Others may be there: entries are hints.
+/// What users need and that is not there. More may be there: the rows of a page are checked.
 pub fn index_complaints(table: &Table) -> Vec<String> {
     let mut held = BTreeSet::new();
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();

@@ -172,8 +172,8 @@ impl Table {
 
     /// How much work waits.
     pub fn work_left(&self) -> usize {
-        // Beside it stand a mark that moves with names, and one for the search index.
-        self.partition("WORK").filter(|(sk, _)| !["NAMES", "SEARCH"].contains(sk)).count()
+        // Beside it stand a mark that moves with names, and two for the search index.
+        self.partition("WORK").filter(|(sk, _)| !["NAMES", "PURGED", "SEARCH"].contains(sk)).count()
     }
 
     /// The ids of that kind whose changes have left work: `GROUP`, `ORGANIZATION`, `USER`, `RETURNING`, `PURGE`.

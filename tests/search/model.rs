@@ -203,7 +203,11 @@ async fn searches_find_what_is_there_in_any_history() {
         }
     }
     Table::read(&app.engine).assert_sound();
-    println!("{} histories: {kinds:?}", histories());
+    let state = Table::read(&app.engine).items[&("RECENT".to_owned(), "STATE".to_owned())].clone();
+    println!("{} histories: {kinds:?}, {state:?}", histories());
+    let count = |name: &str| state[name].as_u64().expect("a number");
+    let (ended, last) = (count("merges"), count("last_merge"));
+    assert!(ended > histories() / 20 && ended < last, "merges have ended, and some have stopped in between");
 }
 
 async fn store_admin(app: &TestApp) -> User {

@@ -1,4 +1,5 @@
-//! The `housekeeping` function: finishes cleanup after removals, and processes expiration dates.
+//! The `housekeeping` function: finishes cleanup after removals, processes expiration dates, and merges
+//! changes into the search index.
 //!
 //! It is called when a cleanup task is written (by the table's stream), once an hour, and at the start of each day. The
 //! caller does not matter: the tasks are in the table, and repeating one changes nothing.

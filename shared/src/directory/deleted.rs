@@ -205,7 +205,7 @@ impl Directory {
             let DeletedDetail { deleted, visibility, .. } = match self.deleted(caller.as_ref(), id).await {
                 Ok(detail) => detail,
                 Err(error) => {
-                    self.forget_postings(tried).await?;
+                    self.forget_entries(tried).await?;
                     return Err(error);
                 }
             };
@@ -276,8 +276,8 @@ impl Directory {
         if taken.is_empty() { Ok(()) } else { Err(taken_by_others(&taken)) }
     }
 
-    /// Deletes the postings that an attempt to restore a user has written, if the user was purged meanwhile.
-    async fn forget_postings(&self, tried: Option<DeletedUser>) -> Result<()> {
+    /// Deletes the entries of groups that an attempt to restore a user has written, if the user was purged meanwhile.
+    async fn forget_entries(&self, tried: Option<DeletedUser>) -> Result<()> {
         let Some(deleted) = tried else { return Ok(()) };
         // Once the record does not wait any more, nobody else can restore it.
         if !self.store.deleted_waits(&deleted).await? && self.store.user(deleted.user.id).await?.is_none() {

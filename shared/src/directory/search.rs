@@ -237,7 +237,7 @@ impl Directory {
         self.store.search_pack(all).await
     }
 
-    /// Rebuilds the search index from the users; `done` receives the number of users processed in each step. An
+    /// Adds what is missing in the search index, and removes what earlier releases wrote; `done` receives the number of users processed in each step. An
     /// interrupted run resumes where it stopped.
     ///
     /// # Errors

@@ -17,8 +17,8 @@ pub(crate) fn recent_change(at: Timestamp, user: UserId, version: u64) -> Key {
     Key::new(RECENT, format!("{RECENT_CHANGES}{:015x}#{}#{version}", at.ordinal(), user.0.simple()))
 }
 
-/// Sorts before all changes since that time.
-pub(crate) fn recent_changes_after(time: Timestamp) -> String {
+/// Sorts after all changes before that time, and before the others.
+pub(crate) fn recent_changes_before(time: Timestamp) -> String {
     format!("{RECENT_CHANGES}{:015x}", time.ordinal())
 }
 
@@ -50,6 +50,11 @@ pub(crate) fn packing_task() -> Key {
     Key::new(WORK, "SEARCH")
 }
 
+/// Exists when a user was purged of whom recent changes may say something.
+pub(crate) fn purged_mark() -> Key {
+    Key::new(WORK, "PURGED")
+}
+
 /// The state of the search index.
 pub(crate) fn index_state() -> Key {
     Key::new(RECENT, INDEX_STATE)
@@ -79,7 +84,7 @@ fn letter_digits(letter: Option<char>) -> String {
     format!("{:06x}", letter.map_or(0, u32::from))
 }
 
-/// A posting; `value` distinguishes a user's current and previous values.
+/// The entry of a user in a list of groups or of inactive users, with 0 as its `value`; in tables of earlier releases, in all lists.
 pub(crate) fn posting(pk: String, third: &str, position: &str, value: u32) -> Key {
     Key::new(pk, format!("{third}{position}#{value:08x}"))
 }
@@ -107,7 +112,7 @@ pub(crate) fn active_before(position: &str) -> Key {
     posting("ACTIVE#true".to_owned(), "", position, 0)
 }
 
-/// Postings of users of a group.
+/// Partition of the users of a group, in list order.
 pub(crate) fn grouped(group: GroupId) -> String {
     format!("GROUPED#{group}")
 }

@@ -22,18 +22,18 @@ type TermChange = (Term, usize, Fate);
 /// What becomes of an entry in the lists of its terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    Goes,
-    /// It is added if there is none at its place.
-    MayStay,
-    Stays,
+    Remove,
+    /// It is added unless there is one at its place.
+    AddIfAbsent,
+    Set,
 }
 
 /// A change of a list at a place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlaceChange<'a> {
     pub place: Place,
-    /// Whether the posting goes that is there.
-    goes: bool,
+    /// Whether the posting that is there is removed.
+    removes: bool,
     /// The value of the new one, and whether it is certain.
     value: Option<(&'a str, bool)>,
 }
@@ -50,8 +50,8 @@ pub(super) struct BlockWrite {
     pub item: Item,
     /// The merge that wrote it last; `None` for a new block.
     pub read: Option<u64>,
-    /// Blocks that are written with it, since they take postings from it.
-    pub divided: Vec<Item>,
+    /// New blocks that take postings from it, written in the same transaction.
+    pub split_off: Vec<Item>,
 }
 
 /// The blocks of new postings in a place where there are none.
@@ -69,7 +69,7 @@ pub(super) fn new_blocks(term: Term, changes: &[PlaceChange<'_>], merge: u64) ->
 fn new_block(term: Term, postings: &[Posting], merge: u64) -> Result<BlockWrite> {
     let first = postings.first().ok_or_else(|| Error::internal("a new block is empty"))?;
     let item = block_item(&block_key(term, first.place), postings, merge)?;
-    Ok(BlockWrite { item, read: None, divided: Vec::new() })
+    Ok(BlockWrite { item, read: None, split_off: Vec::new() })
 }
 
 /// A block with changes, and the blocks that follow it; nothing if it has them already. If too many blocks would take postings from
@@ -79,7 +79,7 @@ pub(super) fn changed_block(
     block: &Item,
     mut changes: &[PlaceChange<'_>],
     merge: u64,
-    most_divided: usize,
+    max_split: usize,
 ) -> Result<ListWrite> {
     let was = postings_in(block)?;
     let all = changes.len();
@@ -90,18 +90,18 @@ pub(super) fn changed_block(
         }
         let appended = postings.starts_with(&was);
         let mut pieces = cut(&postings, appended).into_iter();
-        if !appended && pieces.len() > most_divided && changes.len() > 1 {
+        if !appended && pieces.len() > max_split && changes.len() > 1 {
             changes = &changes[..changes.len() / 2];
             continue;
         }
         let item = block_item(&key_of(block), pieces.next().unwrap_or_default(), merge)?;
         let others: Vec<BlockWrite> = pieces.map(|piece| new_block(term, piece, merge)).collect::<Result<_>>()?;
-        let mut blocks = vec![BlockWrite { item, read: Some(merge_of(block)), divided: Vec::new() }];
+        let mut blocks = vec![BlockWrite { item, read: Some(merge_of(block)), split_off: Vec::new() }];
         if appended {
             // The first block has lost nothing, and nobody misses the others before the merge has ended.
             blocks.extend(others);
         } else {
-            blocks[0].divided = others.into_iter().map(|other| other.item).collect();
+            blocks[0].split_off = others.into_iter().map(|other| other.item).collect();
         }
         return Ok(ListWrite { blocks, has_more: changes.len() < all });
     }
@@ -110,8 +110,8 @@ pub(super) fn changed_block(
 /// The postings of a block after changes.
 fn with_changes(was: &[Posting], changes: &[PlaceChange<'_>]) -> Vec<Posting> {
     let mut postings: BTreeMap<Place, String> = was.iter().map(|old| (old.place, old.value.clone())).collect();
-    for PlaceChange { place, goes, value } in changes {
-        if *goes {
+    for PlaceChange { place, removes, value } in changes {
+        if *removes {
             postings.remove(place);
         }
         match value {
@@ -141,9 +141,9 @@ impl Batch {
             };
             // What the user had at any time goes.
             let gone = certain.iter().chain(&before).flat_map(|change| change.old.iter().chain(&change.new));
-            gone.for_each(|entry| add(entry, Fate::Goes));
-            after.iter().filter_map(|change| change.new.as_ref()).for_each(|entry| add(entry, Fate::MayStay));
-            certain.last().and_then(|change| change.new.as_ref()).into_iter().for_each(|entry| add(entry, Fate::Stays));
+            gone.for_each(|entry| add(entry, Fate::Remove));
+            after.iter().filter_map(|change| change.new.as_ref()).for_each(|entry| add(entry, Fate::AddIfAbsent));
+            certain.last().and_then(|change| change.new.as_ref()).into_iter().for_each(|entry| add(entry, Fate::Set));
         }
         parts.sort_unstable();
         let mut postings = Vec::new();
@@ -174,15 +174,15 @@ impl Batch {
         for &(term, entry, fate) in list {
             let entry = &self.entries[entry];
             if places.last().is_none_or(|last| last.place != entry.place) {
-                places.push(PlaceChange { place: entry.place, goes: false, value: None });
+                places.push(PlaceChange { place: entry.place, removes: false, value: None });
             }
             let Some(last) = places.last_mut() else { continue };
             let is_certain = last.value.is_some_and(|(_, is_certain)| is_certain);
             match fate {
-                Fate::Goes => last.goes = true,
-                Fate::MayStay if is_certain => {}
-                Fate::MayStay => last.value = Some((entry.value(term.field), false)),
-                Fate::Stays => last.value = Some((entry.value(term.field), true)),
+                Fate::Remove => last.removes = true,
+                Fate::AddIfAbsent if is_certain => {}
+                Fate::AddIfAbsent => last.value = Some((entry.value(term.field), false)),
+                Fate::Set => last.value = Some((entry.value(term.field), true)),
             }
         }
         (list[0].0, places)

@@ -19,7 +19,7 @@ const POSTINGS: &str = "b";
 /// Attribute with the number of the merge that wrote it last.
 pub(super) const MERGE: &str = "n";
 /// The most bytes of postings: with the key, one write unit.
-const MOST_BYTES: usize = 915;
+const BLOCK_MAX_BYTES: usize = 915;
 
 /// How many bytes of an id may be a time.
 const TIME_BYTES: usize = 6;
@@ -117,7 +117,11 @@ pub(super) fn block_key(term: Term, first: Place) -> Key {
 pub(super) fn cut(postings: &[Posting], appended: bool) -> Vec<&[Posting]> {
     let before = |index: usize| index.checked_sub(1).and_then(|before| postings.get(before));
     let total: usize = postings.iter().enumerate().map(|(index, posting)| posting.size(before(index))).sum();
-    let most = if appended { MOST_BYTES } else { total.div_ceil(total.div_ceil(MOST_BYTES).max(1)).min(MOST_BYTES) };
+    let most = if appended {
+        BLOCK_MAX_BYTES
+    } else {
+        total.div_ceil(total.div_ceil(BLOCK_MAX_BYTES).max(1)).min(BLOCK_MAX_BYTES)
+    };
     let (mut blocks, mut from, mut size) = (Vec::new(), 0, 0);
     for (index, posting) in postings.iter().enumerate() {
         let more = posting.size(before(index).filter(|_| index > from));

@@ -18,7 +18,7 @@ use crate::store::item::{Item, from_item, key_of};
 use crate::store::keys::{self, Key, SETTLED};
 
 /// The most changes of a packet.
-pub(super) const PACKED: usize = 400;
+pub(super) const PACKET_MAX_CHANGES: usize = 400;
 /// The attribute with a change, or with the changes of a packet.
 const CHANGES: &str = "c";
 
@@ -29,7 +29,8 @@ pub(super) struct Change {
     pub at: u64,
     /// The version of the user's record afterwards.
     pub version: u64,
-    /// Whether it was made. Otherwise it may have been made: the user is found by it, and by what the lists say too.
+    /// Whether it was made. An uncertain one may have failed: searches use it in addition to the lists, and a merge adds its
+    /// postings without replacing any.
     pub is_certain: bool,
     pub old: Option<Entry>,
     pub new: Option<Entry>,
@@ -79,18 +80,18 @@ pub(super) struct IndexState {
     /// How many merges were finished.
     #[serde(default)]
     pub merges: u64,
-    /// The number of the merge that began last.
+    /// The number of the merge that began last, which blocks name.
     #[serde(default)]
-    pub begun: u64,
-    /// No other merge begins before, in microseconds since 1970.
+    pub last_merge: u64,
+    /// The end of its lease, in microseconds since 1970; 0 if it has ended.
     #[serde(default)]
-    pub busy_until: i64,
+    pub lease_until: i64,
     /// The last recent change, by its sort key, that merged packets contain.
     #[serde(default)]
     pub through: String,
     /// Whether no user has entries of earlier releases.
     #[serde(default)]
-    pub is_whole: bool,
+    pub is_migrated: bool,
     /// Changes whenever the state does.
     #[serde(default)]
     pub revision: u64,
@@ -174,7 +175,7 @@ pub(super) fn changes_in(item: &Item) -> Vec<Arc<Change>> {
     let read = bytes_of(item).is_some_and(|packed| DeflateDecoder::new(packed).read_to_end(&mut bytes).is_ok());
     let changes: Option<Vec<Change>> = if read { postcard::from_bytes(&bytes).ok() } else { None };
     if changes.is_none() {
-        tracing::error!(key = %key_of(item), "malformed packet of the search index; skipping it: run `rollcall reindex`");
+        tracing::error!(key = %key_of(item), "malformed packet of the search index; skipping it; `rollcall reindex` adds what is missing");
     }
     changes.unwrap_or_default().into_iter().map(Arc::new).collect()
 }

@@ -56,12 +56,12 @@ impl Store {
     /// no reason to fail: readers detect stale entries.
     pub(in crate::store) async fn groups_clean(&self, change: &GroupEntries) {
         let removals = change.unwanted.iter().map(|key| self.remove_entry(key, change.version));
-        noted(try_join_all(removals).await.map(|_| ()));
+        log_failure(try_join_all(removals).await.map(|_| ()));
     }
 
     /// Deletes the entries of a new user who was not created after all.
     pub(in crate::store) async fn groups_undo(&self, change: GroupEntries) {
-        noted(self.remove_all(&change.wanted.into_iter().collect::<Vec<_>>()).await);
+        log_failure(self.remove_all(&change.wanted.into_iter().collect::<Vec<_>>()).await);
     }
 
     /// Deletes an entry unless a later version of its user needs it again.
@@ -83,7 +83,7 @@ impl Store {
 }
 
 /// Logs stale entries that could not be deleted.
-pub(super) fn noted(cleaned: Result<()>) {
+pub(super) fn log_failure(cleaned: Result<()>) {
     if let Err(error) = cleaned {
         tracing::warn!(error = %error, "could not delete stale search entries");
     }

@@ -100,7 +100,7 @@ impl List {
         let sk = key_of(item).sk;
         match self.kind {
             Kind::Blocks => {
-                // A block that is being divided may repeat postings of the one before.
+                // A block that is being split_off may repeat postings of the one before.
                 let is_new = |posting: &Posting| self.reached.is_none_or(|reached| posting.place > reached);
                 self.read.extend(postings_in(item)?.into_iter().filter(is_new));
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use super::changes::{Change, History, IndexState, PACKED, PacketHeader};
+use super::changes::{Change, History, IndexState, PACKET_MAX_CHANGES, PacketHeader};
 use super::terms::{Entry, Place, SearchField};
 use crate::model::{Timestamp, UserId};
 
@@ -17,8 +17,8 @@ pub(super) type Packets = BTreeMap<String, Arc<Vec<Arc<Change>>>>;
 pub(super) struct Recent {
     /// See [`IndexState::merges`].
     pub merges: u64,
-    /// See [`IndexState::is_whole`].
-    pub is_whole: bool,
+    /// See [`IndexState::is_migrated`].
+    pub is_migrated: bool,
     users: HashMap<UserId, History>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Reading {
 
 impl Recent {
     fn of(index: &IndexState, changes: impl Iterator<Item = Arc<Change>>) -> Self {
-        Self { merges: index.merges, is_whole: index.is_whole, users: History::by_user(changes) }
+        Self { merges: index.merges, is_migrated: index.is_migrated, users: History::by_user(changes) }
     }
 
     /// Whether the lists are wrong about the user at that place.
@@ -71,13 +71,13 @@ impl Recent {
 
 impl Memory {
     /// Whether there are enough changes for a packet, and nobody in this process has said so for a while.
-    pub(super) fn is_much(&mut self, now: Timestamp) -> bool {
+    pub(super) fn wants_packing(&mut self, now: Timestamp) -> bool {
         let was_said = self.asked_at.is_some_and(|asked_at| now < asked_at.plus_seconds(ASKED));
-        let is_much = self.changes.len() >= PACKED && !was_said;
-        if is_much {
+        let wants_packing = self.changes.len() >= PACKET_MAX_CHANGES && !was_said;
+        if wants_packing {
             self.asked_at = Some(now);
         }
-        is_much
+        wants_packing
     }
 
     /// Begins a reading: its number.
@@ -112,7 +112,7 @@ impl Memory {
         self.packets.extend(packets);
         self.changes.retain(|sk, _| stays(sk));
         self.changes.extend(changes);
-        if !is_same || self.recent.merges != state.merges || self.recent.is_whole != state.is_whole {
+        if !is_same || self.recent.merges != state.merges || self.recent.is_migrated != state.is_migrated {
             let packed = self.packets.values().flat_map(|packet| packet.iter().cloned());
             self.recent = Arc::new(Recent::of(&state, packed.chain(self.changes.values().cloned())));
         }

@@ -76,8 +76,8 @@ impl Condition {
 }
 
 impl Store {
-    /// At most `limit` users who match `search`, oldest first. There must be a condition. Postings are hints, so check the
-    /// rows at the positions.
+    /// At most `limit` users who match `search`, oldest first. There must be a condition. Check the rows at the positions: an index that
+    /// is damaged may name others.
     ///
     /// # Errors
     /// When the store is unavailable, or an item of the index is malformed.
@@ -134,13 +134,13 @@ impl Store {
     /// The recent changes, and for each part lists that were read after them.
     async fn sources(&self, parts: &[(&[SearchField], String)]) -> Result<(Arc<Recent>, Vec<Vec<List>>)> {
         let lists = async |recent: &Recent| {
-            let kinds = if recent.is_whole { &[Kind::Blocks][..] } else { &[Kind::Blocks, Kind::Entries] };
+            let kinds = if recent.is_migrated { &[Kind::Blocks][..] } else { &[Kind::Blocks, Kind::Entries] };
             try_join_all(parts.iter().map(|(fields, part)| self.lists_of_fields(kinds, fields, part))).await
         };
         if let Some(known) = self.recent_known() {
             let (recent, lists) = try_join(self.recent(), lists(&known)).await?;
             // Otherwise a merge has ended, and the lists may have been read before it, the changes after it.
-            if (recent.merges, recent.is_whole) == (known.merges, known.is_whole) {
+            if (recent.merges, recent.is_migrated) == (known.merges, known.is_migrated) {
                 return Ok((recent, lists));
             }
         }

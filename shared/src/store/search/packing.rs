@@ -1,13 +1,14 @@
 //! Packing: moves recent changes to packets, and merges packets into the lists.
 //!
-//! Any number of processes may do this at once, and each may stop anywhere.
+//! One process merges at a time, and may stop anywhere. It holds a lease of [`LEASE`] seconds, stops writing a little before the lease
+//! ends, and gives it up when it is done. A process that outlives its lease does no harm:
 //!
-//! - *A merge* has a number, which the state counts. It begins when no other has begun within [`BUSY`], and stops writing a little
-//!   before another one may begin. Whoever has been overtaken nevertheless makes no packet, and is noticed by most blocks:
-//! - *A packet* is made while the state has the number of the merge. Its changes are removed afterwards, at the latest by the merge
-//!   that takes the packet.
-//! - *A block* names the merge that wrote it last. A merge writes a block only if nobody has written it since it was read, and ends
-//!   if a later merge has. What is in a list already is not written again, so a merge that another one repeats changes nothing.
+//! - *A merge* has a number, which the state counts.
+//! - *A packet* of recent changes is written only while its maker's merge is the latest. Its changes are removed afterwards, at the
+//!   latest by the merge that takes the packet.
+//! - *A block* names the merge that wrote it last. It is written only if nobody has written it since it was read, and a merge ends
+//!   when it meets a block of a later one. (The embedded engine writes many blocks at once, without that condition.) What is in a list
+//!   already is not written again, so a merge that another one repeats changes nothing.
 //! - When all blocks are written, the state counts that a merge has ended, and then the packets are removed. Readers look at packets
 //!   first and at the state after them; so whoever misses a packet knows that the lists have changed.
 
@@ -20,7 +21,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::batch::{Batch, BlockWrite, ListWrite, changed_block, new_blocks};
 use super::blocks::{MERGE, merge_of};
-use super::changes::{Change, IndexState, PACKED, PacketHeader, change_in, header_in, packet_item};
+use super::changes::{Change, IndexState, PACKET_MAX_CHANGES, PacketHeader, change_in, header_in, packet_item};
 use super::list::BEFORE_PLACES;
 use super::terms::{Entry, place_of};
 use crate::error::Result;
@@ -32,30 +33,30 @@ use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
 use crate::store::{Item, Store, cost};
 
-/// The most bytes of its changes, of which it is an item.
-const PACKED_BYTES: usize = 300_000;
-/// How many changes are worth a merge.
-const WORTH: u64 = 3_000;
+/// The most bytes of changes in a packet, which is one item.
+const PACKET_MAX_BYTES: usize = 300_000;
+/// The fewest changes that are merged.
+const MERGE_MIN_CHANGES: u64 = 3_000;
 /// The most changes of one merge.
-pub(super) const MOST: u64 = 20_000;
+pub(super) const MERGE_MAX_CHANGES: u64 = 20_000;
 /// The most bytes of these changes; their postings, which are in memory, take fifty times as much. So many bytes are worth a merge.
-const MOST_BYTES: u64 = 2_000_000;
-/// How long a merge keeps others from beginning, in seconds: more than a function in Lambda may take.
-const BUSY: i64 = 20 * 60;
-/// How long before that a merge stops writing, in seconds: more than a request may take.
-const MARGIN: i64 = 60;
-/// Changes that are older than this, in seconds, are merged even if they are few.
-const OLD: i64 = 24 * 60 * 60;
-/// The most blocks that take postings from one block in one transaction.
-const DIVIDED: usize = 80;
+const MERGE_MAX_BYTES: u64 = 2_000_000;
+/// How long a merge keeps others from beginning, in seconds, unless it ends before: more than a function in Lambda may take.
+const LEASE: i64 = 20 * 60;
+/// How long before the end of its lease a merge stops writing, in seconds: more than a request may take.
+const LEASE_MARGIN: i64 = 60;
+/// How long a change waits at most, in seconds, until it is merged even if it is alone.
+const MAX_AGE: i64 = 24 * 60 * 60;
+/// The most blocks into which a block is split in one transaction.
+const MAX_SPLIT: usize = 80;
 /// How many blocks of a list are read at once; about one read unit.
-const BLOCKS: usize = 4;
-/// Attribute of the packing task.
+const BLOCKS_AT_ONCE: usize = 4;
+/// Attribute of the mark for purged users: when the last one was purged, in microseconds since 1970.
 const PURGED: &str = "purged";
 /// How many lists are changed at once.
 const AT_ONCE: usize = 16;
 /// How many lists are written together where a whole batch is one write.
-const BATCH: usize = 2_000;
+const LISTS_AT_ONCE: usize = 2_000;
 
 impl Store {
     /// Packs and merges recent changes if there are enough of them to be worth it, or `all` of them that are settled.
@@ -64,27 +65,46 @@ impl Store {
     /// When the store is unavailable. The next call continues where this one stopped.
     #[boxed]
     pub async fn search_pack(&self, all: bool) -> Result<()> {
-        if all || self.has_old_changes().await? { self.pack(1, 1).await } else { self.pack(PACKED, WORTH).await }
+        let purged = self.item(&keys::purged_mark()).await?;
+        if !(all || purged.is_some() || self.has_old_changes().await?) {
+            return self.pack(PACKET_MAX_CHANGES, MERGE_MIN_CHANGES).await;
+        }
+        self.pack(1, 1).await?;
+        match purged {
+            Some(mark) => self.end_purge(&mark).await,
+            None => Ok(()),
+        }
     }
 
-    /// Whether a change waits since [`OLD`], or somebody was purged, of whom nothing is to stay.
+    /// Whether a change waits since [`MAX_AGE`].
     async fn has_old_changes(&self) -> Result<bool> {
-        let task = self.item(&keys::packing_task()).await?;
-        if task.is_some_and(|task| task.contains_key(PURGED)) {
+        let old = self.ambient.now().plus_seconds(-MAX_AGE);
+        if self.settled_changes(1).await?.first().is_some_and(|change| change.at < old.ordinal()) {
             return Ok(true);
         }
-        let old = keys::recent_changes_after(self.ambient.now().plus_seconds(-OLD));
-        let range = |first, last| Range { pk: keys::RECENT, bound: Bound::Between(first, last), ascending: true };
-        let old_packets = keys::packet_headers_before(self.ambient.now().plus_seconds(-OLD));
-        let changes = self.query(range(keys::RECENT_CHANGES, &old), 1).await?;
-        Ok(!changes.is_empty() || !self.query(range(keys::PACKET_HEADERS.0, &old_packets), 1).await?.is_empty())
+        let until = keys::packet_headers_before(old);
+        Ok(self.headers().await?.first().is_some_and(|(id, _)| keys::packet_header(id).sk < until))
     }
 
     /// Has everything merged soon that is known of a purged user.
     pub(super) async fn ask_for_merging(&self) -> Result<()> {
-        let mut item = keys::packing_task().attributes();
+        let mut item = keys::purged_mark().attributes();
         item.insert(PURGED.to_owned(), AttributeValue::N(self.ambient.now().micros().to_string()));
         self.put(item, None).await?;
+        Ok(())
+    }
+
+    /// Removes the mark for purged users when everything older is merged, unless another user was purged meanwhile.
+    async fn end_purge(&self, mark: &Item) -> Result<()> {
+        let Some(purged) = mark.get(PURGED) else { return Ok(()) };
+        let time = purged.as_n().ok().and_then(|micros| micros.parse().ok()).map(Timestamp::from_micros);
+        let until = keys::recent_changes_before(time.unwrap_or_else(|| self.ambient.now()).plus_seconds(1));
+        let range = Range { pk: keys::RECENT, bound: Bound::Between(keys::RECENT_CHANGES, &until), ascending: true };
+        if self.query(range, 1).await?.is_empty() && self.headers().await?.is_empty() {
+            let mut transaction = Transaction::new();
+            transaction.delete_if(keys::purged_mark(), Condition::Is(PURGED, purged.clone()), ());
+            let _ = self.transact(&transaction).await?;
+        }
         Ok(())
     }
 
@@ -103,7 +123,7 @@ impl Store {
     async fn pack_and_merge(&self, state: IndexState, fewest: usize, worth: u64) -> Result<bool> {
         self.remove_packed_changes().await?;
         loop {
-            let changes = self.settled_changes(PACKED).await?;
+            let changes = self.settled_changes(PACKET_MAX_CHANGES).await?;
             if changes.len() < fewest || changes.is_empty() {
                 break;
             }
@@ -126,7 +146,7 @@ impl Store {
 
     /// The first changes that are settled, at most `limit`.
     async fn settled_changes(&self, limit: usize) -> Result<Vec<Arc<Change>>> {
-        let settled = keys::recent_changes_after(self.ambient.now().plus_seconds(-SETTLED));
+        let settled = keys::recent_changes_before(self.ambient.now().plus_seconds(-SETTLED));
         let (mut changes, mut from) = (Vec::new(), keys::RECENT_CHANGES.to_owned());
         loop {
             let range = Range { pk: keys::RECENT, bound: Bound::Between(&from, &settled), ascending: true };
@@ -178,7 +198,7 @@ impl Store {
         let id = first.sk.trim_start_matches(keys::RECENT_CHANGES);
         let mut transaction = packet(id, changes, &last.sk)?;
         // Whoever has been overtaken makes no packet of changes that are merged already.
-        transaction.check(keys::index_state(), is_begun(state), ());
+        transaction.check(keys::index_state(), same_merge(state), ());
         if self.transact(&transaction).await?.is_err() {
             return Ok(false);
         }
@@ -205,17 +225,17 @@ impl Store {
     /// Begins a merge, unless another one is in progress.
     async fn begin_merge(&self) -> Result<Option<IndexState>> {
         let now = self.ambient.now();
-        let is_busy = |state: &IndexState| state.busy_until > now.micros();
+        let is_busy = |state: &IndexState| state.lease_until > now.micros();
         let begin = |state: &mut IndexState| {
-            state.begun += 1;
-            state.busy_until = now.plus_seconds(BUSY).micros();
+            state.last_merge += 1;
+            state.lease_until = now.plus_seconds(LEASE).micros();
         };
         self.change_state(|state| !is_busy(state), begin).await
     }
 
     /// Counts the merge of some packets, removes them, and lets others begin; `false` if a later merge has begun.
     async fn end_merge(&self, merge: &IndexState, packets: Vec<(String, PacketHeader)>) -> Result<bool> {
-        let is_ours = |state: &IndexState| state.begun == merge.begun;
+        let is_ours = |state: &IndexState| state.last_merge == merge.last_merge;
         if let Some(through) = packets.iter().map(|(_, header)| header.through.clone()).max() {
             let count = |state: &mut IndexState| {
                 state.merges += 1;
@@ -231,7 +251,7 @@ impl Store {
             transaction.delete(keys::packet(id));
             let _ = self.transact(&transaction).await?;
         }
-        Ok(self.change_state(is_ours, |state| state.busy_until = 0).await?.is_some())
+        Ok(self.change_state(is_ours, |state| state.lease_until = 0).await?.is_some())
     }
 
     /// Changes the state if it is as it must be, and returns it.
@@ -264,7 +284,7 @@ impl Store {
 
     /// Whether a merge may not write any more, since another one may begin.
     fn is_over(&self, merge: &IndexState) -> bool {
-        self.ambient.now().plus_seconds(MARGIN).micros() >= merge.busy_until
+        self.ambient.now().plus_seconds(LEASE_MARGIN).micros() >= merge.lease_until
     }
 
     /// Changes lists; `false` if a later merge has begun, or may begin.
@@ -273,12 +293,13 @@ impl Store {
         if self.bulk_writer.is_some() {
             // The engine is in this process, whose merges take turns.
             let _turn = self.turn.lock().await;
-            for some in lists.chunks(BATCH) {
+            for some in lists.chunks(LISTS_AT_ONCE) {
                 let writes = stream::iter(some.to_vec()).map(|list| self.list_write(batch, list, merge, usize::MAX));
                 let writes: Vec<Option<ListWrite>> = writes.buffered(AT_ONCE).try_collect().await?;
                 let Some(writes) = writes.into_iter().collect::<Option<Vec<_>>>() else { return Ok(false) };
                 let blocks = writes.into_iter().flat_map(|write| write.blocks);
-                let items: Vec<Item> = blocks.flat_map(|block| block.divided.into_iter().chain([block.item])).collect();
+                let items: Vec<Item> =
+                    blocks.flat_map(|block| block.split_off.into_iter().chain([block.item])).collect();
                 if self.is_over(merge) {
                     return Ok(false);
                 }
@@ -302,7 +323,9 @@ impl Store {
         loop {
             attempts.next().await?;
             loop {
-                let Some(write) = self.list_write(batch, list.clone(), merge, DIVIDED).await? else { return Ok(false) };
+                let Some(write) = self.list_write(batch, list.clone(), merge, MAX_SPLIT).await? else {
+                    return Ok(false);
+                };
                 let has_more = write.has_more;
                 match self.write_list(write, merge).await? {
                     None => return Ok(false),
@@ -316,7 +339,7 @@ impl Store {
 
     /// Writes blocks in order; `Some(false)` if somebody has written one since it was read, `None` if a later merge may begin.
     async fn write_list(&self, write: ListWrite, merge: &IndexState) -> Result<Option<bool>> {
-        for BlockWrite { item, read, divided } in write.blocks {
+        for BlockWrite { item, read, split_off } in write.blocks {
             if self.is_over(merge) {
                 return Ok(None);
             }
@@ -324,12 +347,12 @@ impl Store {
                 None => Condition::Absent,
                 Some(merge) => Condition::Is(MERGE, AttributeValue::N(merge.to_string())),
             };
-            let is_written = if divided.is_empty() {
+            let is_written = if split_off.is_empty() {
                 self.put(item, Some(&condition)).await?
             } else {
                 let mut transaction = Transaction::new();
                 transaction.put_if(item, condition, ());
-                for item in divided {
+                for item in split_off {
                     transaction.put_if(item, Condition::Absent, ());
                 }
                 self.transact(&transaction).await?.is_ok()
@@ -364,7 +387,7 @@ impl Store {
         batch: &Batch,
         list: std::ops::Range<usize>,
         merge: &IndexState,
-        most_divided: usize,
+        max_split: usize,
     ) -> Result<Option<ListWrite>> {
         let (term, changes) = batch.list(list);
         let (pk, prefix) = (term.partition(), term.prefix());
@@ -375,9 +398,9 @@ impl Store {
         while let Some(newest) = rest.last() {
             let to = format!("{prefix}{}", newest.place.position());
             let range = Range { pk: &pk, bound: Bound::Between(&lowest, &to), ascending: false };
-            let blocks = self.query(range, BLOCKS).await?;
+            let blocks = self.query(range, BLOCKS_AT_ONCE).await?;
             if blocks.is_empty() {
-                write.blocks.extend(new_blocks(term, rest, merge.begun)?);
+                write.blocks.extend(new_blocks(term, rest, merge.last_merge)?);
                 break;
             }
             for block in blocks {
@@ -387,10 +410,10 @@ impl Store {
                     continue;
                 }
                 rest = before;
-                if merge_of(&block) > merge.begun {
+                if merge_of(&block) > merge.last_merge {
                     return Ok(None);
                 }
-                match changed_block(term, &block, within, merge.begun, most_divided) {
+                match changed_block(term, &block, within, merge.last_merge, max_split) {
                     Ok(changed) => {
                         write.blocks.extend(changed.blocks);
                         write.has_more |= changed.has_more;
@@ -405,8 +428,8 @@ impl Store {
 }
 
 /// Whether the state is that of the same merge.
-fn is_begun(state: &IndexState) -> Condition {
-    Condition::Is("begun", AttributeValue::N(state.begun.to_string()))
+fn same_merge(state: &IndexState) -> Condition {
+    Condition::Is("last_merge", AttributeValue::N(state.last_merge.to_string()))
 }
 
 /// Writes a packet and its header.
@@ -423,7 +446,7 @@ fn packet(id: &str, changes: &[Arc<Change>], through: &str) -> Result<Transactio
 fn is_worth(packets: &[(String, PacketHeader)], worth: u64) -> bool {
     let changes: u64 = packets.iter().map(|(_, header)| header.changes).sum();
     let bytes: u64 = packets.iter().map(|(_, header)| header.bytes).sum();
-    changes >= worth || bytes >= MOST_BYTES
+    changes >= worth || bytes >= MERGE_MAX_BYTES
 }
 
 /// As many of the first packets as one merge takes, at least one.
@@ -433,7 +456,7 @@ fn first_packets(mut packets: Vec<(String, PacketHeader)>) -> Vec<(String, Packe
         let is_first = changes == 0;
         changes += header.changes;
         bytes += header.bytes;
-        is_first || changes <= MOST && bytes <= MOST_BYTES
+        is_first || changes <= MERGE_MAX_CHANGES && bytes <= MERGE_MAX_BYTES
     };
     let count = packets.iter().take_while(fits).count();
     packets.truncate(count);
@@ -445,8 +468,8 @@ fn first_packet(changes: &[Arc<Change>]) -> &[Arc<Change>] {
     let mut bytes = 0;
     let fits = |change: &&Arc<Change>| {
         bytes += change.size();
-        bytes <= PACKED_BYTES
+        bytes <= PACKET_MAX_BYTES
     };
-    let count = changes.iter().take(PACKED).take_while(fits).count();
+    let count = changes.iter().take(PACKET_MAX_CHANGES).take_while(fits).count();
     &changes[..count.max(1).min(changes.len())]
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::batch::blocks_of;
-use super::changes::{Change, IndexState, PACKED};
-use super::groups::{GroupEntries, entries as group_entries, noted};
-use super::packing::MOST;
+use super::changes::{Change, IndexState, PACKET_MAX_CHANGES};
+use super::groups::{GroupEntries, entries as group_entries, log_failure};
+use super::packing::MERGE_MAX_CHANGES;
 use super::terms::{Entry, SearchField, Term};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, User, UserId};
@@ -36,7 +36,7 @@ impl Store {
         self.write_batch(items, &[]).await?;
         let now = self.ambient.now();
         self.announce(users.iter().map(|user| Entry::of(user)).collect(), now).await?;
-        self.pack(PACKED, MOST).await?;
+        self.pack(PACKET_MAX_CHANGES, MERGE_MAX_CHANGES).await?;
         Ok(now)
     }
 
@@ -44,7 +44,7 @@ impl Store {
     /// detect stale entries.
     pub(in crate::store) async fn search_withdraw(&self, users: &[&User], announced: Timestamp) {
         if !users.is_empty() {
-            noted(self.withdraw(users.iter().map(|user| Entry::of(user)).collect(), announced).await);
+            log_failure(self.withdraw(users.iter().map(|user| Entry::of(user)).collect(), announced).await);
         }
     }
 
@@ -61,7 +61,7 @@ impl Store {
 
     /// Notes that there are no entries of earlier releases any more.
     async fn mark_whole(&self) -> Result<()> {
-        self.change_state(|state| !state.is_whole, |state| state.is_whole = true).await?;
+        self.change_state(|state| !state.is_migrated, |state| state.is_migrated = true).await?;
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Store {
     pub async fn search_forget(&self, user: &User) -> Result<()> {
         let state: Option<IndexState> = self.get(keys::index_state()).await?;
         let mut all: Vec<Key> = group_entries(user).into_iter().collect();
-        if !state.is_some_and(|state| state.is_whole) {
+        if !state.is_some_and(|state| state.is_migrated) {
             all.extend(entries_of_earlier_releases(user));
         }
         // The deletion has removed them unless it was interrupted. To read an item costs a fifth of a removal, which costs
@@ -108,7 +108,7 @@ impl Store {
             self.write_batch(vec![item], &[]).await?;
             return Ok(Some(positions.len()));
         }
-        self.pack(PACKED, 1).await?;
+        self.pack(PACKET_MAX_CHANGES, 1).await?;
         self.mark_whole().await?;
         self.remove(&keys::reindex()).await?;
         Ok(None)
@@ -129,7 +129,7 @@ impl Store {
         let earlier: Vec<Key> = self.batch_at_once(&earlier).await?.iter().map(key_of).collect();
         self.remove_all(&earlier).await?;
         self.correct_inactive(&users).await?;
-        self.pack(PACKED, MOST).await
+        self.pack(PACKET_MAX_CHANGES, MERGE_MAX_CHANGES).await
     }
 }
 

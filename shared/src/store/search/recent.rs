@@ -1,6 +1,6 @@
 //! Changes that the lists do not contain yet.
 //!
-//! A change of a user writes one *recent change* in its own transaction. Every 500 of them become a *packet*, and a few packets
+//! A change of a user writes one *recent change* in its own transaction. Some hundred become a *packet*, and several packets
 //! at once are merged into the lists. A search reads the recent changes and the packets, and takes what they say instead of
 //! what the lists say about the same users. So it finds what was written a moment ago.
 //!
@@ -73,19 +73,19 @@ impl Store {
                 let known: Vec<String> = memory.packets.keys().cloned().collect();
                 // If the clock was set back, nothing is known about what was written since.
                 let read_at = memory.read_at.filter(|&read_at| read_at <= now);
-                let known_until = read_at.map(|read_at| keys::recent_changes_after(read_at.plus_seconds(-SETTLED)));
+                let known_until = read_at.map(|read_at| keys::recent_changes_before(read_at.plus_seconds(-SETTLED)));
                 (memory.begin(), known_until, known)
             };
             let reading = self.read_changes(known_until.as_deref()).await?;
             let missing: Vec<&String> = reading.headers.keys().filter(|id| !known_packets.contains(id)).collect();
             // If one is missing, it was merged meanwhile.
             let Some(packets) = self.packets(&missing).await? else { continue };
-            let (recent, is_much) = {
+            let (recent, wants_packing) = {
                 let mut memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
                 memory.take_in(reading, packets, known_until.as_deref(), (number, now));
-                (memory.recent.clone(), memory.is_much(now))
+                (memory.recent.clone(), memory.wants_packing(now))
             };
-            if is_much && let Err(error) = self.ask_for_packing(now).await {
+            if wants_packing && let Err(error) = self.ask_for_packing(now).await {
                 tracing::warn!(error = %error, "could not ask for packing of the search index");
             }
             return Ok(recent);

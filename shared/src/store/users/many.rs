@@ -17,7 +17,7 @@ use crate::store::{BulkWriter, Item, Store};
 const AT_ONCE: usize = 4;
 /// How many users are created together.
 const TOGETHER: usize = 500;
-/// How many such batches of a sole writer are in progress: postings of one are prepared while those of another are
+/// How many such batches of a sole writer are in progress: one is prepared while another is
 /// written.
 const LOTS_AT_ONCE: usize = 3;
 
