@@ -12,7 +12,7 @@ use crate::model::{EmailAddress, GroupId, OrganizationId, UserId, UserRow, fold}
 use crate::store::{Member, Search, SearchField};
 
 /// Up to this number, the total of a list without a counter is exact.
-const COUNTED: usize = 1000;
+const COUNTED: usize = 10_000;
 
 /// Conditions on users. `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
