@@ -113,7 +113,7 @@ fn many(users: usize) -> String {
 
 #[test]
 fn a_killed_program_goes_on_where_it_was() {
-    const USERS: usize = 1500;
+    const USERS: usize = 6000;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed-import");
     // It may be left from a run that was interrupted.
     let _ = std::fs::remove_dir_all(&folder);

@@ -59,7 +59,7 @@ impl Random {
 async fn run(mut tasks: Vec<Task<'_>>, random: &Random) {
     while !tasks.is_empty() {
         let chosen = usize::try_from(random.below(tasks.len() as u64)).expect("small");
-        if tasks[chosen].1 && random.below(80) == 0 {
+        if tasks[chosen].1 && random.below(12_000) == 0 {
             // A crash.
             drop(tasks.swap_remove(chosen));
             continue;
@@ -186,8 +186,10 @@ async fn compared(half: u64) {
         let is_quiet = random.below(2) == 0;
         if is_quiet {
             tasks.push((Box::pin(search_among(store(), users.clone(), random.search(), history)), false));
-            // Packers who sleep longer than others wait for them.
-            tasks.push((Box::pin(async { app.environment.advance(MERGE_ENDS) }), false));
+            // Packers may sleep longer than others wait for them.
+            if random.below(4) == 0 {
+                tasks.push((Box::pin(async { app.environment.advance(MERGE_ENDS) }), false));
+            }
         } else {
             for _ in 0..random.below(4) {
                 tasks.push((Box::pin(write(store(), pattern.clone(), &random, &ids)), false));
@@ -205,7 +207,8 @@ async fn compared(half: u64) {
                 users.iter().filter(|user| is_found(&search, user)).map(|user| user.id).collect();
             assert_eq!(found(process.directory.store(), &search).await, expected, "history {history}: {search:?}");
         }
-        app.environment.advance(i64::try_from(random.below(20)).expect("small"));
+        let is_long = random.below(8) == 0;
+        app.environment.advance(if is_long { MERGE_ENDS } else { i64::try_from(random.below(20)).expect("small") });
         if random.below(20) == 0 {
             processes[0] = process();
         }
