@@ -122,7 +122,7 @@ async fn whoever_begins_reads_few_units_more() {
     assert!(then.read <= 2.0);
 }
 
-/// Every trouble at every call of the store, once and for long; somebody else goes on later.
+/// Every fault at every call of the store, passing and lasting. Another process completes the work later.
 #[tokio::test]
 async fn every_trouble_of_packing_is_survived() {
     const PATIENT: RetryPolicy = RetryPolicy { pause: Duration::from_millis(1), deadline: Duration::from_secs(20) };

@@ -237,8 +237,8 @@ impl Directory {
         self.store.search_pack(all).await
     }
 
-    /// Adds what is missing in the search index, and removes what earlier releases wrote; `done` receives the number of users processed in each step. An
-    /// interrupted run resumes where it stopped.
+    /// Adds what is missing in the search index, and removes what earlier releases wrote. `done` receives the number of users
+    /// processed in each step. An interrupted run resumes where it stopped.
     ///
     /// # Errors
     /// When the store is unavailable.

@@ -90,11 +90,10 @@ pub(crate) use self::events::{
 };
 pub(crate) use self::guessing::{guard, throttle, throttle_common};
 pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_after};
-pub use self::search::RECENT;
 pub(crate) use self::search::{
-    INACTIVE, INDEX_STATE, PACKET_HEADERS, RECENT_CHANGES, active_before, block, gram, grouped, inactive, index_state,
-    packet, packet_header, packet_headers_before, packet_id, packing_task, place_after, posting, purged_mark,
-    recent_change, recent_changes_before, reindex, term, third, third_of,
+    INACTIVE, INDEX_STATE, PACKET_HEADERS, RECENT, RECENT_CHANGES, active_before, block, gram, grouped, inactive,
+    index_state, packet, packet_header, packet_headers_before, packet_id, packing_task, place_after, posting,
+    purged_mark, recent_change, recent_changes_before, reindex, term, third, third_of,
 };
 pub(crate) use self::webhooks::{DONE, WAITING, WEBHOOKS, delivery, webhook, webhook_cursor, webhook_parts};
 use crate::model::{

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::failure::{CONDITION, CONFLICT, unavailable};
 use super::item::{Item, from_item};
 use super::keys::{self, Key};
+use super::transaction::Condition;
 use super::{Store, cost};
 use crate::error::{Error, Result};
 
@@ -124,6 +125,23 @@ impl Store {
             items.extend(piece?);
         }
         Ok(items)
+    }
+
+    /// Writes an item; `false` if the condition fails.
+    pub(super) async fn put(&self, item: Item, condition: Option<&Condition>) -> Result<bool> {
+        let (expression, names, values) = condition.map(Condition::expression).unwrap_or_default();
+        let put = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(item))
+            .set_condition_expression(expression)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = self.write_if(|| put.clone().send()).await?;
+        cost::wrote(output.as_ref().and_then(|output| output.consumed_capacity()));
+        Ok(output.is_some())
     }
 
     /// Deletes an item; no error if it does not exist.

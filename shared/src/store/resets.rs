@@ -2,16 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::failure::unavailable;
 use super::item::{from_item, key_of, to_item};
 use super::outbox::mail_item;
 use super::requests::{Bound, Range};
 use super::transaction::{Condition, Transaction};
-use super::{NewEvent, Store, cost, keys};
+use super::{NewEvent, Store, keys};
 use crate::error::Result;
 use crate::model::{Mail, Timestamp};
 use crate::secret::Secret;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
 /// A password reset request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,14 +37,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn reset_insert(&self, request: &ResetRequest) -> Result<()> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(to_item(&keys::reset_named(&request.sk), request)?))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = self.write(|| put.clone().send()).await.map_err(unavailable)?;
-        cost::wrote(output.consumed_capacity());
+        self.put(to_item(&keys::reset_named(&request.sk), request)?, None).await?;
         Ok(())
     }
 

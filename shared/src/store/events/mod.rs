@@ -18,14 +18,13 @@ pub use self::transfer::{DayRecord, SegmentOutcome, SegmentRecord};
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use self::changes::bounded;
-use super::failure::unavailable;
 use super::item::{from_item, to_item};
 use super::transaction::Transaction;
-use super::{Item, Store, cost, keys};
+use super::{Item, Store, keys};
 use crate::error::{Error, Result};
 use crate::model::ambient::random;
 use crate::model::{Actor, Event, EventAction, EventId, EventTarget, FieldChange};
@@ -88,14 +87,7 @@ impl Store {
     /// # Errors
     /// When the store is unavailable.
     pub async fn event_insert(&self, event: NewEvent) -> Result<()> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(self.pending_event(event)?))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = self.write(|| put.clone().send()).await.map_err(unavailable)?;
-        cost::wrote(output.consumed_capacity());
+        self.put(self.pending_event(event)?, None).await?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Between the first step and the third nobody else adds a segment, or the third one fails. So no event is added twice.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -22,7 +22,7 @@ use crate::store::item::{key_of, to_item};
 use crate::store::keys::Key;
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
-use crate::store::{Item, Store, cost, keys};
+use crate::store::{Item, Store, keys};
 
 /// The most events of a segment.
 const MOST: usize = 100;
@@ -163,7 +163,7 @@ impl Store {
             }
         }
         // On condition that they do not exist: a person may have been erased from them meanwhile.
-        let writes = stream::iter(copies).map(|item| self.put_absent(item));
+        let writes = stream::iter(copies).map(|item| self.put(item, Some(&Condition::Absent)));
         writes.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
     }
 
@@ -171,23 +171,6 @@ impl Store {
         let mut mark = keys::events_indexed().attributes();
         mark.insert(THROUGH.to_owned(), number(segment));
         self.write_batch(vec![mark], &[]).await
-    }
-
-    /// Writes an item unless there is one; `false` if there is.
-    pub(super) async fn put_absent(&self, item: Item) -> Result<bool> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", keys::PK)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let written = self.write_if(|| put.clone().send()).await?;
-        if let Some(output) = &written {
-            cost::wrote(output.consumed_capacity());
-        }
-        Ok(written.is_some())
     }
 }
 

@@ -8,6 +8,7 @@ use super::log::{SegmentItem, segment_of};
 use crate::error::Result;
 use crate::store::item::{from_item, key_of, to_item};
 use crate::store::requests::{Bound, Range};
+use crate::store::transaction::Condition;
 use crate::store::{Readable, Store, keys};
 
 /// A segment of the log.
@@ -97,7 +98,7 @@ impl Store {
     /// When the store is unavailable; the same segment may then be restored again.
     pub async fn segment_restore(&self, record: &SegmentRecord) -> Result<SegmentOutcome> {
         let key = keys::segment(record.segment);
-        let outcome = if self.put_absent(to_item(&key, &record.item)?).await? {
+        let outcome = if self.put(to_item(&key, &record.item)?, Some(&Condition::Absent)).await? {
             SegmentOutcome::Added
         } else {
             // Ours, if the response to the first attempt was lost, or if an import was interrupted.
@@ -127,6 +128,6 @@ impl Store {
     /// When the store is unavailable.
     pub async fn event_day_restore(&self, DayRecord(day): &DayRecord) -> Result<()> {
         let Some(key) = day.key() else { return Ok(()) };
-        self.put_absent(to_item(&key, day)?).await.map(drop)
+        self.put(to_item(&key, day)?, Some(&Condition::Absent)).await.map(drop)
     }
 }

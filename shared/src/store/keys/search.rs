@@ -4,7 +4,7 @@ use super::{Key, PLACE_LENGTH, WORK};
 use crate::model::{GroupId, Timestamp, UserId};
 
 /// Partition of the changes that the search index does not contain yet.
-pub const RECENT: &str = "RECENT";
+pub(crate) const RECENT: &str = "RECENT";
 /// Prefix of their sort keys.
 pub(crate) const RECENT_CHANGES: &str = "CHANGE#";
 /// Sort key of the state of the search index, after everything else there.
@@ -62,7 +62,7 @@ pub(crate) fn index_state() -> Key {
 
 /// Partition of the search index for one or two characters of a field, each as six hexadecimal digits.
 pub(crate) fn term(field: &str, letters: &[char]) -> String {
-    letters.iter().fold(format!("TERM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
+    letters_of("TERM", field, letters)
 }
 
 /// The block of such a partition that begins at a position.
@@ -72,7 +72,11 @@ pub(crate) fn block(pk: String, third: &str, position: &str) -> Key {
 
 /// The same partition in tables of earlier releases.
 pub(crate) fn gram(field: &str, letters: &[char]) -> String {
-    letters.iter().fold(format!("GRAM#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
+    letters_of("GRAM", field, letters)
+}
+
+fn letters_of(kind: &str, field: &str, letters: &[char]) -> String {
+    letters.iter().fold(format!("{kind}#{field}#"), |pk, letter| pk + &letter_digits(Some(*letter)))
 }
 
 /// The prefix of sort keys for a third character, or for `None` the end of the value.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::terms::Entry;
 use crate::error::{Error, Result};
-use crate::model::{Timestamp, UserId};
+use crate::model::{Timestamp, User, UserId};
 use crate::store::item::{Item, from_item, key_of};
 use crate::store::keys::{self, Key, SETTLED};
 
@@ -49,7 +49,7 @@ pub(super) struct History {
 
 impl History {
     /// Sorts changes by time. What was written within [`SETTLED`] may have times of different clocks, so there versions decide.
-    pub(super) fn of(changes: Vec<Arc<Change>>) -> Self {
+    fn of(changes: Vec<Arc<Change>>) -> Self {
         let (mut certain, possible): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.is_certain);
         certain.sort_by_key(|change| change.at);
         let settled = SETTLED.unsigned_abs() * 1_000_000;
@@ -110,6 +110,12 @@ pub(super) struct PacketHeader {
 }
 
 impl Change {
+    /// A change that was made.
+    pub(super) fn between(before: Option<&User>, after: Option<&User>, version: u64, at: Timestamp) -> Self {
+        let (old, new) = (before.map(Entry::of), after.map(Entry::of));
+        Self { at: at.ordinal(), version, is_certain: true, old, new }
+    }
+
     pub(super) fn user(&self) -> Option<UserId> {
         self.new.as_ref().or(self.old.as_ref()).map(|entry| entry.place.id())
     }

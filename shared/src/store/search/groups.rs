@@ -31,13 +31,19 @@ impl GroupEntries {
         Self { wanted: &new - &old, unwanted: &old - &new, version }
     }
 
-    pub(super) fn items(&self) -> impl Iterator<Item = Item> {
+    fn items(&self) -> impl Iterator<Item = Item> {
         self.wanted.iter().map(|key| {
             let mut item = key.attributes();
             item.insert(VERSION.to_owned(), AttributeValue::N(self.version.to_string()));
             item
         })
     }
+}
+
+/// The items of the entries of users.
+pub(super) fn items_of<'a>(users: impl Iterator<Item = &'a User>) -> Vec<Item> {
+    let items = |user: &User| GroupEntries::new(None, Some(user), user.version).items().collect::<Vec<_>>();
+    users.flat_map(items).collect()
 }
 
 /// The entries of a user.

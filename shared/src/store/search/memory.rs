@@ -54,7 +54,7 @@ impl Recent {
 
     /// Whether the lists are wrong about the user at that place.
     pub(super) fn hides(&self, place: Place) -> bool {
-        !self.users.is_empty() && self.users.get(&place.id()).is_some_and(|history| !history.certain.is_empty())
+        self.users.get(&place.id()).is_some_and(|history| !history.certain.is_empty())
     }
 
     /// The places of changed users of whom one of the fields contains a folded part.
@@ -86,7 +86,7 @@ impl Memory {
         self.begun
     }
 
-    /// Adds what was read at a time, the changes from a sort key on.
+    /// Adds what was read at a time, the changes from a sort key on, with all packets that there are.
     pub(super) fn take_in(
         &mut self,
         reading: Reading,
@@ -105,11 +105,9 @@ impl Memory {
         let moved = moved.max(state.through.as_str());
         let from = from.unwrap_or_default();
         let stays = |sk: &String| sk.as_str() > moved && sk.as_str() < from;
-        let is_same = packets.is_empty()
-            && self.packets.keys().all(|id| headers.contains_key(id))
-            && self.changes.keys().filter(|sk| !stays(sk)).eq(changes.keys());
-        self.packets.retain(|id, _| headers.contains_key(id));
-        self.packets.extend(packets);
+        let is_same =
+            self.packets.keys().eq(packets.keys()) && self.changes.keys().filter(|sk| !stays(sk)).eq(changes.keys());
+        self.packets = packets;
         self.changes.retain(|sk, _| stays(sk));
         self.changes.extend(changes);
         if !is_same || self.recent.merges != state.merges || self.recent.is_migrated != state.is_migrated {

@@ -16,13 +16,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::batch::{Batch, BlockWrite, ListWrite, changed_block, new_blocks};
 use super::blocks::{MERGE, merge_of};
 use super::changes::{Change, IndexState, PACKET_MAX_CHANGES, PacketHeader, change_in, header_in, packet_item};
 use super::list::BEFORE_PLACES;
+use super::recent::MARKED;
 use super::terms::{Entry, place_of};
 use crate::error::Result;
 use crate::model::Timestamp;
@@ -31,7 +32,7 @@ use crate::store::item::{key_of, to_item};
 use crate::store::keys::{self, Key, SETTLED};
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::{Condition, Transaction};
-use crate::store::{Item, Store, cost};
+use crate::store::{Item, Store};
 
 /// The most bytes of changes in a packet, which is one item.
 const PACKET_MAX_BYTES: usize = 300_000;
@@ -39,7 +40,8 @@ const PACKET_MAX_BYTES: usize = 300_000;
 const MERGE_MIN_CHANGES: u64 = 3_000;
 /// The most changes of one merge.
 pub(super) const MERGE_MAX_CHANGES: u64 = 20_000;
-/// The most bytes of these changes; their postings, which are in memory, take fifty times as much. So many bytes are worth a merge.
+/// The most bytes of these changes; their postings, which are in memory, take fifty times as much. With that many,
+/// fewer changes are merged too.
 const MERGE_MAX_BYTES: u64 = 2_000_000;
 /// How long a merge keeps others from beginning, in seconds, unless it ends before: more than a function in Lambda may take.
 const LEASE: i64 = 20 * 60;
@@ -51,8 +53,6 @@ const MAX_AGE: i64 = 24 * 60 * 60;
 const MAX_SPLIT: usize = 80;
 /// How many blocks of a list are read at once; about one read unit.
 const BLOCKS_AT_ONCE: usize = 4;
-/// Attribute of the mark for purged users: when the last one was purged, in microseconds since 1970.
-const PURGED: &str = "purged";
 /// How many lists are changed at once.
 const AT_ONCE: usize = 16;
 /// How many lists are written together where a whole batch is one write.
@@ -86,23 +86,15 @@ impl Store {
         Ok(self.headers().await?.first().is_some_and(|(id, _)| keys::packet_header(id).sk < until))
     }
 
-    /// Has everything merged soon that is known of a purged user.
-    pub(super) async fn ask_for_merging(&self) -> Result<()> {
-        let mut item = keys::purged_mark().attributes();
-        item.insert(PURGED.to_owned(), AttributeValue::N(self.ambient.now().micros().to_string()));
-        self.put(item, None).await?;
-        Ok(())
-    }
-
     /// Removes the mark for purged users when everything older is merged, unless another user was purged meanwhile.
     async fn end_purge(&self, mark: &Item) -> Result<()> {
-        let Some(purged) = mark.get(PURGED) else { return Ok(()) };
+        let Some(purged) = mark.get(MARKED) else { return Ok(()) };
         let time = purged.as_n().ok().and_then(|micros| micros.parse().ok()).map(Timestamp::from_micros);
         let until = keys::recent_changes_before(time.unwrap_or_else(|| self.ambient.now()).plus_seconds(1));
         let range = Range { pk: keys::RECENT, bound: Bound::Between(keys::RECENT_CHANGES, &until), ascending: true };
         if self.query(range, 1).await?.is_empty() && self.headers().await?.is_empty() {
             let mut transaction = Transaction::new();
-            transaction.delete_if(keys::purged_mark(), Condition::Is(PURGED, purged.clone()), ());
+            transaction.delete_if(keys::purged_mark(), Condition::Is(MARKED, purged.clone()), ());
             let _ = self.transact(&transaction).await?;
         }
         Ok(())
@@ -364,23 +356,6 @@ impl Store {
         Ok(Some(true))
     }
 
-    /// Writes an item; `false` if the condition fails.
-    pub(super) async fn put(&self, item: Item, condition: Option<&Condition>) -> Result<bool> {
-        let (expression, names, values) = condition.map(Condition::expression).unwrap_or_default();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item))
-            .set_condition_expression(expression)
-            .set_expression_attribute_names(names)
-            .set_expression_attribute_values(values)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = self.write_if(|| put.clone().send()).await?;
-        cost::wrote(output.as_ref().and_then(|output| output.consumed_capacity()));
-        Ok(output.is_some())
-    }
-
     /// What must be written for changes of one list; `None` if a later merge has written one of its blocks.
     async fn list_write(
         &self,
@@ -442,7 +417,7 @@ fn packet(id: &str, changes: &[Arc<Change>], through: &str) -> Result<Transactio
     Ok(transaction)
 }
 
-/// Whether packets are worth a merge.
+/// Whether packets hold enough to be merged.
 fn is_worth(packets: &[(String, PacketHeader)], worth: u64) -> bool {
     let changes: u64 = packets.iter().map(|(_, header)| header.changes).sum();
     let bytes: u64 = packets.iter().map(|(_, header)| header.bytes).sum();

@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::batch::blocks_of;
 use super::changes::{Change, IndexState, PACKET_MAX_CHANGES};
-use super::groups::{GroupEntries, entries as group_entries, log_failure};
+use super::groups::{entries as group_entries, items_of, log_failure};
 use super::packing::MERGE_MAX_CHANGES;
-use super::terms::{Entry, SearchField, Term};
+use super::terms::{Entry, Term};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, User, UserId};
 use crate::store::item::{key_of, to_item};
@@ -31,17 +31,15 @@ struct ReindexItem {
 impl Store {
     /// Adds users to the index who are created afterwards, and returns the time of that.
     pub(in crate::store) async fn search_announce(&self, users: &[&User]) -> Result<Timestamp> {
-        let groups = users.iter().map(|user| GroupEntries::new(None, Some(user), user.version));
-        let items: Vec<Item> = groups.flat_map(|groups| groups.items().collect::<Vec<_>>()).collect();
-        self.write_batch(items, &[]).await?;
+        self.write_batch(items_of(users.iter().copied()), &[]).await?;
         let now = self.ambient.now();
         self.announce(users.iter().map(|user| Entry::of(user)).collect(), now).await?;
         self.pack(PACKET_MAX_CHANGES, MERGE_MAX_CHANGES).await?;
         Ok(now)
     }
 
-    /// Removes users from the index who were announced and not created after all. If the store is unavailable, that is no reason to fail: readers
-    /// detect stale entries.
+    /// Removes users from the index who were announced and not created after all. If the store is unavailable, that is no
+    /// reason to fail: readers detect stale entries.
     pub(in crate::store) async fn search_withdraw(&self, users: &[&User], announced: Timestamp) {
         if !users.is_empty() {
             log_failure(self.withdraw(users.iter().map(|user| Entry::of(user)).collect(), announced).await);
@@ -54,13 +52,13 @@ impl Store {
     /// When the store is unavailable.
     pub async fn search_begin(&self) -> Result<()> {
         if self.user_counts().await?.total() == 0 {
-            self.mark_whole().await?;
+            self.mark_migrated().await?;
         }
         Ok(())
     }
 
     /// Notes that there are no entries of earlier releases any more.
-    async fn mark_whole(&self) -> Result<()> {
+    async fn mark_migrated(&self) -> Result<()> {
         self.change_state(|state| !state.is_migrated, |state| state.is_migrated = true).await?;
         Ok(())
     }
@@ -80,7 +78,7 @@ impl Store {
         // the same whether there is an item or not.
         let left: Vec<Key> = self.batch(&all).await?.iter().map(key_of).collect();
         self.remove_all(&left).await?;
-        self.ask_for_merging().await
+        self.leave_mark(&keys::purged_mark()).await
     }
 
     /// Adds some more users to the index again, deletes what only earlier releases wrote for them, and corrects the list of
@@ -109,7 +107,7 @@ impl Store {
             return Ok(Some(positions.len()));
         }
         self.pack(PACKET_MAX_CHANGES, 1).await?;
-        self.mark_whole().await?;
+        self.mark_migrated().await?;
         self.remove(&keys::reindex()).await?;
         Ok(None)
     }
@@ -121,8 +119,7 @@ impl Store {
         let wanted: Vec<Key> = ids.map(keys::user).collect();
         let users = self.users_in_partition(&wanted).await?;
         self.announce(users.iter().map(Entry::of).collect(), at).await?;
-        let groups = users.iter().map(|user| GroupEntries::new(None, Some(user), user.version));
-        let mut items: Vec<Item> = groups.flat_map(|groups| groups.items().collect::<Vec<_>>()).collect();
+        let mut items = items_of(users.iter());
         items.extend(users.iter().flat_map(entries).map(|key| key.attributes()));
         self.write_batch(items, &[]).await?;
         let earlier: Vec<Key> = users.iter().flat_map(entries_of_earlier_releases).collect();
@@ -138,15 +135,15 @@ impl Store {
 fn entries_of_earlier_releases(user: &User) -> BTreeSet<Key> {
     let (entry, position) = (Entry::of(user), Position::of_user(user).sk);
     let mut keys = BTreeSet::from([keys::active_before(&position)]);
-    let marks = SearchField::ALL.map(|field| [0, 1].map(|state| mark(state, entry.value(field))));
-    for term in entry.terms() {
-        for marks in
-            SearchField::ALL.iter().zip(&marks).filter(|(field, _)| **field == term.field).map(|(_, marks)| marks)
-        {
-            keys.extend(marks.map(|mark| keys::posting(term.partition_before(), &term.prefix(), &position, mark)));
-        }
-    }
+    keys.extend(
+        entry.terms().into_iter().flat_map(|term| [0, 1].map(|state| earlier_key(&entry, &position, term, state))),
+    );
     keys
+}
+
+/// The key of such an entry, for an active user in the release before that if `state` is 1.
+fn earlier_key(entry: &Entry, position: &str, term: Term, state: u8) -> Key {
+    keys::posting(term.partition_before(), &term.prefix(), position, mark(state, entry.value(term.field)))
 }
 
 fn mark(state: u8, value: &str) -> u32 {
@@ -163,9 +160,9 @@ fn mark(state: u8, value: &str) -> u32 {
 /// # Errors
 /// When a block cannot be spelled.
 pub fn search_items<'a>(users: impl Iterator<Item = &'a User> + Clone) -> Result<Vec<Item>> {
-    let groups =
-        users.clone().flat_map(|user| GroupEntries::new(None, Some(user), user.version).items().collect::<Vec<_>>());
-    Ok(groups.chain(blocks_of(users.map(Entry::of))?).collect())
+    let mut items = items_of(users.clone());
+    items.extend(blocks_of(users.map(Entry::of))?);
+    Ok(items)
 }
 
 /// A recent change, for measurements of many.
@@ -174,9 +171,7 @@ pub fn search_items<'a>(users: impl Iterator<Item = &'a User> + Clone) -> Result
 /// When it cannot be spelled.
 pub fn search_changes(at: Timestamp, before: Option<&User>, after: Option<&User>) -> Result<Item> {
     let version = after.or(before).map_or(1, |user| user.version);
-    let (old, new) = (before.map(Entry::of), after.map(Entry::of));
-    let change = Change { at: at.ordinal(), version, is_certain: true, old, new };
-    change.item()?.ok_or_else(|| Error::internal("a change needs a user"))
+    Change::between(before, after, version, at).item()?.ok_or_else(|| Error::internal("a change needs a user"))
 }
 
 /// Entries of a user as earlier releases wrote them, for tests of what becomes of them.
@@ -184,10 +179,8 @@ pub fn search_items_of_earlier_releases(user: &User) -> Vec<Item> {
     let entry = Entry::of(user);
     let position = Position::of_user(user).sk;
     let item = |term: Term| {
-        let value = entry.value(term.field).to_owned();
-        let key = keys::posting(term.partition_before(), &term.prefix(), &position, mark(1, &value));
-        let mut item = key.attributes();
-        item.insert("v".to_owned(), AttributeValue::S(value));
+        let mut item = earlier_key(&entry, &position, term, 1).attributes();
+        item.insert("v".to_owned(), AttributeValue::S(entry.value(term.field).to_owned()));
         item
     };
     entry.terms().into_iter().map(item).collect()

@@ -23,18 +23,19 @@ use crate::store::requests::{Bound, Range};
 use crate::store::transaction::Transaction;
 use crate::store::{Item, Store};
 
+/// Attribute of a mark: when it was left, in microseconds since 1970.
+pub(super) const MARKED: &str = "at";
+
 /// Adds what a change of a user at a time means for the index.
 pub(in crate::store) fn write_search<G: Clone>(
     transaction: &mut Transaction<G>,
     (before, after): (Option<&User>, Option<&User>),
     (version, at): (u64, Timestamp),
 ) -> Result<()> {
-    let (old, new) = (before.map(Entry::of), after.map(Entry::of));
-    if old == new {
-        return Ok(());
-    }
-    let change = Change { at: at.ordinal(), version, is_certain: true, old, new };
-    if let Some(item) = change.item()? {
+    let change = Change::between(before, after, version, at);
+    if change.old != change.new
+        && let Some(item) = change.item()?
+    {
         transaction.put(item);
     }
     Ok(())
@@ -68,35 +69,40 @@ impl Store {
         loop {
             attempts.next().await?;
             let now = self.ambient.now();
-            let (number, known_until, known_packets) = {
+            let (number, known_until) = {
                 let mut memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
-                let known: Vec<String> = memory.packets.keys().cloned().collect();
                 // If the clock was set back, nothing is known about what was written since.
                 let read_at = memory.read_at.filter(|&read_at| read_at <= now);
                 let known_until = read_at.map(|read_at| keys::recent_changes_before(read_at.plus_seconds(-SETTLED)));
-                (memory.begin(), known_until, known)
+                (memory.begin(), known_until)
             };
             let reading = self.read_changes(known_until.as_deref()).await?;
-            let missing: Vec<&String> = reading.headers.keys().filter(|id| !known_packets.contains(id)).collect();
-            // If one is missing, it was merged meanwhile.
-            let Some(packets) = self.packets(&missing).await? else { continue };
+            let known = {
+                let memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
+                let known = |id: &String| memory.packets.get(id).map(|packet| (id.clone(), packet.clone()));
+                reading.headers.keys().filter_map(known).collect::<Packets>()
+            };
+            let unknown: Vec<&String> = reading.headers.keys().filter(|id| !known.contains_key(*id)).collect();
+            // If one does not exist, it was merged meanwhile.
+            let Some(mut packets) = self.packets(&unknown).await? else { continue };
+            packets.extend(known);
             let (recent, wants_packing) = {
                 let mut memory = self.recent_cache.lock().unwrap_or_else(PoisonError::into_inner);
                 memory.take_in(reading, packets, known_until.as_deref(), (number, now));
                 (memory.recent.clone(), memory.wants_packing(now))
             };
-            if wants_packing && let Err(error) = self.ask_for_packing(now).await {
+            if wants_packing && let Err(error) = self.leave_mark(&keys::packing_task()).await {
                 tracing::warn!(error = %error, "could not ask for packing of the search index");
             }
             return Ok(recent);
         }
     }
 
-    /// In AWS, the stream passes this on to `housekeeping`.
-    async fn ask_for_packing(&self, now: Timestamp) -> Result<()> {
-        let mut item = keys::packing_task().attributes();
+    /// Leaves a mark for the job. In AWS, the stream passes it on to `housekeeping`.
+    pub(super) async fn leave_mark(&self, key: &Key) -> Result<()> {
+        let mut item = key.attributes();
         // An item that does not change is no news.
-        item.insert("asked".to_owned(), AttributeValue::N(now.micros().to_string()));
+        item.insert(MARKED.to_owned(), AttributeValue::N(self.ambient.now().micros().to_string()));
         self.put(item, None).await?;
         Ok(())
     }
