@@ -5,6 +5,7 @@
 mod crowds;
 mod edge;
 mod finding;
+mod pages;
 mod scim;
 mod waits;
 

@@ -43,6 +43,47 @@ pub async fn insert_members(
     copies(app, pattern, moments, names, organizations).await
 }
 
+/// Inserts what the list of users shows, and nothing else, of users like `pattern`, whose name ends with `000000`.
+///
+/// No moment may fall in a year in which somebody has joined already.
+pub async fn insert_rows(app: &TestApp, pattern: &User, moments: &[Timestamp]) -> Vec<UserId> {
+    let pattern = User {
+        number: UserNumber(FIRST_NUMBER + 123_456),
+        first_name: "First-000000".to_owned(),
+        last_name: "Last-000000".to_owned(),
+        ..pattern.clone()
+    };
+    let (items, _) = items_of(app, &pattern, &[]).await;
+    let rows = [r#""S":"USERS#"#, r#""S":"PLACES#USERS#"#];
+    let items: Vec<&String> = items.iter().filter(|item| rows.iter().any(|row| item.contains(row))).collect();
+    assert_eq!(items.len(), rows.len());
+    let mut ids = Vec::new();
+    for (piece, moments) in moments.chunks(PIECE).enumerate() {
+        let mut copies = Vec::new();
+        for (offset, &joined) in moments.iter().enumerate() {
+            let user = copied(app, &pattern, 0, piece * PIECE + offset, joined);
+            copies.extend(items.iter().map(|item| copied_item(item, &pattern, &user)));
+            ids.push(user.id);
+        }
+        app.engine.put(copies);
+    }
+    put_counts(app, moments);
+    ids
+}
+
+/// How many users joined in each year.
+fn put_counts(app: &TestApp, moments: &[Timestamp]) {
+    let mut years = std::collections::BTreeMap::<i32, u64>::new();
+    for joined in moments {
+        *years.entry(joined.year()).or_default() += 1;
+    }
+    let count = |(year, rows): (&i32, &u64)| {
+        let sk = format!("USERS#{year:04}#00");
+        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
+    };
+    app.engine.put(years.iter().map(count).collect());
+}
+
 async fn copies(
     app: &TestApp,
     pattern: &User,
@@ -62,7 +103,6 @@ async fn copies(
     // Numbers that no other call uses, since its moments are in other years.
     let first = moments.first().map_or(0, |newest| newest.year().unsigned_abs()) % 1000 * 1_000_000;
     let first = u64::from(first);
-    let mut years = std::collections::BTreeMap::<i32, u64>::new();
     let mut users = Vec::new();
     for (piece, moments) in moments.chunks(PIECE).enumerate() {
         let mut copies = Vec::new();
@@ -70,7 +110,6 @@ async fn copies(
             let index = piece * PIECE + offset;
             let (first_name, last_name) = names(index);
             let user = User { first_name, last_name, ..copied(app, &pattern, first, index, joined) };
-            *years.entry(joined.year()).or_default() += 1;
             let fresh: Vec<_> =
                 memberships.iter().map(|old| (old, MembershipId::generate(&*app.environment))).collect();
             copies.extend(items.iter().map(|item| {
@@ -85,11 +124,7 @@ async fn copies(
         app.engine.put(copies);
     }
     put_index(app, &users);
-    let count = |(year, rows): (&i32, &u64)| {
-        let sk = format!("USERS#{year:04}#00");
-        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
-    };
-    app.engine.put(years.iter().map(count).collect());
+    put_counts(app, moments);
     let members = |id: &OrganizationId| {
         let (pk, members) = (format!("MEMBERCOUNT#{id}"), moments.len().to_string());
         // A shard that no other call uses, since its moments are in other years.

@@ -42,18 +42,9 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
         } else if pk.starts_with("GRAM#") || pk.starts_with("GROUPED#") {
             let (place, _) = sk.rsplit_once('#').expect("a mark");
             held.insert((pk.replace("GRAM#", "TERM#"), place.to_owned(), text(item, "v").to_owned()));
-        } else if pk == "RECENT" && sk.starts_with("CHANGE#") {
-            note(&mut changes, Bytes::of(item, "c").change());
-        } else if pk.starts_with("PACKET#") {
-            let mut unpacked = Vec::new();
-            let packed = Bytes::of(item, "c").0;
-            DeflateDecoder::new(&packed[..]).read_to_end(&mut unpacked).expect("a packet");
-            let mut bytes = Bytes(unpacked);
-            for _ in 0..bytes.number() {
-                note(&mut changes, bytes.change());
-            }
         }
     }
+    for_changes(table, |change| note(&mut changes, change));
     let mut complaints = Vec::new();
     for user in table.users() {
         let wanted = entry(user);
@@ -76,6 +67,90 @@ pub fn index_complaints(table: &Table) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// Where the rank index of users is wrong, and how many of its stretches are right. It is not used for years of which it counts
+/// another number of users than there are.
+pub fn ranks(table: &Table) -> (Vec<String>, usize) {
+    let state = table.items.get(&("RECENT".to_owned(), "STATE".to_owned()));
+    let Some(item) = table.items.get(&("RANKS".to_owned(), "RANKS".to_owned())) else { return (Vec::new(), 0) };
+    let mut bytes = Bytes::of(item, "r");
+    if state.is_none_or(|state| state["merges"] != bytes.number()) {
+        return (Vec::new(), 0);
+    }
+    // The beginning and the number of users of each stretch.
+    let stretches: Vec<(String, i64)> = (0..bytes.number())
+        .map(|_| {
+            let moment = bytes.number();
+            (bytes.place(moment), i64::try_from(bytes.number()).expect("small"))
+        })
+        .collect();
+    let through = state.map_or("", |state| text(state, "through"));
+    // Each change once, though it may also be in a packet.
+    let mut since = BTreeMap::new();
+    for_changes(table, |change| {
+        let user = &change.new.as_ref().or(change.old.as_ref()).expect("an entry").place[16..];
+        let sk = format!("CHANGE#{:015x}#{user}#{}", change.order.0, change.order.1);
+        if change.is_certain && sk.as_str() > through {
+            since.insert(sk, change);
+        }
+    });
+    let mut counted: BTreeMap<String, i64> = BTreeMap::new();
+    for (pk, sk) in table.items.keys() {
+        if pk.starts_with("PLACES#USERS#") {
+            *counted.entry(sk.clone()).or_default() += 1;
+        }
+    }
+    for change in since.values() {
+        for (entry, by) in [(&change.old, 1), (&change.new, -1)] {
+            if let Some(entry) = entry {
+                *counted.entry(entry.place.clone()).or_default() += by;
+            }
+        }
+    }
+    let year = |place: &str| {
+        let moment = u64::from_str_radix(&place[..15], 16).expect("a moment");
+        Timestamp::from_ordinal(moment).year()
+    };
+    let mut years: BTreeMap<i32, [i64; 2]> = BTreeMap::new();
+    for (place, users) in &counted {
+        years.entry(year(place)).or_default()[0] += users;
+    }
+    for (place, users) in &stretches {
+        years.entry(year(place)).or_default()[1] += users;
+    }
+    let (mut complaints, mut right) = (Vec::new(), 0);
+    for (index, (first, users)) in stretches.iter().enumerate() {
+        let end = stretches.get(index + 1).map_or("g", |(next, _)| next.as_str());
+        let there: i64 = counted.range(first.clone()..end.to_owned()).map(|(_, users)| users).sum();
+        let [wanted, told] = years[&year(first)];
+        if wanted != told {
+            continue;
+        }
+        if there == *users {
+            right += 1;
+        } else {
+            complaints.push(format!("{there} users from {first} on, not {users}"));
+        }
+    }
+    (complaints, right)
+}
+
+/// Gives the recent changes, and those in packets.
+fn for_changes(table: &Table, mut each: impl FnMut(Change)) {
+    for ((pk, sk), item) in &table.items {
+        if pk == "RECENT" && sk.starts_with("CHANGE#") {
+            each(Bytes::of(item, "c").change());
+        } else if pk.starts_with("PACKET#") {
+            let mut unpacked = Vec::new();
+            let packed = Bytes::of(item, "c").0;
+            DeflateDecoder::new(&packed[..]).read_to_end(&mut unpacked).expect("a packet");
+            let mut bytes = Bytes(unpacked);
+            for _ in 0..bytes.number() {
+                each(bytes.change());
+            }
+        }
+    }
 }
 
 fn note(changes: &mut BTreeMap<String, Vec<Change>>, change: Change) {

@@ -165,6 +165,7 @@ impl Table {
         complaints.extend(self.strangers());
         complaints.extend(super::deletion::deletion_complaints(self));
         complaints.extend(super::index::index_complaints(self));
+        complaints.extend(super::index::ranks(self).0);
         complaints.extend(super::signed_in::sign_in_complaints(self));
         complaints.extend(super::event_log::log_complaints(self));
         complaints
@@ -432,7 +433,7 @@ impl Table {
             | "EVENTDAYS" | "WEBHOOKS" => !pk.contains('#'),
             "DELETED" if sk == "DELETED" => pk.starts_with("DELETED#"),
             "DELETED" => pk == "DELETED",
-            "GRAM" | "TERM" | "RECENT" | "PACKET" | "ACTIVE" | "GROUPED" | "TOKEN" | "TOKENS" | "SESSIONS" | "ACCEPTED" | "REFUSED"
+            "GRAM" | "TERM" | "RECENT" | "PACKET" | "RANKS" | "ACTIVE" | "GROUPED" | "TOKEN" | "TOKENS" | "SESSIONS" | "ACCEPTED" | "REFUSED"
             // See `log_complaints`.
             | "EVENTLOG" | "PENDING" | "EVENTS" | "EVENTSBY" => true,
             "WEBHOOK" => sk == "CURSOR" || sk.starts_with("WAITING#") || sk.starts_with("DONE#"),

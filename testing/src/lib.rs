@@ -20,7 +20,7 @@ mod event_log;
 mod faults;
 mod functions;
 pub mod gateway;
-mod index;
+pub mod index;
 pub mod invariants;
 pub mod lambda;
 pub mod parameters;
@@ -33,7 +33,7 @@ pub mod smtp;
 
 pub use app::{CHEAP, Options, PASSWORD, TestApp, with_links};
 pub use browser::{Browser, form};
-pub use bulk::{insert_index, insert_many, insert_members, insert_named, is_entry, key};
+pub use bulk::{insert_index, insert_many, insert_members, insert_named, insert_rows, is_entry, key};
 pub use client::{Answer, Client, request};
 pub use engine::{Engine, item_of, items_in};
 pub use environment::FakeEnvironment;

@@ -1,6 +1,6 @@
 //! The access history (section 8).
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::model::ambient::Ambient as _;
 use shared::model::{SignInAttempt, UserId, Username};
@@ -51,6 +51,35 @@ async fn the_previous_sign_in_is_the_last_but_one_success_in_every_answer() {
     assert_eq!(listed[0]["previous_login_date"], attempts[2]["attempted_on"]);
     let shown = own.patch(&path_of(&bob), &json!({"first_name": "B"})).await.json();
     assert_eq!(shown["previous_login_date"], attempts[0]["attempted_on"]);
+}
+
+/// An attempt may be recorded while the list is read, whatever becomes of the request.
+#[tokio::test]
+async fn a_list_shows_its_own_caller_as_if_the_attempt_was_recorded_before() {
+    let app = TestApp::start().await;
+    let admin = admin(&app);
+    let bob = make(&admin, "bob", json!({"allow_rest_access": true})).await;
+    let root = admin.get("/api/users/?username=admin").await.json()[0].clone();
+    for list in ["/api/users/", "/api/users/?username=admin", "/api/users/?page=99", "/api/users/?page=x"] {
+        app.environment.advance(1);
+        let answer = admin.get(list).await;
+        let attempts = history(&admin, &root).await;
+        // The newest one is that of reading the history.
+        let [last, before] = [1, 2].map(|index| attempts[index]["attempted_on"].clone());
+        assert_ne!(last, before, "{list} is an attempt");
+        if let Some(row) = answer.json().as_array().and_then(|rows| rows.iter().find(|row| row["username"] == "admin"))
+        {
+            assert_eq!(row["previous_login_date"], before, "{list}");
+        } else {
+            assert!(!answer.status.is_success(), "{list}: {answer:?}");
+        }
+    }
+    let own = app.basic("bob", PASSWORD);
+    assert_eq!(own.get("/api/users/").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(successes(&history(&admin, &bob).await), [true]);
+    app.basic("bob", "wrong").get("/api/users/").await;
+    assert_eq!(successes(&history(&admin, &bob).await), [false, true]);
+    assert_eq!(app.anonymous().json(Method::HEAD, "/api/users/", None).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod lines;
 mod shapes;
 mod spellings;
 mod statuses;
+mod units;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;

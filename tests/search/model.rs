@@ -12,6 +12,7 @@ use shared::model::{EdgeId, EmailAddress, Sequence, User, UserId, UserNumber, Us
 use shared::store::{RetryPolicy, Search, SearchField, Store, UserWrite, WriteOutcome};
 use uuid::Uuid;
 
+use crate::support::index::ranks;
 use crate::support::{FakeEnvironment, Options, Table, TestApp, plain_user};
 
 /// How many users come and go.
@@ -178,6 +179,7 @@ async fn compared(half: u64) {
     let mut processes = [process(), process()];
     let admin = store_admin(&app).await;
     let ids = Mutex::new((1..=USERS).map(|number| UserId(Uuid::from_u128(number.into()))).collect::<Vec<_>>());
+    let mut ranked = 0;
     let mut kinds = BTreeMap::<&str, u64>::new();
     for history in 0..histories() / 2 {
         let store = || random.one_of(&processes).directory.store().clone();
@@ -212,16 +214,23 @@ async fn compared(half: u64) {
         if random.below(20) == 0 {
             processes[0] = process();
         }
-        if history % 500 == 0 {
-            Table::read(&app.engine).assert_sound();
+        if history % 20 == 0 {
+            let table = Table::read(&app.engine);
+            let (complaints, right) = ranks(&table);
+            assert!(complaints.is_empty(), "history {history}: {complaints:?}");
+            ranked += usize::from(right > 0);
+            if history % 500 == 0 {
+                table.assert_sound();
+            }
         }
     }
     Table::read(&app.engine).assert_sound();
     let state = Table::read(&app.engine).items[&("RECENT".to_owned(), "STATE".to_owned())].clone();
-    println!("{} histories: {kinds:?}, {state:?}", histories() / 2);
+    println!("{} histories: {kinds:?}, {ranked} with ranks, {state:?}", histories() / 2);
     let count = |name: &str| state[name].as_u64().expect("a number");
     let (ended, last) = (count("merges"), count("last_merge"));
     assert!(ended > histories() / 40 && ended < last, "merges have ended, and some have stopped in between");
+    assert!(ranked as u64 > histories() / 100, "the rank index was there to be right");
 }
 
 async fn store_admin(app: &TestApp) -> User {

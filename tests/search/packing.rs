@@ -2,13 +2,16 @@
 //!
 //! `ROLLCALL_LARGE=1` makes the directory 100,000 users; `-- --nocapture` shows the figures.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use shared::model::ambient::Ambient as _;
 use shared::store::{RetryPolicy, Search, SearchField, measured, search_changes};
 
 use super::*;
+use crate::support::index::ranks as ranks_of;
 use crate::support::people::person;
 use crate::support::{Fault, Faults, Plan, insert_index, item_of};
 
@@ -140,6 +143,8 @@ async fn every_trouble_of_packing_is_survived() {
         })
         .collect();
     let names = ["", "x", "xy", "z"];
+    let ranks = ["pk", "sk"].map(|name| (name.to_owned(), AttributeValue::S("RANKS".to_owned())));
+    let ranks = HashMap::from(ranks);
     let mut versions = 0;
     let mut current = users.clone();
     let mut change = |app: &TestApp| {
@@ -169,33 +174,45 @@ async fn every_trouble_of_packing_is_survived() {
         let connection = Box::new(move |connection| hand.wrap(connection));
         (app.another(Options { retry_policy, connection, ..Options::default() }), faults)
     };
-    let (calm, faults) = process(PATIENT);
-    let mut calls = Vec::new();
-    for _ in 0..names.len() {
-        change(&app);
-        faults.follow(Plan::Calm);
-        calm.directory.store().search_pack(true).await.expect("lists");
-        calls = calls.into_iter().max_by_key(Vec::len).into_iter().chain([faults.calls()]).collect();
-    }
-    let calls = calls.into_iter().max_by_key(Vec::len).expect("calls");
-    println!("{} calls", calls.len());
     let (mut tried, mut struck) = (0, 0);
-    for (call, operation) in calls.iter().enumerate() {
-        for fault in Fault::QUICK.into_iter().filter(|fault| fault.fits(operation)) {
-            for lasting in [false, true] {
-                let what = format!("{fault:?} at call {call}, {operation}, lasting: {lasting}");
-                let name = change(&app);
-                let (hindered, faults) = process(if lasting { HASTY } else { PATIENT });
-                faults.follow(Plan::At { call, fault, lasting });
-                let packed = hindered.directory.store().search_pack(true).await;
-                assert!(lasting || packed.is_ok(), "{what}: {packed:?}");
-                tried += 1;
-                struck += usize::from(faults.struck() > 0);
-                check(name, &what).await;
-                app.environment.advance(BUSY);
-                app.directory.store().search_pack(true).await.expect("lists");
-                check(name, &what).await;
-                assert_eq!(unpacked(&app), 0, "{what}");
+    // With a rank index, and with one that must be made anew.
+    for is_ranked in [true, false] {
+        let mut change = || {
+            if !is_ranked {
+                app.engine.delete(ranks.clone());
+            }
+            change(&app)
+        };
+        let (calm, faults) = process(PATIENT);
+        let mut calls = Vec::new();
+        for _ in 0..names.len() {
+            change();
+            faults.follow(Plan::Calm);
+            calm.directory.store().search_pack(true).await.expect("lists");
+            // The first one finds no rank index.
+            calls.push(faults.calls());
+        }
+        let calls = calls.into_iter().skip(1).max_by_key(Vec::len).expect("calls");
+        println!("{} calls", calls.len());
+        for (call, operation) in calls.iter().enumerate() {
+            for fault in Fault::QUICK.into_iter().filter(|fault| fault.fits(operation)) {
+                for lasting in [false, true] {
+                    let what = format!("{fault:?} at call {call}, {operation}, lasting: {lasting}");
+                    let name = change();
+                    let (hindered, faults) = process(if lasting { HASTY } else { PATIENT });
+                    faults.follow(Plan::At { call, fault, lasting });
+                    let packed = hindered.directory.store().search_pack(true).await;
+                    assert!(lasting || packed.is_ok(), "{what}: {packed:?}");
+                    tried += 1;
+                    struck += usize::from(faults.struck() > 0);
+                    check(name, &what).await;
+                    app.environment.advance(BUSY);
+                    app.directory.store().search_pack(true).await.expect("lists");
+                    check(name, &what).await;
+                    assert_eq!(unpacked(&app), 0, "{what}");
+                    let table = Table::read(&app.engine);
+                    assert!(ranks_of(&table).1 > 0 && ranks_of(&table).0.is_empty(), "{what}");
+                }
             }
         }
     }

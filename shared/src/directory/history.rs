@@ -31,7 +31,11 @@ impl Directory {
     /// Records that a user was admitted; from then on the user's record says that such an entry exists.
     pub(crate) async fn note_success(&self, user: User, origin: &RequestOrigin) -> Result<User> {
         let user = if user.has_signed_in { user } else { self.mark_signed_in(user.id).await? };
-        self.store.attempt_insert(user.id, &self.attempt_of(true, origin)).await?;
+        let attempt = self.attempt_of(true, origin);
+        match &origin.late_attempt {
+            Some(late) => late.leave(user.id, attempt),
+            None => drop(self.store.attempt_insert(user.id, &attempt).await?),
+        }
         Ok(user)
     }
 
@@ -125,12 +129,20 @@ impl Directory {
     #[boxed]
     pub async fn previous_sign_in(&self, caller: &Caller, user: &User) -> Result<Option<Timestamp>> {
         caller.must(Act::SeeTokensOf(user))?;
-        self.last_sign_in_but_one(user.id, user.has_signed_in).await
+        self.last_sign_in_but_one(caller, user.id, user.has_signed_in).await
     }
 
-    async fn last_sign_in_but_one(&self, user: UserId, has_signed_in: bool) -> Result<Option<Timestamp>> {
+    async fn last_sign_in_but_one(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        has_signed_in: bool,
+    ) -> Result<Option<Timestamp>> {
         let latest = if has_signed_in { self.store.successes(user, 2).await? } else { Vec::new() };
-        Ok(latest.get(1).map(|attempt| attempt.at))
+        // The caller's own attempt may be recorded later than this is read, but it is the last.
+        let late = caller.origin.late_attempt.as_ref().and_then(|late| late.time_of(user));
+        let is_recorded = late.is_none_or(|late| latest.iter().any(|attempt| attempt.at == late));
+        Ok(latest.get(usize::from(is_recorded)).map(|attempt| attempt.at))
     }
 
     /// The users of a page, each with [`Directory::previous_sign_in`].
@@ -148,7 +160,7 @@ impl Directory {
         caller.must_see_everyone()?;
         let rows = std::mem::take(&mut page.items);
         let users: Vec<(UserId, bool)> = rows.iter().map(|row| (row.id, row.has_signed_in)).collect();
-        let read = users.into_iter().map(|(id, has_signed_in)| self.last_sign_in_but_one(id, has_signed_in));
+        let read = users.into_iter().map(|(id, has_signed_in)| self.last_sign_in_but_one(caller, id, has_signed_in));
         let previous: Vec<_> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
         Ok(page.with_items(rows.into_iter().zip(previous).collect()))
     }

@@ -57,7 +57,7 @@ pub use self::page::{Page, PageRange, Total};
 pub use self::passwords::{ChangePassword, ResetPassword, SetPassword};
 pub use self::provisioning::UserKey;
 pub use self::search::UserFilter;
-pub use self::sign_in::{Needs, RequestOrigin, TokenGrant};
+pub use self::sign_in::{LateAttempt, Needs, RequestOrigin, TokenGrant};
 pub use self::users::{Draft, Subject, UserDetail};
 pub use self::webhooks::{DeliverySignature, WebhookChanges};
 

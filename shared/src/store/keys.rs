@@ -48,6 +48,7 @@
 //! | header of a packet of such changes | `RECENT` | `PACKET#<packet>` |
 //! | state of the search index | `RECENT` | `STATE` |
 //! | packet of changes | `PACKET#<packet>` | `PACKET` |
+//! | rank index of the list of users | `RANKS` | `RANKS` |
 //! | mark that there are many changes; that a user was purged | `WORK` | `SEARCH`; `PURGED` |
 //! | shard of the count of all API tokens | `COUNT` | `TOKENS#<shard>` |
 //! | progress of a rebuild of the search index | `REINDEX` | `REINDEX` |
@@ -93,7 +94,7 @@ pub(crate) use self::mails::{mail, mail_of, reset, reset_named, retry, retry_aft
 pub(crate) use self::search::{
     INACTIVE, INDEX_STATE, PACKET_HEADERS, RECENT, RECENT_CHANGES, active_before, block, gram, grouped, inactive,
     index_state, packet, packet_header, packet_headers_before, packet_id, packing_task, place_after, posting,
-    purged_mark, recent_change, recent_changes_before, reindex, term, third, third_of,
+    purged_mark, ranks, recent_change, recent_changes_before, reindex, term, third, third_of,
 };
 pub(crate) use self::webhooks::{DONE, WAITING, WEBHOOKS, delivery, webhook, webhook_cursor, webhook_parts};
 use crate::model::{

@@ -3,8 +3,9 @@
 //! Each record has a list row in the partition of its year, and next to it a bare position of some 60 bytes. Sharded
 //! counters hold the number of rows per year; they change in the transaction that adds or removes a row. A page is
 //! found by rank: whole years are skipped by their counters, rows within a year by reading bare positions, from the
-//! nearest end or from a position whose rank this process remembers. So following `next` costs the same on every page,
-//! and no page costs as much as the rows before it.
+//! nearest end or from a position whose rank this process remembers; far from both, the rank index of users
+//! ([`super::search`]) leads to a nearer one. So following `next` costs the same on every page, and no page costs as much as
+//! the rows before it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,8 @@ use crate::model::ambient::random;
 
 /// The number of counter shards per year, so that concurrent creations rarely conflict.
 pub(super) const SHARDS: u8 = 8;
+/// The fewest steps for which the rank index is worth reading.
+const FAR: u64 = 500;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
 
@@ -65,6 +68,11 @@ impl Counts {
         if on { self.total().saturating_sub(self.off) } else { self.off }
     }
 
+    /// The number of each year.
+    pub(super) fn by_year(&self) -> &BTreeMap<i32, u64> {
+        &self.years
+    }
+
     /// The years with any records, oldest first.
     pub(super) fn years(&self) -> impl Iterator<Item = i32> + use<'_> {
         self.years.keys().copied()
@@ -82,12 +90,15 @@ pub(super) struct Memory {
     known: BTreeMap<(List, i32, u64), String>,
 }
 
-/// A position with a known rank, and the steps from there to the target.
+/// Where to begin reading to find the position with a rank.
 #[derive(Debug, PartialEq, Eq)]
-struct Start {
-    sk: Option<String>,
-    steps: u64,
-    ascending: bool,
+pub(super) struct Start {
+    /// Reading begins next to this position, which nobody need have; `None` for an end of the year.
+    pub sk: Option<String>,
+    /// The position wanted is the one after so many steps.
+    pub steps: u64,
+    /// Whether the steps go to newer records.
+    pub ascending: bool,
 }
 
 /// A position that was found.
@@ -191,7 +202,14 @@ impl Store {
 
     /// The position with that rank: this many records of the year are older.
     async fn place_of_rank(&self, counts: &Counts, year: i32, rank: u64, count: u64) -> Result<Found> {
-        let start = self.lock().nearest(counts, year, rank, count);
+        let mut start = self.lock().nearest(counts, year, rank, count);
+        if start.steps > FAR
+            && counts.list == List::Users
+            && let Some(nearer) =
+                self.start_by_ranks(year, rank, count).await?.filter(|nearer| nearer.steps < start.steps)
+        {
+            start = nearer;
+        }
         if start.steps == 0 {
             return Ok(Found { position: start.sk, newest: None });
         }

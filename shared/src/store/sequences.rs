@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
+use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::failure::unavailable;
@@ -36,6 +37,19 @@ impl Store {
             *block = end.saturating_sub(BLOCK)..end;
         }
         block.next().map(|index| index + 1).ok_or_else(|| Error::internal("a block of numbers is empty"))
+    }
+
+    /// Reserves numbers again where this process has used all that it had reserved, so that the next one need not wait for
+    /// them. A failure is left to whoever needs a number.
+    pub(in crate::store) async fn sequences_refill(&self) {
+        let mut blocks = self.blocks.lock().await;
+        let used = blocks.iter_mut().filter(|(_, block)| block.is_empty());
+        join_all(used.map(async |(sequence, block)| {
+            if let Ok(end) = self.sequence_reserve(*sequence, BLOCK).await {
+                *block = end.saturating_sub(BLOCK)..end;
+            }
+        }))
+        .await;
     }
 
     /// A range of `count` unique numbers.

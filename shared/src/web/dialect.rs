@@ -174,6 +174,11 @@ impl<D: Dialect> Exchange<D> {
         }
     }
 
+    /// Whether the request reads a list of users, and changes nothing.
+    pub(super) fn lists_users(&self) -> bool {
+        self.method.is_safe() && matches!(self.route.endpoint.reads, Reads::UserCount(_))
+    }
+
     /// A variable part of the path.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value)

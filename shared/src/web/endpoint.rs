@@ -10,6 +10,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::any;
+use futures_util::future::join;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::Value;
@@ -21,7 +22,7 @@ use super::failure::render;
 use super::negotiation::{Representation, indented};
 pub use super::route::{Access, Endpoint, Reads, Route};
 use super::{BaseUrl, Failure, Rejection};
-use crate::directory::{Directory, RequestOrigin, Subject};
+use crate::directory::{Directory, LateAttempt, RequestOrigin, Subject};
 use crate::error::Error;
 
 /// A router for these routes, in dialect `D`.
@@ -78,9 +79,14 @@ async fn around<D: Dialect>(
     let is_handled = exchange.route.allows(&exchange.method) && exchange.method != Method::OPTIONS;
     if is_handled {
         exchange.origin.needs = exchange.needs();
+        exchange.origin.late_attempt = exchange.lists_users().then(LateAttempt::default);
     }
     let response = match chosen {
-        Ok(_) => admitted(&mut exchange, request, next).await,
+        Ok(_) => {
+            let response = admitted(&mut exchange, request, next).await;
+            // Whoever was refused has not come to that.
+            exchange.directory.record_late(&exchange.origin).await.map_err(Rejection::Domain).and(response)
+        }
         Err(error) => Err(error),
     };
     let mut response = response.unwrap_or_else(|error| render::<D>(&error));
@@ -120,7 +126,9 @@ async fn admitted<D: Dialect>(exchange: &mut Exchange<D>, request: Request, next
     if let Some(caller) = exchange.caller.clone().filter(|_| endpoint.access != Access::Anyone) {
         request.extensions_mut().insert(caller);
     }
-    Ok(next.run(request).await)
+    let (response, recorded) = join(next.run(request), exchange.directory.record_late(&exchange.origin)).await;
+    recorded?;
+    Ok(response)
 }
 
 /// The user below whom the path lies.

@@ -76,6 +76,7 @@ pub fn origin(parts: &Parts) -> RequestOrigin {
         via: format!("{} {route}", parts.method),
         request: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
         needs: Needs::Nothing,
+        late_attempt: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod api_token;
 mod basic;
+mod late_attempt;
 mod read_ahead;
 mod session;
 mod throttle;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub use self::api_token::TokenGrant;
 pub(crate) use self::basic::BasicAuthCache;
+pub use self::late_attempt::LateAttempt;
 pub use self::read_ahead::Needs;
 pub(crate) use self::read_ahead::{KnownCallers, ReadAhead};
 pub(crate) use self::throttle::{Attempt, Commons, Guessed};
@@ -41,6 +43,8 @@ pub struct RequestOrigin {
     pub request: Option<String>,
     /// What the handler will read. It is read together with the caller, if a good credential says who that is.
     pub needs: Needs,
+    /// Where a successful attempt is left for [`Directory::record_late`], if the handler may run before it is recorded.
+    pub late_attempt: Option<LateAttempt>,
 }
 
 impl RequestOrigin {

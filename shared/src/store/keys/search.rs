@@ -60,6 +60,11 @@ pub(crate) fn index_state() -> Key {
     Key::new(RECENT, INDEX_STATE)
 }
 
+/// The rank index of the list of users.
+pub(crate) fn ranks() -> Key {
+    Key::new("RANKS", "RANKS")
+}
+
 /// Partition of the search index for one or two characters of a field, each as six hexadecimal digits.
 pub(crate) fn term(field: &str, letters: &[char]) -> String {
     letters_of("TERM", field, letters)

@@ -1,6 +1,6 @@
 //! A change of a user, as the index sees it, and packets of such changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
-use super::terms::Entry;
+use super::terms::{Entry, Place};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, User, UserId};
 use crate::store::item::{Item, from_item, key_of};
@@ -125,6 +125,16 @@ impl Change {
         Some(keys::recent_change(Timestamp::from_ordinal(self.at), self.user()?, self.version))
     }
 
+    /// What distinguishes it from all others.
+    pub(super) fn order(&self) -> (u64, Option<UserId>, u64) {
+        (self.at, self.user(), self.version)
+    }
+
+    /// Whether it was made, and is behind a sort key of recent changes.
+    pub(super) fn is_certain_after(&self, through: &str) -> bool {
+        self.is_certain && self.key().is_some_and(|key| key.sk.as_str() > through)
+    }
+
     /// How many bytes it is, about.
     pub(super) fn size(&self) -> usize {
         let entries = self.old.iter().chain(&self.new);
@@ -138,6 +148,25 @@ impl Change {
         item.insert(CHANGES.to_owned(), AttributeValue::B(Blob::new(bytes)));
         Ok(Some(item))
     }
+}
+
+/// How many users more, or fewer, have a place.
+pub(super) type Shift = (Place, i64);
+
+/// What certain changes say about places, each once, without those up to `through`, which are counted already.
+pub(super) fn shifts<'a>(changes: impl Iterator<Item = &'a Arc<Change>>, through: &str) -> Vec<Shift> {
+    let mut shifts: BTreeMap<Place, i64> = BTreeMap::new();
+    let certain = changes.filter(|change| change.is_certain_after(through));
+    // While a packet is made, its changes may exist twice.
+    let certain: BTreeMap<_, _> = certain.map(|change| (change.order(), change)).collect();
+    for change in certain.into_values() {
+        for (entry, by) in [(&change.old, -1), (&change.new, 1)] {
+            if let Some(entry) = entry {
+                *shifts.entry(entry.place).or_default() += by;
+            }
+        }
+    }
+    shifts.into_iter().filter(|(_, by)| *by != 0).collect()
 }
 
 fn bytes_of(item: &Item) -> Option<&[u8]> {
@@ -184,4 +213,29 @@ pub(super) fn changes_in(item: &Item) -> Vec<Arc<Change>> {
         tracing::error!(key = %key_of(item), "malformed packet of the search index; skipping it; `rollcall reindex` adds what is missing");
     }
     changes.unwrap_or_default().into_iter().map(Arc::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(number: u64) -> Place {
+        Place { moment: number, user: [1; 16] }
+    }
+
+    #[test]
+    fn changes_that_are_counted_or_that_exist_twice_do_not_count_again() {
+        let entry = |number: u64| Entry { place: place(number), values: Default::default() };
+        let change = |at, is_certain, old: Option<u64>, new: Option<u64>| {
+            Arc::new(Change { at, version: 1, is_certain, old: old.map(entry), new: new.map(entry) })
+        };
+        let first = change(10, true, None, Some(1));
+        let through = first.key().expect("a key").sk;
+        let moved = change(11, true, Some(1), Some(2));
+        let changes = [first, moved.clone(), moved, change(12, false, None, Some(3)), change(13, true, None, Some(4))];
+        assert_eq!(shifts(changes.iter(), &through), shifts(changes[1..].iter(), ""));
+        let mut expected = vec![(place(1), -1), (place(2), 1), (place(4), 1)];
+        expected.sort_unstable();
+        assert_eq!(shifts(changes.iter(), &through), expected);
+    }
 }

@@ -1,9 +1,9 @@
 //! What a process remembers of recent changes, and what they mean for searches.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use super::changes::{Change, History, IndexState, PACKET_MAX_CHANGES, PacketHeader};
+use super::changes::{Change, History, IndexState, PACKET_MAX_CHANGES, PacketHeader, Shift, shifts};
 use super::terms::{Entry, Place, SearchField};
 use crate::model::{Timestamp, UserId};
 
@@ -19,6 +19,8 @@ pub(super) struct Recent {
     pub merges: u64,
     /// See [`IndexState::is_migrated`].
     pub is_migrated: bool,
+    /// How many users more have a place than the rank index counts.
+    pub shifts: Vec<Shift>,
     users: HashMap<UserId, History>,
 }
 
@@ -48,8 +50,21 @@ pub(super) struct Reading {
 }
 
 impl Recent {
-    fn of(index: &IndexState, changes: impl Iterator<Item = Arc<Change>>) -> Self {
-        Self { merges: index.merges, is_migrated: index.is_migrated, users: History::by_user(changes) }
+    fn of(index: &IndexState, changes: Vec<Arc<Change>>) -> Self {
+        let shifts = shifts(changes.iter(), &index.through);
+        let users = History::by_user(changes.into_iter());
+        Self { merges: index.merges, is_migrated: index.is_migrated, shifts, users }
+    }
+
+    /// From the places of all users now, makes those before all changes behind `through`.
+    pub(super) fn undo(&self, through: &str, places: &mut BTreeSet<Place>) {
+        for History { certain, .. } in self.users.values() {
+            let undone = || certain.iter().filter(|change| change.is_certain_after(through));
+            for entry in undone().flat_map(|change| change.old.iter().chain(&change.new)) {
+                places.remove(&entry.place);
+            }
+            places.extend(undone().next().and_then(|first| first.old.as_ref()).map(|entry| entry.place));
+        }
     }
 
     /// Whether the lists are wrong about the user at that place.
@@ -112,7 +127,7 @@ impl Memory {
         self.changes.extend(changes);
         if !is_same || self.recent.merges != state.merges || self.recent.is_migrated != state.is_migrated {
             let packed = self.packets.values().flat_map(|packet| packet.iter().cloned());
-            self.recent = Arc::new(Recent::of(&state, packed.chain(self.changes.values().cloned())));
+            self.recent = Arc::new(Recent::of(&state, packed.chain(self.changes.values().cloned()).collect()));
         }
     }
 }

@@ -16,6 +16,7 @@ mod groups;
 mod list;
 mod memory;
 mod packing;
+mod ranks;
 mod rebuilding;
 mod recent;
 mod terms;

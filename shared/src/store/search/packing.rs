@@ -21,7 +21,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::batch::{Batch, BlockWrite, ListWrite, changed_block, new_blocks};
 use super::blocks::{MERGE, merge_of};
-use super::changes::{Change, IndexState, PACKET_MAX_CHANGES, PacketHeader, change_in, header_in, packet_item};
+use super::changes::{Change, IndexState, PACKET_MAX_CHANGES, PacketHeader, change_in, header_in, packet_item, shifts};
 use super::list::BEFORE_PLACES;
 use super::recent::MARKED;
 use super::terms::{Entry, place_of};
@@ -66,14 +66,15 @@ impl Store {
     #[boxed]
     pub async fn search_pack(&self, all: bool) -> Result<()> {
         let purged = self.item(&keys::purged_mark()).await?;
-        if !(all || purged.is_some() || self.has_old_changes().await?) {
-            return self.pack(PACKET_MAX_CHANGES, MERGE_MIN_CHANGES).await;
+        if all || purged.is_some() || self.has_old_changes().await? {
+            self.pack(1, 1).await?;
+        } else {
+            self.pack(PACKET_MAX_CHANGES, MERGE_MIN_CHANGES).await?;
         }
-        self.pack(1, 1).await?;
-        match purged {
-            Some(mark) => self.end_purge(&mark).await,
-            None => Ok(()),
+        if let Some(mark) = purged {
+            self.end_purge(&mark).await?;
         }
+        self.check_ranks().await
     }
 
     /// Whether a change waits since [`MAX_AGE`].
@@ -132,8 +133,12 @@ impl Store {
         }
         let ids: Vec<&String> = packets.iter().map(|(id, _)| id).collect();
         let Some(contents) = self.packets(&ids).await? else { return Ok(false) };
-        let batch = Batch::of(contents.values().flat_map(|packet| packet.iter().cloned()));
-        Ok(self.change_lists(&batch, &state).await? && self.end_merge(&state, packets).await?)
+        let changes = || contents.values().flat_map(|packet| packet.iter());
+        if !self.change_lists(&Batch::of(changes().cloned()), &state).await? {
+            return Ok(false);
+        }
+        let ranks = self.ranks_after(&state, &shifts(changes(), &state.through)).await?;
+        self.end_merge(&state, packets, ranks).await
     }
 
     /// The first changes that are settled, at most `limit`.
@@ -215,25 +220,31 @@ impl Store {
     }
 
     /// Begins a merge, unless another one is in progress.
-    async fn begin_merge(&self) -> Result<Option<IndexState>> {
+    pub(super) async fn begin_merge(&self) -> Result<Option<IndexState>> {
         let now = self.ambient.now();
         let is_busy = |state: &IndexState| state.lease_until > now.micros();
         let begin = |state: &mut IndexState| {
             state.last_merge += 1;
             state.lease_until = now.plus_seconds(LEASE).micros();
         };
-        self.change_state(|state| !is_busy(state), begin).await
+        self.change_state(|state| !is_busy(state), begin, None).await
     }
 
-    /// Counts the merge of some packets, removes them, and lets others begin; `false` if a later merge has begun.
-    async fn end_merge(&self, merge: &IndexState, packets: Vec<(String, PacketHeader)>) -> Result<bool> {
+    /// Counts the merge of some packets, with which the rank index changes, removes them, and lets others begin; `false` if a later
+    /// merge has begun.
+    pub(super) async fn end_merge(
+        &self,
+        merge: &IndexState,
+        packets: Vec<(String, PacketHeader)>,
+        ranks: Option<Item>,
+    ) -> Result<bool> {
         let is_ours = |state: &IndexState| state.last_merge == merge.last_merge;
         if let Some(through) = packets.iter().map(|(_, header)| header.through.clone()).max() {
             let count = |state: &mut IndexState| {
                 state.merges += 1;
                 state.through = state.through.clone().max(through.clone());
             };
-            if self.change_state(is_ours, count).await?.is_none() {
+            if self.change_state(is_ours, count, ranks).await?.is_none() {
                 return Ok(false);
             }
         }
@@ -243,14 +254,15 @@ impl Store {
             transaction.delete(keys::packet(id));
             let _ = self.transact(&transaction).await?;
         }
-        Ok(self.change_state(is_ours, |state| state.lease_until = 0).await?.is_some())
+        Ok(self.change_state(is_ours, |state| state.lease_until = 0, None).await?.is_some())
     }
 
-    /// Changes the state if it is as it must be, and returns it.
+    /// Changes the state if it is as it must be, together with another item, and returns it.
     pub(super) async fn change_state(
         &self,
         is_right: impl Fn(&IndexState) -> bool,
         change: impl Fn(&mut IndexState),
+        other: Option<Item>,
     ) -> Result<Option<IndexState>> {
         let mut attempts = self.attempts();
         loop {
@@ -268,6 +280,7 @@ impl Store {
             state.revision += 1;
             let mut transaction = Transaction::new();
             transaction.put_if(to_item(&keys::index_state(), &state)?, condition, ());
+            other.iter().cloned().for_each(|item| transaction.put(item));
             if self.transact(&transaction).await?.is_ok() {
                 return Ok(Some(state));
             }
@@ -403,7 +416,7 @@ impl Store {
 }
 
 /// Whether the state is that of the same merge.
-fn same_merge(state: &IndexState) -> Condition {
+pub(super) fn same_merge(state: &IndexState) -> Condition {
     Condition::Is("last_merge", AttributeValue::N(state.last_merge.to_string()))
 }
 

@@ -59,7 +59,7 @@ impl Store {
 
     /// Notes that there are no entries of earlier releases any more.
     async fn mark_migrated(&self) -> Result<()> {
-        self.change_state(|state| !state.is_migrated, |state| state.is_migrated = true).await?;
+        self.change_state(|state| !state.is_migrated, |state| state.is_migrated = true, None).await?;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use futures_util::future::join;
 
 use super::claims::{write_claims, write_entries};
 use super::deleted::write_deleted;
@@ -41,7 +42,9 @@ impl Store {
             // Its time must be that of the moment when it is sent.
             transaction = build()?;
         }
-        match self.transact(&transaction).await? {
+        // Numbers of a new user may have been the last ones reserved.
+        let (outcome, ()) = join(self.transact(&transaction), self.sequences_refill()).await;
+        match outcome? {
             Ok(()) => {
                 self.groups_clean(&entries).await;
                 Ok(WriteOutcome::Done)

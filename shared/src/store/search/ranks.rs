@@ -1,0 +1,331 @@
+//! A sparse rank index of the list of all users, by which a page far from both ends is found at once.
+//!
+//! It divides the list into *stretches* of some hundred users, and holds where each begins and how many users it has: a few
+//! kilobytes for a hundred thousand users. It counts the changes that are merged; whoever reads it adds the recent ones. A
+//! merge updates it in the transaction that ends the merge.
+//!
+//! Nothing else rests on it. Imports make users without recent changes, so it may count too few. It is only used for a year if
+//! it counts as many users there as the counters do; otherwise pages are found without it, and the job counts anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_recursion::async_recursion as boxed;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join;
+use serde::{Deserialize, Serialize};
+
+use super::changes::{IndexState, Shift};
+use super::terms::Place;
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+use crate::store::item::key_of;
+use crate::store::keys::{self, List};
+use crate::store::lists::Start;
+use crate::store::requests::{Bound, Range};
+use crate::store::transaction::Transaction;
+use crate::store::{Item, Store};
+
+/// The fewest users for which a stretch ends.
+const FEWEST: u64 = 250;
+/// About how many stretches there are, if that makes them longer.
+const STRETCHES: u64 = 1000;
+/// How much longer than intended a stretch may become, and how many more there may be, before they are divided anew.
+const TOLERANCE: u64 = 4;
+/// How many positions are read at once to count them.
+const COUNTED_AT_ONCE: usize = 20_000;
+/// How often the job compares it with the counters, which may change in between.
+const COMPARISONS: usize = 3;
+/// The attribute with the index.
+const RANKS: &str = "r";
+
+/// A sparse rank index of the list of all users.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RankIndex {
+    /// [`IndexState::merges`] of the changes that it counts.
+    merges: u64,
+    /// Oldest first; none spans two years.
+    stretches: Vec<Stretch>,
+    /// No user has been counted behind this place.
+    newest: Option<Place>,
+}
+
+/// Part of the list: up to the next one, or to the end of the year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Stretch {
+    /// No user of the stretch is before this place, and none of earlier stretches behind it.
+    first: Place,
+    users: u64,
+}
+
+impl RankIndex {
+    /// The index of users at these places, in their order.
+    fn of(places: &BTreeSet<Place>, merges: u64) -> Self {
+        let length = length(places.len() as u64);
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for place in places {
+            match stretches.last_mut().filter(|last| last.users < length && last.first.year() == place.year()) {
+                Some(last) => last.users += 1,
+                None => stretches.push(Stretch { first: *place, users: 1 }),
+            }
+        }
+        Self { merges, stretches, newest: places.last().copied() }
+    }
+
+    /// The index after changes; `None` if they contradict it.
+    fn after(&self, shifts: &[Shift], merges: u64) -> Option<Self> {
+        let length = length(self.stretches.iter().map(|stretch| stretch.users).sum());
+        let mut next = Self { merges, ..self.clone() };
+        for &(place, by) in shifts {
+            let index = next.stretch_at(place, length);
+            let users = &mut next.stretches.get_mut(index)?.users;
+            *users = users.checked_add_signed(by)?;
+            next.newest = next.newest.max(Some(place));
+        }
+        next.stretches.retain(|stretch| stretch.users > 0);
+        Some(next)
+    }
+
+    /// Which stretch a place belongs to. A new one begins at a place behind all others, if the last one is long enough.
+    fn stretch_at(&mut self, place: Place, length: u64) -> usize {
+        let next = self.stretches.partition_point(|stretch| stretch.first <= place);
+        let same_year = |stretch: &&Stretch| stretch.first.year() == place.year();
+        let is_newest = self.newest.is_none_or(|newest| place > newest);
+        let before = next.checked_sub(1).filter(|&index| self.stretches.get(index).as_ref().is_some_and(same_year));
+        if let Some(before) = before.filter(|&before| !is_newest || self.stretches[before].users < length) {
+            return before;
+        }
+        match self.stretches.get_mut(next).filter(|stretch| stretch.first.year() == place.year()) {
+            Some(stretch) => stretch.first = place,
+            None => self.stretches.insert(next, Stretch { first: place, users: 0 }),
+        }
+        next
+    }
+
+    /// How many users each year has.
+    fn years(&self) -> BTreeMap<i32, u64> {
+        let mut years = BTreeMap::new();
+        for stretch in &self.stretches {
+            *years.entry(stretch.first.year()).or_default() += stretch.users;
+        }
+        years
+    }
+
+    /// Whether the stretches are neither much too long nor far too many.
+    fn is_even(&self) -> bool {
+        let length = length(self.stretches.iter().map(|stretch| stretch.users).sum());
+        let is_long = |stretch: &Stretch| stretch.users > TOLERANCE * length;
+        !self.stretches.iter().any(is_long) && self.stretches.len() as u64 <= TOLERANCE * STRETCHES
+    }
+
+    /// The nearest way to the position of which `rank` users of the year are older.
+    fn start(&self, year: i32, rank: u64) -> Option<Start> {
+        let mut of_year = self.stretches.iter().filter(|stretch| stretch.first.year() == year).peekable();
+        let mut older = 0;
+        while let Some(stretch) = of_year.next() {
+            let newer = older + stretch.users;
+            if rank >= newer {
+                older = newer;
+                continue;
+            }
+            let start = |place: Place, steps, ascending| Start { sk: Some(place.position()), steps, ascending };
+            let (up, down) = (rank - older + 1, newer - rank);
+            return Some(match of_year.peek().filter(|_| down < up) {
+                Some(next) => start(next.first, down, false),
+                None => start(stretch.first.previous(), up, true),
+            });
+        }
+        None
+    }
+
+    fn item(&self) -> Result<Item> {
+        let bytes = postcard::to_allocvec(self).map_err(|error| Error::Internal(error.into()))?;
+        let mut item = keys::ranks().attributes();
+        item.insert(RANKS.to_owned(), AttributeValue::B(Blob::new(bytes)));
+        Ok(item)
+    }
+
+    /// The index in an item; a malformed one is logged.
+    fn read(item: &Item) -> Option<Self> {
+        let bytes = item.get(RANKS).and_then(|value| value.as_b().ok());
+        let read = bytes.and_then(|bytes| postcard::from_bytes(bytes.as_ref()).ok());
+        if read.is_none() {
+            tracing::error!("malformed rank index of users; it will be made anew");
+        }
+        read
+    }
+}
+
+/// How many users a new stretch gets.
+fn length(users: u64) -> u64 {
+    FEWEST.max(users / STRETCHES)
+}
+
+impl Place {
+    fn year(self) -> i32 {
+        Timestamp::from_ordinal(self.moment).year()
+    }
+
+    /// The place right before this one.
+    fn previous(self) -> Self {
+        match u128::from_be_bytes(self.user).checked_sub(1) {
+            Some(user) => Self { user: user.to_be_bytes(), ..self },
+            None => Self { moment: self.moment.saturating_sub(1), user: [u8::MAX; 16] },
+        }
+    }
+}
+
+impl Store {
+    /// The nearest known way to the position of which `rank` users who joined in that year are older, if `count` users did.
+    pub(in crate::store) async fn start_by_ranks(&self, year: i32, rank: u64, count: u64) -> Result<Option<Start>> {
+        let ranks = self.ranks().await?;
+        let ranks = ranks.filter(|ranks| ranks.years().get(&year) == Some(&count));
+        Ok(ranks.and_then(|ranks| ranks.start(year, rank)))
+    }
+
+    /// The rank index with recent changes; `None` if there is none that fits.
+    #[boxed]
+    async fn ranks(&self) -> Result<Option<RankIndex>> {
+        let (item, recent) = try_join(self.item(&keys::ranks()), self.recent()).await?;
+        // If a merge has ended in between, they do not fit.
+        let ranks = item.as_ref().and_then(RankIndex::read).filter(|ranks| ranks.merges == recent.merges);
+        Ok(ranks.and_then(|ranks| ranks.after(&recent.shifts, ranks.merges)))
+    }
+
+    /// The rank index after the changes of a merge, which are all recent ones up to its end.
+    pub(super) async fn ranks_after(&self, merge: &IndexState, shifts: &[Shift]) -> Result<Option<Item>> {
+        let item = self.item(&keys::ranks()).await?;
+        let ranks = item.as_ref().and_then(RankIndex::read).filter(|ranks| ranks.merges == merge.merges);
+        ranks.and_then(|ranks| ranks.after(shifts, merge.merges + 1)).map(|ranks| ranks.item()).transpose()
+    }
+
+    /// Makes the rank index anew if it does not count as many users as the counters, or if its stretches have become uneven.
+    #[boxed]
+    pub(super) async fn check_ranks(&self) -> Result<()> {
+        for _ in 0..COMPARISONS {
+            let (ranks, counts) = try_join(self.ranks(), self.user_counts()).await?;
+            if ranks.is_some_and(|ranks| ranks.is_even() && ranks.years() == *counts.by_year()) {
+                return Ok(());
+            }
+        }
+        let Some(merge) = self.begin_merge().await? else { return Ok(()) };
+        let mut places = self.all_places().await?;
+        // Read afterwards: whoever is not in it had the same place during all of it.
+        let recent = self.recent().await?;
+        recent.undo(&merge.through, &mut places);
+        let mut transaction = Transaction::new();
+        transaction.put(RankIndex::of(&places, merge.merges).item()?);
+        transaction.check(keys::index_state(), super::packing::same_merge(&merge), ());
+        let _ = self.transact(&transaction).await?;
+        self.end_merge(&merge, Vec::new(), None).await?;
+        Ok(())
+    }
+
+    /// The places of all users.
+    async fn all_places(&self) -> Result<BTreeSet<Place>> {
+        let mut places = BTreeSet::new();
+        for year in self.user_counts().await?.years() {
+            let (pk, mut after) = (List::Users.positions(year), String::new());
+            loop {
+                let bound = if after.is_empty() { Bound::Whole } else { Bound::After(&after) };
+                let items = self.query(Range { pk: &pk, bound, ascending: true }, COUNTED_AT_ONCE).await?;
+                let positions: Vec<String> = items.iter().map(|item| key_of(item).sk).collect();
+                places.extend(positions.iter().filter_map(|position| Place::parse(position)));
+                match positions.into_iter().last().filter(|_| items.len() == COUNTED_AT_ONCE) {
+                    Some(last) => after = last,
+                    None => break,
+                }
+            }
+        }
+        Ok(places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A place in one of two years.
+    fn place(number: u32) -> Place {
+        let day = i64::from(number % 730);
+        let joined = Timestamp::parse("2025-01-01T00:00:00Z").expect("a moment").plus_seconds(day * 86_400);
+        // Several users have each moment.
+        Place { moment: joined.ordinal(), user: u128::from(number).to_be_bytes() }
+    }
+
+    fn places(numbers: impl IntoIterator<Item = u32>) -> BTreeSet<Place> {
+        numbers.into_iter().map(place).collect()
+    }
+
+    /// That every position is found, in few steps.
+    fn assert_finds(ranks: &RankIndex, places: &BTreeSet<Place>) {
+        for year in [2025, 2026] {
+            let of_year: Vec<Place> = places.iter().copied().filter(|place| place.year() == year).collect();
+            for (rank, place) in of_year.iter().enumerate() {
+                let Start { sk, steps, ascending } = ranks.start(year, rank as u64).expect("a start");
+                let from = sk.as_deref().and_then(Place::parse).expect("a place");
+                let steps = usize::try_from(steps).expect("small");
+                let found = if ascending {
+                    of_year.iter().filter(|place| **place > from).nth(steps - 1)
+                } else {
+                    of_year.iter().rev().filter(|place| **place < from).nth(steps - 1)
+                };
+                assert_eq!(found, Some(place), "rank {rank} of {year} after {steps} steps");
+            }
+            assert_eq!(ranks.start(year, of_year.len() as u64), None);
+            assert_eq!(ranks.years().get(&year).copied().unwrap_or_default(), of_year.len() as u64);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_position_is_found_after_any_changes(
+            first in proptest::collection::vec(0_u32..3000, 0..1500),
+            changes in proptest::collection::vec(proptest::collection::vec(0_u32..3000, 0..400), 0..4),
+        ) {
+            let mut here = places(first);
+            let mut ranks = RankIndex::of(&here, 7);
+            assert_finds(&ranks, &here);
+            for (merges, numbers) in changes.into_iter().enumerate() {
+                // Whoever is here goes, and the others come.
+                let changed = places(numbers);
+                let shifts: Vec<Shift> =
+                    changed.iter().map(|place| (*place, if here.remove(place) { -1 } else { 1 })).collect();
+                here.extend(shifts.iter().filter(|(_, by)| *by > 0).map(|(place, _)| *place));
+                ranks = ranks.after(&shifts, merges as u64).expect("an index");
+                prop_assert_eq!(ranks.merges, merges as u64);
+                assert_finds(&ranks, &here);
+                prop_assert_eq!(RankIndex::read(&ranks.item().expect("an item")), Some(ranks.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn new_users_get_stretches_of_their_own() {
+        let joined = |number: u64| Place { moment: 1 << 60 | number, user: [0; 16] };
+        let mut ranks = RankIndex::default();
+        for first in (0..5000).step_by(100) {
+            let shifts: Vec<Shift> = (first..first + 100).map(|number| (joined(number), 1)).collect();
+            ranks = ranks.after(&shifts, 0).expect("an index");
+        }
+        assert!(ranks.stretches.iter().all(|stretch| stretch.users == FEWEST), "{:?}", ranks.stretches);
+        assert_eq!(ranks.stretches.len(), 5000 / 250);
+        assert!(ranks.is_even());
+        // All others join in one place.
+        let shifts: Vec<Shift> = (0..1100).map(|number| (Place { user: [1; 16], ..joined(number / 11) }, 1)).collect();
+        assert!(!ranks.after(&shifts, 0).expect("an index").is_even());
+    }
+
+    #[test]
+    fn who_is_not_counted_cannot_go() {
+        let ranks = RankIndex::of(&places([1, 2]), 0);
+        assert_eq!(ranks.after(&[(place(2), -1), (place(2), -1), (place(1), -1)], 0), None);
+        assert_eq!(RankIndex::default().after(&[(place(1), -1)], 0), None);
+        let gone = ranks.after(&[(place(1), -1), (place(2), -1)], 1).expect("an index");
+        assert_eq!((gone.stretches.len(), gone.years()), (0, BTreeMap::new()));
+    }
+}
