@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use shared::model::ambient::Ambient as _;
 use shared::model::{GroupId, User};
 
-use crate::support::{Answer, CHEAP, Client, PASSWORD, TOKEN, TestApp, USERS, insert_many, plain_user};
+use crate::support::{Answer, CHEAP, Client, PASSWORD, TOKEN, TestApp, USERS, insert_many, is_large, plain_user};
 
 /// What an event costs in the transaction of its change.
 const EVENT: f64 = 2.0;
@@ -224,12 +224,6 @@ async fn measure(users: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_stay_within_their_budgets_among_a_thousand_users() {
     measure(1000).await;
-}
-
-/// Whether the measurements of large directories were opted in to.
-#[expect(clippy::disallowed_methods, reason = "opting in is a matter of the environment")]
-fn is_large() -> bool {
-    std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,13 +5,13 @@
 use shared::directory::UserFilter;
 
 use crate::support::census::{Census, Measured, PAGE};
+use crate::support::is_large;
 
 /// Read units of the first page of a search without authentication, which takes two or three.
 const MOST: f64 = 27.0;
 
-#[expect(clippy::disallowed_methods, reason = "opting in is a matter of the environment")]
 fn large() -> usize {
-    if std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1") { 100_000 } else { 3000 }
+    if is_large() { 100_000 } else { 3000 }
 }
 
 async fn checked(census: &Census, name: &str, filter: &UserFilter) -> Measured {

@@ -10,6 +10,8 @@ use super::{TestApp, insert};
 
 /// How many users are handed to the engine in one piece.
 const PIECE: usize = 5_000;
+/// How many users get their index at once.
+const INDEXED_AT_ONCE: usize = 100_000;
 /// Numbers of copied users begin here, above all that are given out.
 const FIRST_NUMBER: u64 = 7_000_000_000;
 
@@ -245,7 +247,8 @@ fn put_index(app: &TestApp, users: &[User]) -> Vec<usize> {
 /// Puts the index of these users into the table, and nothing else of them but how many there are of each year, and who is
 /// inactive. Prints what the index takes.
 pub async fn insert_index(app: &TestApp, users: &[User]) {
-    let sizes = put_index(app, users);
+    // Users who follow one another, as many as fit into memory with all their postings.
+    let sizes: Vec<usize> = users.chunks(INDEXED_AT_ONCE).flat_map(|some| put_index(app, some)).collect();
     let (items, bytes) = (sizes.len(), sizes.iter().sum::<usize>());
     let mut years = std::collections::BTreeMap::<i32, (u64, u64)>::new();
     let mut inactive = Vec::new();

@@ -78,6 +78,8 @@ pub fn ranks(table: &Table) -> (Vec<String>, usize) {
     if state.is_none_or(|state| state["merges"] != bytes.number()) {
         return (Vec::new(), 0);
     }
+    // When all users were counted.
+    bytes.number();
     // The beginning and the number of users of each stretch.
     let stretches: Vec<(String, i64)> = (0..bytes.number())
         .map(|_| {

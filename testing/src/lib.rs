@@ -48,3 +48,9 @@ pub const USERS: &str = "/api/v1/users/user/";
 pub const TOKEN: &str = "/api/v1/users/token/";
 /// An id that nobody has.
 pub const NOBODY: &str = "11111111-1111-4111-8111-111111111111";
+
+/// Whether measurements of large directories were opted in to.
+#[expect(clippy::disallowed_methods, reason = "opting in is a matter of the environment")]
+pub fn is_large() -> bool {
+    std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1")
+}

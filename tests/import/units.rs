@@ -9,21 +9,16 @@ use shared::store::{Cost, measured};
 
 use super::*;
 use crate::support::people::person;
-use crate::support::plain_user;
+use crate::support::{is_large, plain_user};
 
 /// How many users are imported at once, as by `rollcall import`.
 const PIECE: usize = 2000;
-
-#[expect(clippy::disallowed_methods, reason = "opting in is a matter of the environment")]
-fn large() -> bool {
-    std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1")
-}
 
 #[tokio::test]
 async fn an_import_stays_within_its_budget_of_units() {
     let app = TestApp::start().await;
     let pattern = plain_user(&app, "pattern").await;
-    let users = if large() { 40_000 } else { PIECE };
+    let users = if is_large() { 40_000 } else { PIECE };
     let start = app.environment.now().plus_seconds(-400_000);
     let entry = |number: usize| {
         let mut user = person(&pattern, number, start.plus_seconds(i64::try_from(number).expect("small")));
@@ -52,6 +47,6 @@ async fn an_import_stays_within_its_budget_of_units() {
     println!("{made} users: {:.2} read, {:.2} write a user", total.read / made, total.write / made);
     assert!(made > 0.98 * f64::from(u32::try_from(users).expect("small")), "{made}");
     // Few users share fewer blocks of the search index.
-    let most = if large() { 22.5 } else { 27.0 };
-    assert!(total.write / made <= most && total.read / made <= 12.5);
+    let (read, write) = if is_large() { (7.5, 22.5) } else { (12.0, 27.0) };
+    assert!(total.read / made <= read && total.write / made <= write);
 }

@@ -13,7 +13,7 @@ use shared::store::{RetryPolicy, Search, SearchField, measured, search_changes};
 use super::*;
 use crate::support::index::ranks as ranks_of;
 use crate::support::people::person;
-use crate::support::{Fault, Faults, Plan, insert_index, item_of};
+use crate::support::{Fault, Faults, Plan, insert_index, is_large, item_of};
 
 /// Changes that are worth a merge.
 const MERGED: usize = 3200;
@@ -22,11 +22,6 @@ const BUSY: i64 = 20 * 60;
 
 fn has(field: SearchField, part: &str) -> Search {
     Search { parts: vec![(vec![field], part.to_owned())], ..Search::default() }
-}
-
-#[expect(clippy::disallowed_methods, reason = "opting in is a matter of the environment")]
-fn large() -> bool {
-    std::env::var("ROLLCALL_LARGE").is_ok_and(|value| value == "1")
 }
 
 /// Plausible people; those from `first` on joined a second after each other.
@@ -101,7 +96,7 @@ async fn packing_stays_within_its_budget_among_a_thousand_users() {
 
 #[tokio::test]
 async fn packing_stays_within_its_budget_among_a_hundred_thousand_users() {
-    if large() {
+    if is_large() {
         packed_within_its_budget(100_000).await;
     }
 }

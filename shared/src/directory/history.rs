@@ -34,7 +34,9 @@ impl Directory {
         let attempt = self.attempt_of(true, origin);
         match &origin.late_attempt {
             Some(late) => late.leave(user.id, attempt),
-            None => drop(self.store.attempt_insert(user.id, &attempt).await?),
+            None => {
+                self.store.attempt_insert(user.id, &attempt).await?;
+            }
         }
         Ok(user)
     }
@@ -139,10 +141,12 @@ impl Directory {
         has_signed_in: bool,
     ) -> Result<Option<Timestamp>> {
         let latest = if has_signed_in { self.store.successes(user, 2).await? } else { Vec::new() };
-        // The caller's own attempt may be recorded later than this is read, but it is the last.
+        let mut times: Vec<Timestamp> = latest.iter().map(|attempt| attempt.at).collect();
+        // The caller's own attempt may be recorded later than this is read.
         let late = caller.origin.late_attempt.as_ref().and_then(|late| late.time_of(user));
-        let is_recorded = late.is_none_or(|late| latest.iter().any(|attempt| attempt.at == late));
-        Ok(latest.get(usize::from(is_recorded)).map(|attempt| attempt.at))
+        times.extend(late.filter(|late| !times.contains(late)));
+        times.sort_unstable();
+        Ok(times.iter().rev().nth(1).copied())
     }
 
     /// The users of a page, each with [`Directory::previous_sign_in`].

@@ -24,7 +24,7 @@ use crate::model::ambient::random;
 /// The number of counter shards per year, so that concurrent creations rarely conflict.
 pub(super) const SHARDS: u8 = 8;
 /// The fewest steps for which the rank index is worth reading.
-const FAR: u64 = 500;
+const FAR: u64 = 1300;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
 
@@ -93,7 +93,7 @@ pub(super) struct Memory {
 /// Where to begin reading to find the position with a rank.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Start {
-    /// Reading begins next to this position, which nobody need have; `None` for an end of the year.
+    /// Reading begins next to this position, where there need not be a record; `None` for an end of the year.
     pub sk: Option<String>,
     /// The position wanted is the one after so many steps.
     pub steps: u64,
@@ -206,7 +206,7 @@ impl Store {
         if start.steps > FAR
             && counts.list == List::Users
             && let Some(nearer) =
-                self.start_by_ranks(year, rank, count).await?.filter(|nearer| nearer.steps < start.steps)
+                self.start_by_ranks(counts, year, rank).await?.filter(|nearer| nearer.steps < start.steps)
         {
             start = nearer;
         }

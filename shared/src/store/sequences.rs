@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -39,13 +41,14 @@ impl Store {
         block.next().map(|index| index + 1).ok_or_else(|| Error::internal("a block of numbers is empty"))
     }
 
-    /// Reserves numbers again where this process has used all that it had reserved, so that the next one need not wait for
-    /// them. A failure is left to whoever needs a number.
+    /// Reserves numbers again where this process has used all that it had reserved, so that the next creation need not wait
+    /// for them. It waits for nobody and tries once: whoever needs a number tries harder.
     pub(in crate::store) async fn sequences_refill(&self) {
-        let mut blocks = self.blocks.lock().await;
+        let Ok(mut blocks) = self.blocks.try_lock() else { return };
         let used = blocks.iter_mut().filter(|(_, block)| block.is_empty());
         join_all(used.map(async |(sequence, block)| {
-            if let Ok(end) = self.sequence_reserve(*sequence, BLOCK).await {
+            let reserved = self.sequence_advance(*sequence, BLOCK).send().await.map_err(unavailable);
+            if let Ok(end) = reserved.and_then(|output| end_of(&output)) {
                 *block = end.saturating_sub(BLOCK)..end;
             }
         }))
@@ -97,8 +100,12 @@ impl Store {
     /// Advances a sequence and returns its new end.
     async fn sequence_reserve(&self, sequence: Sequence, count: u64) -> Result<u64> {
         // If it happens twice, some numbers are skipped.
-        let update = self
-            .client
+        let update = self.sequence_advance(sequence, count);
+        end_of(&self.write(|| update.clone().send()).await.map_err(unavailable)?)
+    }
+
+    fn sequence_advance(&self, sequence: Sequence, count: u64) -> UpdateItemFluentBuilder {
+        self.client
             .update_item()
             .table_name(&*self.table)
             .set_key(Some(keys::sequence(sequence).attributes()))
@@ -106,14 +113,17 @@ impl Store {
             .expression_attribute_names("#n", "given")
             .expression_attribute_values(":count", AttributeValue::N(count.to_string()))
             .return_values(ReturnValue::UpdatedNew)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let output = self.write(|| update.clone().send()).await.map_err(unavailable)?;
-        cost::wrote(output.consumed_capacity());
-        output
-            .attributes()
-            .and_then(|item| item.get("given"))
-            .and_then(|value| value.as_n().ok())
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| Error::internal("malformed sequence: no number"))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
+}
+
+/// The new end of a sequence.
+fn end_of(output: &UpdateItemOutput) -> Result<u64> {
+    cost::wrote(output.consumed_capacity());
+    output
+        .attributes()
+        .and_then(|item| item.get("given"))
+        .and_then(|value| value.as_n().ok())
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Error::internal("malformed sequence: no number"))
 }

@@ -174,7 +174,7 @@ impl<D: Dialect> Exchange<D> {
         }
     }
 
-    /// Whether the request reads a list of users, and changes nothing.
+    /// Whether the request reads a list of users, and changes nothing. Then a sign-in attempt is recorded while the handler runs.
     pub(super) fn lists_users(&self) -> bool {
         self.method.is_safe() && matches!(self.route.endpoint.reads, Reads::UserCount(_))
     }

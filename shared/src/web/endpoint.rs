@@ -84,7 +84,7 @@ async fn around<D: Dialect>(
     let response = match chosen {
         Ok(_) => {
             let response = admitted(&mut exchange, request, next).await;
-            // Whoever was refused has not come to that.
+            // A refused request has not recorded it yet.
             exchange.directory.record_late(&exchange.origin).await.map_err(Rejection::Domain).and(response)
         }
         Err(error) => Err(error),
@@ -126,7 +126,7 @@ async fn admitted<D: Dialect>(exchange: &mut Exchange<D>, request: Request, next
     if let Some(caller) = exchange.caller.clone().filter(|_| endpoint.access != Access::Anyone) {
         request.extensions_mut().insert(caller);
     }
-    let (response, recorded) = join(next.run(request), exchange.directory.record_late(&exchange.origin)).await;
+    let (recorded, response) = join(exchange.directory.record_late(&exchange.origin), next.run(request)).await;
     recorded?;
     Ok(response)
 }

@@ -130,9 +130,11 @@ impl Change {
         (self.at, self.user(), self.version)
     }
 
-    /// Whether it was made, and is behind a sort key of recent changes.
+    /// Whether it was made, and is behind a sort key of recent changes. What withdraws an uncertain change was not made: it has the
+    /// first version, which no deletion has.
     pub(super) fn is_certain_after(&self, through: &str) -> bool {
-        self.is_certain && self.key().is_some_and(|key| key.sk.as_str() > through)
+        let is_made = self.is_certain && (self.new.is_some() || self.version > 1);
+        is_made && self.key().is_some_and(|key| key.sk.as_str() > through)
     }
 
     /// How many bytes it is, about.
@@ -150,7 +152,7 @@ impl Change {
     }
 }
 
-/// How many users more, or fewer, have a place.
+/// By how much the number of users at a place changes.
 pub(super) type Shift = (Place, i64);
 
 /// What certain changes say about places, each once, without those up to `through`, which are counted already.

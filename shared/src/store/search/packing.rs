@@ -66,15 +66,20 @@ impl Store {
     #[boxed]
     pub async fn search_pack(&self, all: bool) -> Result<()> {
         let purged = self.item(&keys::purged_mark()).await?;
-        if all || purged.is_some() || self.has_old_changes().await? {
-            self.pack(1, 1).await?;
+        let has_merged = if all || purged.is_some() || self.has_old_changes().await? {
+            self.pack(1, 1).await?
         } else {
-            self.pack(PACKET_MAX_CHANGES, MERGE_MIN_CHANGES).await?;
-        }
+            self.pack(PACKET_MAX_CHANGES, MERGE_MIN_CHANGES).await?
+        };
         if let Some(mark) = purged {
             self.end_purge(&mark).await?;
         }
-        self.check_ranks().await
+        if (all || has_merged)
+            && let Err(error) = self.check_ranks(all).await
+        {
+            tracing::warn!(error = %error, "could not check the rank index of users");
+        }
+        Ok(())
     }
 
     /// Whether a change waits since [`MAX_AGE`].
@@ -101,15 +106,17 @@ impl Store {
         Ok(())
     }
 
-    /// Makes packets of `fewest` changes or more, and merges packets with `worth` changes or more.
-    pub(super) async fn pack(&self, fewest: usize, worth: u64) -> Result<()> {
+    /// Makes packets of `fewest` changes or more, and merges packets with `worth` changes or more. Returns whether there were any.
+    pub(super) async fn pack(&self, fewest: usize, worth: u64) -> Result<bool> {
+        let mut has_merged = false;
         while self.settled_changes(fewest).await?.len() >= fewest || is_worth(&self.headers().await?, worth) {
-            let Some(state) = self.begin_merge().await? else { return Ok(()) };
+            let Some(state) = self.begin_merge().await? else { return Ok(has_merged) };
+            has_merged = true;
             if !self.pack_and_merge(state, fewest, worth).await? {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        Ok(has_merged)
     }
 
     /// The same with the lists in the hands of this merge; `false` if a later one has begun.
@@ -437,8 +444,10 @@ fn is_worth(packets: &[(String, PacketHeader)], worth: u64) -> bool {
     changes >= worth || bytes >= MERGE_MAX_BYTES
 }
 
-/// As many of the first packets as one merge takes, at least one.
+/// As many of the first packets as one merge takes, at least one. They are in the order of what they are made of, so that no other
+/// packet has a change up to the last one of these.
 fn first_packets(mut packets: Vec<(String, PacketHeader)>) -> Vec<(String, PacketHeader)> {
+    packets.sort_by(|(_, one), (_, other)| one.through.cmp(&other.through));
     let (mut changes, mut bytes) = (0, 0);
     let fits = |(_, header): &&(String, PacketHeader)| {
         let is_first = changes == 0;

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::store::item::key_of;
 use crate::store::keys::{self, List};
-use crate::store::lists::Start;
+use crate::store::lists::{Counts, Start};
 use crate::store::requests::{Bound, Range};
 use crate::store::transaction::Transaction;
 use crate::store::{Item, Store};
@@ -34,8 +34,10 @@ const STRETCHES: u64 = 1000;
 const TOLERANCE: u64 = 4;
 /// How many positions are read at once to count them.
 const COUNTED_AT_ONCE: usize = 20_000;
-/// How often the job compares it with the counters, which may change in between.
+/// How often the job compares it with the counters if they change meanwhile.
 const COMPARISONS: usize = 3;
+/// How long the job waits at least, in seconds, until it counts all users again.
+const COUNTED: i64 = 60 * 60;
 /// The attribute with the index.
 const RANKS: &str = "r";
 
@@ -44,6 +46,8 @@ const RANKS: &str = "r";
 pub(super) struct RankIndex {
     /// [`IndexState::merges`] of the changes that it counts.
     merges: u64,
+    /// When all users were counted, in microseconds since 1970.
+    counted_at: i64,
     /// Oldest first; none spans two years.
     stretches: Vec<Stretch>,
     /// No user has been counted behind this place.
@@ -60,7 +64,7 @@ struct Stretch {
 
 impl RankIndex {
     /// The index of users at these places, in their order.
-    fn of(places: &BTreeSet<Place>, merges: u64) -> Self {
+    fn of(places: &BTreeSet<Place>, merges: u64, at: Timestamp) -> Self {
         let length = length(places.len() as u64);
         let mut stretches: Vec<Stretch> = Vec::new();
         for place in places {
@@ -69,12 +73,12 @@ impl RankIndex {
                 None => stretches.push(Stretch { first: *place, users: 1 }),
             }
         }
-        Self { merges, stretches, newest: places.last().copied() }
+        Self { merges, counted_at: at.micros(), stretches, newest: places.last().copied() }
     }
 
     /// The index after changes; `None` if they contradict it.
     fn after(&self, shifts: &[Shift], merges: u64) -> Option<Self> {
-        let length = length(self.stretches.iter().map(|stretch| stretch.users).sum());
+        let length = length(self.users());
         let mut next = Self { merges, ..self.clone() };
         for &(place, by) in shifts {
             let index = next.stretch_at(place, length);
@@ -102,6 +106,10 @@ impl RankIndex {
         next
     }
 
+    fn users(&self) -> u64 {
+        self.stretches.iter().map(|stretch| stretch.users).sum()
+    }
+
     /// How many users each year has.
     fn years(&self) -> BTreeMap<i32, u64> {
         let mut years = BTreeMap::new();
@@ -113,7 +121,7 @@ impl RankIndex {
 
     /// Whether the stretches are neither much too long nor far too many.
     fn is_even(&self) -> bool {
-        let length = length(self.stretches.iter().map(|stretch| stretch.users).sum());
+        let length = length(self.users());
         let is_long = |stretch: &Stretch| stretch.users > TOLERANCE * length;
         !self.stretches.iter().any(is_long) && self.stretches.len() as u64 <= TOLERANCE * STRETCHES
     }
@@ -176,20 +184,29 @@ impl Place {
 }
 
 impl Store {
-    /// The nearest known way to the position of which `rank` users who joined in that year are older, if `count` users did.
-    pub(in crate::store) async fn start_by_ranks(&self, year: i32, rank: u64, count: u64) -> Result<Option<Start>> {
-        let ranks = self.ranks().await?;
-        let ranks = ranks.filter(|ranks| ranks.years().get(&year) == Some(&count));
-        Ok(ranks.and_then(|ranks| ranks.start(year, rank)))
+    /// The nearest known way to the position of which `rank` users who joined in that year are older, if it is certain.
+    pub(in crate::store) async fn start_by_ranks(
+        &self,
+        counts: &Counts,
+        year: i32,
+        rank: u64,
+    ) -> Result<Option<Start>> {
+        let Some((_, ranks)) = self.ranks().await? else { return Ok(None) };
+        if ranks.years().get(&year) != counts.by_year().get(&year) {
+            return Ok(None);
+        }
+        // Otherwise users whom the index does not count may have been made up for by others since the counters were read.
+        let is_certain = self.user_counts().await? == *counts;
+        Ok(ranks.start(year, rank).filter(|_| is_certain))
     }
 
-    /// The rank index with recent changes; `None` if there is none that fits.
+    /// The rank index as it is stored, and with recent changes; `None` if there is none that fits.
     #[boxed]
-    async fn ranks(&self) -> Result<Option<RankIndex>> {
+    async fn ranks(&self) -> Result<Option<(RankIndex, RankIndex)>> {
         let (item, recent) = try_join(self.item(&keys::ranks()), self.recent()).await?;
         // If a merge has ended in between, they do not fit.
-        let ranks = item.as_ref().and_then(RankIndex::read).filter(|ranks| ranks.merges == recent.merges);
-        Ok(ranks.and_then(|ranks| ranks.after(&recent.shifts, ranks.merges)))
+        let stored = item.as_ref().and_then(RankIndex::read).filter(|ranks| ranks.merges == recent.merges);
+        Ok(stored.and_then(|stored| stored.after(&recent.shifts, stored.merges).map(|current| (stored, current))))
     }
 
     /// The rank index after the changes of a merge, which are all recent ones up to its end.
@@ -199,25 +216,42 @@ impl Store {
         ranks.and_then(|ranks| ranks.after(shifts, merge.merges + 1)).map(|ranks| ranks.item()).transpose()
     }
 
-    /// Makes the rank index anew if it does not count as many users as the counters, or if its stretches have become uneven.
+    /// Counts the rank index anew if it has not as many users as the counters, or if its stretches have become uneven; once an
+    /// hour at most, unless it is to be done `now`.
     #[boxed]
-    pub(super) async fn check_ranks(&self) -> Result<()> {
+    pub(super) async fn check_ranks(&self, now: bool) -> Result<()> {
         for _ in 0..COMPARISONS {
-            let (ranks, counts) = try_join(self.ranks(), self.user_counts()).await?;
-            if ranks.is_some_and(|ranks| ranks.is_even() && ranks.years() == *counts.by_year()) {
+            let before = self.user_counts().await?;
+            let ranks = self.ranks().await?;
+            let Some((stored, current)) = &ranks else { break };
+            if stored.is_even() && current.years() == *before.by_year() {
                 return Ok(());
+            }
+            // Whoever writes at the same time may make them differ.
+            if self.user_counts().await? == before {
+                let is_due = stored.counted_at < self.ambient.now().plus_seconds(-COUNTED).micros();
+                if !(now || is_due) {
+                    return Ok(());
+                }
+                break;
             }
         }
         let Some(merge) = self.begin_merge().await? else { return Ok(()) };
+        let counted = self.count_ranks(&merge).await;
+        self.end_merge(&merge, Vec::new(), None).await?;
+        counted
+    }
+
+    /// Makes the rank index of all users before recent changes, with the lists in the hands of this merge.
+    async fn count_ranks(&self, merge: &IndexState) -> Result<()> {
         let mut places = self.all_places().await?;
         // Read afterwards: whoever is not in it had the same place during all of it.
-        let recent = self.recent().await?;
-        recent.undo(&merge.through, &mut places);
+        self.recent().await?.undo(&merge.through, &mut places);
+        let ranks = RankIndex::of(&places, merge.merges, self.ambient.now());
         let mut transaction = Transaction::new();
-        transaction.put(RankIndex::of(&places, merge.merges).item()?);
-        transaction.check(keys::index_state(), super::packing::same_merge(&merge), ());
+        transaction.put(ranks.item()?);
+        transaction.check(keys::index_state(), super::packing::same_merge(merge), ());
         let _ = self.transact(&transaction).await?;
-        self.end_merge(&merge, Vec::new(), None).await?;
         Ok(())
     }
 
@@ -288,7 +322,7 @@ mod tests {
             changes in proptest::collection::vec(proptest::collection::vec(0_u32..3000, 0..400), 0..4),
         ) {
             let mut here = places(first);
-            let mut ranks = RankIndex::of(&here, 7);
+            let mut ranks = RankIndex::of(&here, 7, Timestamp::from_micros(5));
             assert_finds(&ranks, &here);
             for (merges, numbers) in changes.into_iter().enumerate() {
                 // Whoever is here goes, and the others come.
@@ -322,7 +356,7 @@ mod tests {
 
     #[test]
     fn who_is_not_counted_cannot_go() {
-        let ranks = RankIndex::of(&places([1, 2]), 0);
+        let ranks = RankIndex::of(&places([1, 2]), 0, Timestamp::from_micros(5));
         assert_eq!(ranks.after(&[(place(2), -1), (place(2), -1), (place(1), -1)], 0), None);
         assert_eq!(RankIndex::default().after(&[(place(1), -1)], 0), None);
         let gone = ranks.after(&[(place(1), -1), (place(2), -1)], 1).expect("an index");

@@ -126,7 +126,8 @@ impl Store {
         let earlier: Vec<Key> = self.batch_at_once(&earlier).await?.iter().map(key_of).collect();
         self.remove_all(&earlier).await?;
         self.correct_inactive(&users).await?;
-        self.pack(PACKET_MAX_CHANGES, MERGE_MAX_CHANGES).await
+        self.pack(PACKET_MAX_CHANGES, MERGE_MAX_CHANGES).await?;
+        Ok(())
     }
 }
 

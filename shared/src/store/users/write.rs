@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use futures_util::future::join;
+use futures_util::future::{OptionFuture, join};
 
 use super::claims::{write_claims, write_entries};
 use super::deleted::write_deleted;
@@ -42,8 +42,10 @@ impl Store {
             // Its time must be that of the moment when it is sent.
             transaction = build()?;
         }
-        // Numbers of a new user may have been the last ones reserved.
-        let (outcome, ()) = join(self.transact(&transaction), self.sequences_refill()).await;
+        // The numbers of a new user may have been the last ones reserved.
+        let is_new = write.before.is_none() && write.deleted.is_none();
+        let refill = OptionFuture::from(is_new.then(|| self.sequences_refill()));
+        let (outcome, _) = join(self.transact(&transaction), refill).await;
         match outcome? {
             Ok(()) => {
                 self.groups_clean(&entries).await;
