@@ -93,7 +93,9 @@ pub fn ranks(table: &Table) -> (Vec<String>, usize) {
     for_changes(table, |change| {
         let user = &change.new.as_ref().or(change.old.as_ref()).expect("an entry").place[16..];
         let sk = format!("CHANGE#{:015x}#{user}#{}", change.order.0, change.order.1);
-        if change.is_certain && sk.as_str() > through {
+        // What withdraws an announcement is no removal.
+        let is_made = change.is_certain && (change.new.is_some() || change.order.1 > 1);
+        if is_made && sk.as_str() > through {
             since.insert(sk, change);
         }
     });

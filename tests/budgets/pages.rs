@@ -134,7 +134,7 @@ async fn pages_are_right_whatever_happens_between_runs_of_the_job() {
             listed.users.push((Reverse(user.date_joined), Reverse(user.id)));
             comers.push(user);
         }
-        // As many go as come in the second half.
+        // And some of those who came go.
         for _ in 0..round * 20 {
             let user = comers.swap_remove(comers.len() / 2);
             let write = UserWrite { before: Some(&user), ..UserWrite::default() };
@@ -146,7 +146,6 @@ async fn pages_are_right_whatever_happens_between_runs_of_the_job() {
         listed.assert_rows().await;
         listed.assert_pages(MOST).await;
         if round % 2 == 0 {
-            // Half of the changes are merged.
             listed.pack().await;
             listed.assert_rows().await;
             let (complaints, right) = ranks(&Table::read(&listed.app.engine));
@@ -167,10 +166,11 @@ async fn an_index_that_is_wrong_is_not_used_and_made_anew() {
     listed.app.engine.put(vec![malformed]);
     listed.assert_rows().await;
     listed.pack().await;
-    assert!(ranks(&Table::read(&listed.app.engine)).1 > 5);
+    let before = ranks(&Table::read(&listed.app.engine)).1;
+    assert!(before > 5);
     // An import makes users without recent changes.
     let newest = listed.app.environment.now().plus_seconds(-10 * 366 * DAY);
-    let ids = insert_rows(&listed.app, &plain_user(&listed.app, "other000000").await, &[newest; 4000]).await;
+    let ids = insert_rows(&listed.app, &plain_user(&listed.app, "other000000").await, &vec![newest; 4000]).await;
     listed.users.extend(ids.into_iter().map(|id| (Reverse(newest), Reverse(id))));
     listed.users.sort_unstable();
     listed.app.environment.advance(60);
@@ -178,5 +178,5 @@ async fn an_index_that_is_wrong_is_not_used_and_made_anew() {
     listed.pack().await;
     listed.assert_rows().await;
     let (complaints, right) = ranks(&Table::read(&listed.app.engine));
-    assert!(complaints.is_empty() && right >= 13, "{complaints:?}");
+    assert!(complaints.is_empty() && right >= before + 4000 / 250, "{complaints:?}");
 }

@@ -23,8 +23,8 @@ use crate::model::ambient::random;
 
 /// The number of counter shards per year, so that concurrent creations rarely conflict.
 pub(super) const SHARDS: u8 = 8;
-/// The fewest steps for which the rank index is worth reading.
-const FAR: u64 = 1300;
+/// Up to so many steps, reading positions is cheaper than reading the rank index.
+const FAR: u64 = 700;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
 

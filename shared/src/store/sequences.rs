@@ -48,7 +48,7 @@ impl Store {
         let used = blocks.iter_mut().filter(|(_, block)| block.is_empty());
         join_all(used.map(async |(sequence, block)| {
             let reserved = self.sequence_advance(*sequence, BLOCK).send().await.map_err(unavailable);
-            if let Ok(end) = reserved.and_then(|output| end_of(&output)) {
+            if let Ok(end) = reserved.and_then(|output| reserved_end(&output)) {
                 *block = end.saturating_sub(BLOCK)..end;
             }
         }))
@@ -101,7 +101,7 @@ impl Store {
     async fn sequence_reserve(&self, sequence: Sequence, count: u64) -> Result<u64> {
         // If it happens twice, some numbers are skipped.
         let update = self.sequence_advance(sequence, count);
-        end_of(&self.write(|| update.clone().send()).await.map_err(unavailable)?)
+        reserved_end(&self.write(|| update.clone().send()).await.map_err(unavailable)?)
     }
 
     fn sequence_advance(&self, sequence: Sequence, count: u64) -> UpdateItemFluentBuilder {
@@ -117,8 +117,8 @@ impl Store {
     }
 }
 
-/// The new end of a sequence.
-fn end_of(output: &UpdateItemOutput) -> Result<u64> {
+/// The new end of a sequence, whose cost is counted.
+fn reserved_end(output: &UpdateItemOutput) -> Result<u64> {
     cost::wrote(output.consumed_capacity());
     output
         .attributes()

@@ -126,13 +126,13 @@ impl Change {
     }
 
     /// What distinguishes it from all others.
-    pub(super) fn order(&self) -> (u64, Option<UserId>, u64) {
+    pub(super) fn identity(&self) -> (u64, Option<UserId>, u64) {
         (self.at, self.user(), self.version)
     }
 
-    /// Whether it was made, and is behind a sort key of recent changes. What withdraws an uncertain change was not made: it has the
-    /// first version, which no deletion has.
-    pub(super) fn is_certain_after(&self, through: &str) -> bool {
+    /// Whether it creates, moves or removes a user for certain, and is behind a sort key of recent changes. Withdrawals (version 1 and
+    /// nobody new) are left out: their user never existed.
+    pub(super) fn moves_place_after(&self, through: &str) -> bool {
         let is_made = self.is_certain && (self.new.is_some() || self.version > 1);
         is_made && self.key().is_some_and(|key| key.sk.as_str() > through)
     }
@@ -158,9 +158,9 @@ pub(super) type Shift = (Place, i64);
 /// What certain changes say about places, each once, without those up to `through`, which are counted already.
 pub(super) fn shifts<'a>(changes: impl Iterator<Item = &'a Arc<Change>>, through: &str) -> Vec<Shift> {
     let mut shifts: BTreeMap<Place, i64> = BTreeMap::new();
-    let certain = changes.filter(|change| change.is_certain_after(through));
+    let certain = changes.filter(|change| change.moves_place_after(through));
     // While a packet is made, its changes may exist twice.
-    let certain: BTreeMap<_, _> = certain.map(|change| (change.order(), change)).collect();
+    let certain: BTreeMap<_, _> = certain.map(|change| (change.identity(), change)).collect();
     for change in certain.into_values() {
         for (entry, by) in [(&change.old, -1), (&change.new, 1)] {
             if let Some(entry) = entry {
@@ -234,7 +234,14 @@ mod tests {
         let first = change(10, true, None, Some(1));
         let through = first.key().expect("a key").sk;
         let moved = change(11, true, Some(1), Some(2));
-        let changes = [first, moved.clone(), moved, change(12, false, None, Some(3)), change(13, true, None, Some(4))];
+        let changes = [
+            first,
+            moved.clone(),
+            moved,
+            change(12, false, None, Some(3)),
+            change(13, true, None, Some(4)),
+            change(14, true, Some(5), None),
+        ];
         assert_eq!(shifts(changes.iter(), &through), shifts(changes[1..].iter(), ""));
         let mut expected = vec![(place(1), -1), (place(2), 1), (place(4), 1)];
         expected.sort_unstable();

@@ -59,7 +59,7 @@ impl Recent {
     /// From the places of all users now, makes those before all changes behind `through`.
     pub(super) fn undo(&self, through: &str, places: &mut BTreeSet<Place>) {
         for History { certain, .. } in self.users.values() {
-            let undone = || certain.iter().filter(|change| change.is_certain_after(through));
+            let undone = || certain.iter().filter(|change| change.moves_place_after(through));
             for entry in undone().flat_map(|change| change.old.iter().chain(&change.new)) {
                 places.remove(&entry.place);
             }

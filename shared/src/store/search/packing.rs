@@ -66,7 +66,7 @@ impl Store {
     #[boxed]
     pub async fn search_pack(&self, all: bool) -> Result<()> {
         let purged = self.item(&keys::purged_mark()).await?;
-        let has_merged = if all || purged.is_some() || self.has_old_changes().await? {
+        let has_begun = if all || purged.is_some() || self.has_old_changes().await? {
             self.pack(1, 1).await?
         } else {
             self.pack(PACKET_MAX_CHANGES, MERGE_MIN_CHANGES).await?
@@ -74,7 +74,7 @@ impl Store {
         if let Some(mark) = purged {
             self.end_purge(&mark).await?;
         }
-        if (all || has_merged)
+        if (all || has_begun)
             && let Err(error) = self.check_ranks(all).await
         {
             tracing::warn!(error = %error, "could not check the rank index of users");
@@ -106,17 +106,17 @@ impl Store {
         Ok(())
     }
 
-    /// Makes packets of `fewest` changes or more, and merges packets with `worth` changes or more. Returns whether there were any.
+    /// Makes packets of `fewest` changes or more, and merges packets with `worth` changes or more. Returns whether it has begun to do so.
     pub(super) async fn pack(&self, fewest: usize, worth: u64) -> Result<bool> {
-        let mut has_merged = false;
+        let mut has_begun = false;
         while self.settled_changes(fewest).await?.len() >= fewest || is_worth(&self.headers().await?, worth) {
-            let Some(state) = self.begin_merge().await? else { return Ok(has_merged) };
-            has_merged = true;
+            let Some(state) = self.begin_merge().await? else { return Ok(has_begun) };
+            has_begun = true;
             if !self.pack_and_merge(state, fewest, worth).await? {
                 break;
             }
         }
-        Ok(has_merged)
+        Ok(has_begun)
     }
 
     /// The same with the lists in the hands of this merge; `false` if a later one has begun.

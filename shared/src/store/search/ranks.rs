@@ -1,11 +1,12 @@
 //! A sparse rank index of the list of all users, by which a page far from both ends is found at once.
 //!
-//! It divides the list into *stretches* of some hundred users, and holds where each begins and how many users it has: a few
-//! kilobytes for a hundred thousand users. It counts the changes that are merged; whoever reads it adds the recent ones. A
-//! merge updates it in the transaction that ends the merge.
+//! It divides the list into *stretches* of 250 to 1,000 users, and holds where each begins and how many users it has: some ten
+//! kilobytes for a hundred thousand users. It includes all merged changes; readers add the recent ones. A merge updates it in the
+//! transaction that ends the merge.
 //!
-//! Nothing else rests on it. Imports make users without recent changes, so it may count too few. It is only used for a year if
-//! it counts as many users there as the counters do; otherwise pages are found without it, and the job counts anew.
+//! Nothing else rests on it. An import's changes are uncertain and not counted, so it may count too few until the import ends. Pages
+//! of a year use it only if its total for that year equals the counters'; otherwise they are found without it, and the job
+//! counts anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -195,9 +196,11 @@ impl Store {
         if ranks.years().get(&year) != counts.by_year().get(&year) {
             return Ok(None);
         }
-        // Otherwise users whom the index does not count may have been made up for by others since the counters were read.
-        let is_certain = self.user_counts().await? == *counts;
-        Ok(ranks.start(year, rank).filter(|_| is_certain))
+        // A user created since the counters were read could mask one whom the index lacks.
+        if self.user_counts().await? != *counts {
+            return Ok(None);
+        }
+        Ok(ranks.start(year, rank))
     }
 
     /// The rank index as it is stored, and with recent changes; `None` if there is none that fits.
@@ -216,23 +219,20 @@ impl Store {
         ranks.and_then(|ranks| ranks.after(shifts, merge.merges + 1)).map(|ranks| ranks.item()).transpose()
     }
 
-    /// Counts the rank index anew if it has not as many users as the counters, or if its stretches have become uneven; once an
-    /// hour at most, unless it is to be done `now`.
+    /// Counts the rank index anew if there is none, if its totals are not those of the counters, or if its stretches have become
+    /// uneven. It does so once an hour at most, unless it is to be done `now`.
     #[boxed]
     pub(super) async fn check_ranks(&self, now: bool) -> Result<()> {
         for _ in 0..COMPARISONS {
             let before = self.user_counts().await?;
             let ranks = self.ranks().await?;
             let Some((stored, current)) = &ranks else { break };
-            if stored.is_even() && current.years() == *before.by_year() {
+            let is_due = now || stored.counted_at < self.ambient.now().plus_seconds(-COUNTED).micros();
+            if !is_due || stored.is_even() && current.years() == *before.by_year() {
                 return Ok(());
             }
             // Whoever writes at the same time may make them differ.
             if self.user_counts().await? == before {
-                let is_due = stored.counted_at < self.ambient.now().plus_seconds(-COUNTED).micros();
-                if !(now || is_due) {
-                    return Ok(());
-                }
                 break;
             }
         }
@@ -293,13 +293,15 @@ mod tests {
         numbers.into_iter().map(place).collect()
     }
 
-    /// That every position is found, in few steps.
+    /// That every position is found, in no more steps than a stretch has users.
     fn assert_finds(ranks: &RankIndex, places: &BTreeSet<Place>) {
+        let longest = ranks.stretches.iter().map(|stretch| stretch.users).max().unwrap_or_default();
         for year in [2025, 2026] {
             let of_year: Vec<Place> = places.iter().copied().filter(|place| place.year() == year).collect();
             for (rank, place) in of_year.iter().enumerate() {
                 let Start { sk, steps, ascending } = ranks.start(year, rank as u64).expect("a start");
                 let from = sk.as_deref().and_then(Place::parse).expect("a place");
+                assert!(steps <= longest, "{steps} steps");
                 let steps = usize::try_from(steps).expect("small");
                 let found = if ascending {
                     of_year.iter().filter(|place| **place > from).nth(steps - 1)
