@@ -229,8 +229,11 @@ async fn compared(half: u64) {
     println!("{} histories: {kinds:?}, {ranked} with ranks, {state:?}", histories() / 2);
     let count = |name: &str| state[name].as_u64().expect("a number");
     let (ended, last) = (count("merges"), count("last_merge"));
-    assert!(ended > histories() / 40 && ended < last, "merges have ended, and some have stopped in between");
-    assert!(ranked as u64 > histories() / 100, "the rank index was there to be right");
+    // In few histories no merge may end: calls to an engine in another process take many steps, and a crash may come at any of them.
+    if histories() >= 1000 {
+        assert!(ended > histories() / 40 && ended < last, "merges have ended, and some have stopped in between");
+        assert!(ranked as u64 > histories() / 100, "the rank index was there to be right");
+    }
 }
 
 async fn store_admin(app: &TestApp) -> User {
