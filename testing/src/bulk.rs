@@ -49,12 +49,7 @@ pub async fn insert_members(
 ///
 /// No moment may fall in a year in which somebody has joined already.
 pub async fn insert_rows(app: &TestApp, pattern: &User, moments: &[Timestamp]) -> Vec<UserId> {
-    let pattern = User {
-        number: UserNumber(FIRST_NUMBER + 123_456),
-        first_name: "First-000000".to_owned(),
-        last_name: "Last-000000".to_owned(),
-        ..pattern.clone()
-    };
+    let pattern = with_replaceable_values(pattern);
     let (items, _) = items_of(app, &pattern, &[]).await;
     let rows = [r#""S":"USERS#"#, r#""S":"PLACES#USERS#"#];
     let items: Vec<&String> = items.iter().filter(|item| rows.iter().any(|row| item.contains(row))).collect();
@@ -69,19 +64,34 @@ pub async fn insert_rows(app: &TestApp, pattern: &User, moments: &[Timestamp]) -
         }
         app.engine.put(copies);
     }
-    put_counts(app, moments);
+    put_counts(app, moments.iter().map(|joined| (*joined, true)));
     ids
 }
 
-/// How many users joined in each year.
-fn put_counts(app: &TestApp, moments: &[Timestamp]) {
-    let mut years = std::collections::BTreeMap::<i32, u64>::new();
-    for joined in moments {
-        *years.entry(joined.year()).or_default() += 1;
+/// The same user with a number and names that occur nowhere else, so that they can be replaced in its items.
+fn with_replaceable_values(pattern: &User) -> User {
+    User {
+        number: UserNumber(FIRST_NUMBER + 123_456),
+        first_name: "First-000000".to_owned(),
+        last_name: "Last-000000".to_owned(),
+        ..pattern.clone()
     }
-    let count = |(year, rows): (&i32, &u64)| {
+}
+
+/// How many users joined in each year, and are inactive.
+fn put_counts(app: &TestApp, users: impl Iterator<Item = (Timestamp, bool)>) {
+    let mut years = std::collections::BTreeMap::<i32, (u64, u64)>::new();
+    for (joined, is_active) in users {
+        let (rows, off) = years.entry(joined.year()).or_default();
+        *rows += 1;
+        *off += u64::from(!is_active);
+    }
+    let count = |(year, (rows, off)): (&i32, &(u64, u64))| {
         let sk = format!("USERS#{year:04}#00");
-        item(json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows.to_string()}, "epoch": {"N": "0"}}))
+        let (rows, off) = (rows.to_string(), off.to_string());
+        item(
+            json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows}, "off": {"N": off}, "epoch": {"N": "0"}}),
+        )
     };
     app.engine.put(years.iter().map(count).collect());
 }
@@ -93,12 +103,7 @@ async fn copies(
     names: impl Fn(usize) -> (String, String),
     organizations: &[OrganizationId],
 ) -> Vec<User> {
-    let pattern = User {
-        number: UserNumber(FIRST_NUMBER + 123_456),
-        first_name: "First-000000".to_owned(),
-        last_name: "Last-000000".to_owned(),
-        ..pattern.clone()
-    };
+    let pattern = with_replaceable_values(pattern);
     let (items, memberships) = items_of(app, &pattern, organizations).await;
     // Joining has changed its record.
     let pattern = User { version: pattern.version + u64::try_from(organizations.len()).expect("few"), ..pattern };
@@ -126,7 +131,7 @@ async fn copies(
         app.engine.put(copies);
     }
     put_index(app, &users);
-    put_counts(app, moments);
+    put_counts(app, moments.iter().map(|joined| (*joined, true)));
     let members = |id: &OrganizationId| {
         let (pk, members) = (format!("MEMBERCOUNT#{id}"), moments.len().to_string());
         // A shard that no other call uses, since its moments are in other years.
@@ -250,28 +255,17 @@ pub async fn insert_index(app: &TestApp, users: &[User]) {
     // Users who follow one another, as many as fit into memory with all their postings.
     let sizes: Vec<usize> = users.chunks(INDEXED_AT_ONCE).flat_map(|some| put_index(app, some)).collect();
     let (items, bytes) = (sizes.len(), sizes.iter().sum::<usize>());
-    let mut years = std::collections::BTreeMap::<i32, (u64, u64)>::new();
     let mut inactive = Vec::new();
     for user in users {
-        let (rows, off) = years.entry(user.date_joined.year()).or_default();
-        *rows += 1;
         let sk = shared::store::Store::position_of(&user.row(&[]));
         let pk = format!("PLACES#USERS#{:04}", user.date_joined.year());
         inactive.push(item(json!({"pk": {"S": pk}, "sk": {"S": &sk}})));
         if !user.flags.is_active {
-            *off += 1;
             inactive.push(item(json!({"pk": {"S": "ACTIVE#false"}, "sk": {"S": format!("{sk}#00000000")}})));
         }
     }
     app.engine.put(inactive);
-    let count = |(year, (rows, off)): (&i32, &(u64, u64))| {
-        let sk = format!("USERS#{year:04}#00");
-        let (rows, off) = (rows.to_string(), off.to_string());
-        item(
-            json!({"pk": {"S": "COUNT"}, "sk": {"S": sk}, "rows": {"N": rows}, "off": {"N": off}, "epoch": {"N": "0"}}),
-        )
-    };
-    app.engine.put(years.iter().map(count).collect());
+    put_counts(app, users.iter().map(|user| (user.date_joined, user.flags.is_active)));
     println!("{items} items, {bytes} bytes, {} bytes a user", bytes / users.len());
 }
 

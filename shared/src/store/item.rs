@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +22,19 @@ pub(super) fn to_item<T: Serialize>(key: &Key, record: &T) -> Result<Item> {
     Ok(item)
 }
 
-/// The same, unless the item would be too large.
+/// An item with bytes in an attribute.
+pub(super) fn item_of_bytes(key: &Key, name: &str, bytes: Vec<u8>) -> Item {
+    let mut item = key.attributes();
+    item.insert(name.to_owned(), AttributeValue::B(Blob::new(bytes)));
+    item
+}
+
+/// The bytes in an attribute.
+pub(super) fn bytes_in<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
+    item.get(name)?.as_b().ok().map(AsRef::as_ref)
+}
+
+/// As [`to_item`], unless the item would be too large.
 pub(super) fn to_bounded_item<T: Serialize>(key: &Key, record: &T) -> Result<Item> {
     let item = to_item(key, record)?;
     if size(&item) > MOST_BYTES { Err(Error::Refused(Refusal::TooLargeToStore)) } else { Ok(item) }

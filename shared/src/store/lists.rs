@@ -23,7 +23,7 @@ use crate::model::ambient::random;
 
 /// The number of counter shards per year, so that concurrent creations rarely conflict.
 pub(super) const SHARDS: u8 = 8;
-/// Up to so many steps, reading positions is cheaper than reading the rank index.
+/// The rank index is read if the target is more steps away than this. Otherwise reading positions is cheaper.
 const FAR: u64 = 700;
 /// How many ranks a process remembers.
 const MOST_WAYPOINTS: usize = 4096;
@@ -95,7 +95,7 @@ pub(super) struct Memory {
 pub(super) struct Start {
     /// Reading begins next to this position, where there need not be a record; `None` for an end of the year.
     pub sk: Option<String>,
-    /// The position wanted is the one after so many steps.
+    /// How many steps lead from there to the target.
     pub steps: u64,
     /// Whether the steps go to newer records.
     pub ascending: bool,

@@ -3,7 +3,6 @@
 //! A block holds the postings from the place in its key up to the next block. It keeps its key for ever, also when it has become
 //! empty; so whoever is late with a write finds that it exists.
 
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,7 @@ use super::terms::{Place, Term};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::store::Item;
-use crate::store::item::key_of;
+use crate::store::item::{bytes_in, item_of_bytes, key_of};
 use crate::store::keys::{self, Key};
 
 /// Attribute with the postings.
@@ -82,16 +81,14 @@ pub(super) fn block_item(key: &Key, postings: &[Posting], merge: u64) -> Result<
         stored.push(Stored(place.moment - before, time - milliseconds(place.moment), rest, value));
     }
     let bytes = postcard::to_allocvec(&stored).map_err(|error| Error::Internal(error.into()))?;
-    let mut item = key.attributes();
-    item.insert(POSTINGS.to_owned(), AttributeValue::B(Blob::new(bytes)));
+    let mut item = item_of_bytes(key, POSTINGS, bytes);
     item.insert(MERGE.to_owned(), AttributeValue::N(merge.to_string()));
     Ok(item)
 }
 
 /// The postings of a block.
 pub(super) fn postings_in(item: &Item) -> Result<Vec<Posting>> {
-    let bytes = item.get(POSTINGS).and_then(|value| value.as_b().ok());
-    let stored: Option<Vec<Stored<'_>>> = bytes.and_then(|bytes| postcard::from_bytes(bytes.as_ref()).ok());
+    let stored: Option<Vec<Stored<'_>>> = bytes_in(item, POSTINGS).and_then(|bytes| postcard::from_bytes(bytes).ok());
     let stored =
         stored.ok_or_else(|| Error::internal(format!("malformed block of the search index: {}", key_of(item))))?;
     let posting = |moment: &mut u64, Stored(since, shift, rest, value): Stored<'_>| {

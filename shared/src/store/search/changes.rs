@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
@@ -14,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::terms::{Entry, Place};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, User, UserId};
-use crate::store::item::{Item, from_item, key_of};
+use crate::store::item::{Item, bytes_in, from_item, item_of_bytes, key_of};
 use crate::store::keys::{self, Key, SETTLED};
 
 /// The most changes of a packet.
@@ -146,9 +144,7 @@ impl Change {
     pub(super) fn item(&self) -> Result<Option<Item>> {
         let Some(key) = self.key() else { return Ok(None) };
         let bytes = postcard::to_allocvec(self).map_err(|error| Error::Internal(error.into()))?;
-        let mut item = key.attributes();
-        item.insert(CHANGES.to_owned(), AttributeValue::B(Blob::new(bytes)));
-        Ok(Some(item))
+        Ok(Some(item_of_bytes(&key, CHANGES, bytes)))
     }
 }
 
@@ -171,13 +167,9 @@ pub(super) fn shifts<'a>(changes: impl Iterator<Item = &'a Arc<Change>>, through
     shifts.into_iter().filter(|(_, by)| *by != 0).collect()
 }
 
-fn bytes_of(item: &Item) -> Option<&[u8]> {
-    item.get(CHANGES)?.as_b().ok().map(AsRef::as_ref)
-}
-
 /// The recent change in an item. A malformed one is logged, and left where it is.
 pub(super) fn change_in(item: &Item) -> Option<Arc<Change>> {
-    let change: Option<Change> = bytes_of(item).and_then(|bytes| postcard::from_bytes(bytes).ok());
+    let change: Option<Change> = bytes_in(item, CHANGES).and_then(|bytes| postcard::from_bytes(bytes).ok());
     if change.is_none() {
         tracing::error!(key = %key_of(item), "malformed change of the search index; skipping it");
     }
@@ -201,15 +193,14 @@ pub(super) fn packet_item(id: &str, changes: &[Arc<Change>]) -> Result<Item> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     let packed = encoder.write_all(&bytes).and_then(|()| encoder.finish());
     let packed = packed.map_err(|error| Error::Internal(error.into()))?;
-    let mut item = keys::packet(id).attributes();
-    item.insert(CHANGES.to_owned(), AttributeValue::B(Blob::new(packed)));
-    Ok(item)
+    Ok(item_of_bytes(&keys::packet(id), CHANGES, packed))
 }
 
 /// The changes in a packet; none if it is malformed, which is logged.
 pub(super) fn changes_in(item: &Item) -> Vec<Arc<Change>> {
     let mut bytes = Vec::new();
-    let read = bytes_of(item).is_some_and(|packed| DeflateDecoder::new(packed).read_to_end(&mut bytes).is_ok());
+    let read =
+        bytes_in(item, CHANGES).is_some_and(|packed| DeflateDecoder::new(packed).read_to_end(&mut bytes).is_ok());
     let changes: Option<Vec<Change>> = if read { postcard::from_bytes(&bytes).ok() } else { None };
     if changes.is_none() {
         tracing::error!(key = %key_of(item), "malformed packet of the search index; skipping it; `rollcall reindex` adds what is missing");

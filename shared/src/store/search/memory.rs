@@ -19,8 +19,8 @@ pub(super) struct Recent {
     pub merges: u64,
     /// See [`IndexState::is_migrated`].
     pub is_migrated: bool,
-    /// How many users more have a place than the rank index counts.
-    pub shifts: Vec<Shift>,
+    /// See [`IndexState::through`].
+    through: String,
     users: HashMap<UserId, History>,
 }
 
@@ -50,16 +50,20 @@ pub(super) struct Reading {
 }
 
 impl Recent {
-    fn of(index: &IndexState, changes: Vec<Arc<Change>>) -> Self {
-        let shifts = shifts(changes.iter(), &index.through);
-        let users = History::by_user(changes.into_iter());
-        Self { merges: index.merges, is_migrated: index.is_migrated, shifts, users }
+    fn of(index: &IndexState, changes: impl Iterator<Item = Arc<Change>>) -> Self {
+        let through = index.through.clone();
+        Self { merges: index.merges, is_migrated: index.is_migrated, through, users: History::by_user(changes) }
     }
 
-    /// From the places of all users now, makes those before all changes behind `through`.
-    pub(super) fn undo(&self, through: &str, places: &mut BTreeSet<Place>) {
+    /// What they mean for places that merged changes have left.
+    pub(super) fn shifts(&self) -> Vec<Shift> {
+        shifts(self.users.values().flat_map(|history| &history.certain), &self.through)
+    }
+
+    /// From the places of all users now, makes those that merged changes have left.
+    pub(super) fn undo(&self, places: &mut BTreeSet<Place>) {
         for History { certain, .. } in self.users.values() {
-            let undone = || certain.iter().filter(|change| change.moves_place_after(through));
+            let undone = || certain.iter().filter(|change| change.moves_place_after(&self.through));
             for entry in undone().flat_map(|change| change.old.iter().chain(&change.new)) {
                 places.remove(&entry.place);
             }
@@ -127,7 +131,7 @@ impl Memory {
         self.changes.extend(changes);
         if !is_same || self.recent.merges != state.merges || self.recent.is_migrated != state.is_migrated {
             let packed = self.packets.values().flat_map(|packet| packet.iter().cloned());
-            self.recent = Arc::new(Recent::of(&state, packed.chain(self.changes.values().cloned()).collect()));
+            self.recent = Arc::new(Recent::of(&state, packed.chain(self.changes.values().cloned())));
         }
     }
 }

@@ -11,21 +11,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_recursion::async_recursion as boxed;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 
 use super::changes::{IndexState, Shift};
+use super::packing::same_merge;
 use super::terms::Place;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::store::item::key_of;
+use crate::store::item::{bytes_in, item_of_bytes, key_of};
 use crate::store::keys::{self, List};
 use crate::store::lists::{Counts, Start};
-use crate::store::requests::{Bound, Range};
 use crate::store::transaction::Transaction;
-use crate::store::{Item, Store};
+use crate::store::{Direction, Item, Store};
 
 /// The fewest users for which a stretch ends.
 const FEWEST: u64 = 250;
@@ -149,15 +147,12 @@ impl RankIndex {
 
     fn item(&self) -> Result<Item> {
         let bytes = postcard::to_allocvec(self).map_err(|error| Error::Internal(error.into()))?;
-        let mut item = keys::ranks().attributes();
-        item.insert(RANKS.to_owned(), AttributeValue::B(Blob::new(bytes)));
-        Ok(item)
+        Ok(item_of_bytes(&keys::ranks(), RANKS, bytes))
     }
 
     /// The index in an item; a malformed one is logged.
     fn read(item: &Item) -> Option<Self> {
-        let bytes = item.get(RANKS).and_then(|value| value.as_b().ok());
-        let read = bytes.and_then(|bytes| postcard::from_bytes(bytes.as_ref()).ok());
+        let read = bytes_in(item, RANKS).and_then(|bytes| postcard::from_bytes(bytes).ok());
         if read.is_none() {
             tracing::error!("malformed rank index of users; it will be made anew");
         }
@@ -203,38 +198,42 @@ impl Store {
         Ok(ranks.start(year, rank))
     }
 
-    /// The rank index as it is stored, and with recent changes; `None` if there is none that fits.
+    /// The stored rank index, and the same with recent changes; `None` if it is missing or outdated.
     #[boxed]
     async fn ranks(&self) -> Result<Option<(RankIndex, RankIndex)>> {
-        let (item, recent) = try_join(self.item(&keys::ranks()), self.recent()).await?;
+        let (stored, recent) = try_join(self.stored_ranks(), self.recent()).await?;
         // If a merge has ended in between, they do not fit.
-        let stored = item.as_ref().and_then(RankIndex::read).filter(|ranks| ranks.merges == recent.merges);
-        Ok(stored.and_then(|stored| stored.after(&recent.shifts, stored.merges).map(|current| (stored, current))))
+        let stored = stored.filter(|stored| stored.merges == recent.merges);
+        Ok(stored.and_then(|stored| stored.after(&recent.shifts(), stored.merges).map(|current| (stored, current))))
+    }
+
+    async fn stored_ranks(&self) -> Result<Option<RankIndex>> {
+        Ok(self.item(&keys::ranks()).await?.as_ref().and_then(RankIndex::read))
     }
 
     /// The rank index after the changes of a merge, which are all recent ones up to its end.
     pub(super) async fn ranks_after(&self, merge: &IndexState, shifts: &[Shift]) -> Result<Option<Item>> {
-        let item = self.item(&keys::ranks()).await?;
-        let ranks = item.as_ref().and_then(RankIndex::read).filter(|ranks| ranks.merges == merge.merges);
+        let ranks = self.stored_ranks().await?.filter(|ranks| ranks.merges == merge.merges);
         ranks.and_then(|ranks| ranks.after(shifts, merge.merges + 1)).map(|ranks| ranks.item()).transpose()
     }
 
-    /// Counts the rank index anew if there is none, if its totals are not those of the counters, or if its stretches have become
-    /// uneven. It does so once an hour at most, unless it is to be done `now`.
+    /// Rebuilds the rank index if it is missing, differs from the counters, or has uneven stretches. It does so at most once an
+    /// hour, unless `now` is set.
     #[boxed]
     pub(super) async fn check_ranks(&self, now: bool) -> Result<()> {
+        let mut counts = self.user_counts().await?;
         for _ in 0..COMPARISONS {
-            let before = self.user_counts().await?;
-            let ranks = self.ranks().await?;
-            let Some((stored, current)) = &ranks else { break };
+            let Some((stored, current)) = self.ranks().await? else { break };
             let is_due = now || stored.counted_at < self.ambient.now().plus_seconds(-COUNTED).micros();
-            if !is_due || stored.is_even() && current.years() == *before.by_year() {
+            if !is_due || stored.is_even() && current.years() == *counts.by_year() {
                 return Ok(());
             }
             // Whoever writes at the same time may make them differ.
-            if self.user_counts().await? == before {
+            let newer = self.user_counts().await?;
+            if newer == counts {
                 break;
             }
+            counts = newer;
         }
         let Some(merge) = self.begin_merge().await? else { return Ok(()) };
         let counted = self.count_ranks(&merge).await;
@@ -242,36 +241,32 @@ impl Store {
         counted
     }
 
-    /// Makes the rank index of all users before recent changes, with the lists in the hands of this merge.
+    /// Makes the rank index of all users before recent changes, while this merge holds the lease.
     async fn count_ranks(&self, merge: &IndexState) -> Result<()> {
         let mut places = self.all_places().await?;
         // Read afterwards: whoever is not in it had the same place during all of it.
-        self.recent().await?.undo(&merge.through, &mut places);
+        self.recent().await?.undo(&mut places);
         let ranks = RankIndex::of(&places, merge.merges, self.ambient.now());
         let mut transaction = Transaction::new();
         transaction.put(ranks.item()?);
-        transaction.check(keys::index_state(), super::packing::same_merge(merge), ());
+        transaction.check(keys::index_state(), same_merge(merge), ());
         let _ = self.transact(&transaction).await?;
         Ok(())
     }
 
     /// The places of all users.
     async fn all_places(&self) -> Result<BTreeSet<Place>> {
-        let mut places = BTreeSet::new();
-        for year in self.user_counts().await?.years() {
-            let (pk, mut after) = (List::Users.positions(year), String::new());
-            loop {
-                let bound = if after.is_empty() { Bound::Whole } else { Bound::After(&after) };
-                let items = self.query(Range { pk: &pk, bound, ascending: true }, COUNTED_AT_ONCE).await?;
-                let positions: Vec<String> = items.iter().map(|item| key_of(item).sk).collect();
-                places.extend(positions.iter().filter_map(|position| Place::parse(position)));
-                match positions.into_iter().last().filter(|_| items.len() == COUNTED_AT_ONCE) {
-                    Some(last) => after = last,
-                    None => break,
-                }
+        let counts = self.user_counts().await?;
+        let (mut places, mut after) = (BTreeSet::new(), None::<String>);
+        loop {
+            let (list, way) = (List::positions, Direction::ToNewer);
+            let items = self.items_of_years(&counts, list, after.as_deref(), way, COUNTED_AT_ONCE).await?;
+            places.extend(items.iter().filter_map(|item| Place::parse(&key_of(item).sk)));
+            match items.last().filter(|_| items.len() == COUNTED_AT_ONCE) {
+                Some(last) => after = Some(key_of(last).sk),
+                None => return Ok(places),
             }
         }
-        Ok(places)
     }
 }
 

@@ -129,7 +129,7 @@ impl Store {
 
     /// At most `limit` items after a position, from the partitions of users that each year has. An invalid position is
     /// ignored.
-    pub(super) async fn items_of_years(
+    pub(in crate::store) async fn items_of_years(
         &self,
         counts: &Counts,
         partition: fn(keys::List, i32) -> String,
